@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the CUPS backend `platen` and platen-agent say to each other (fixed messages over the
+ * SOCK_SEQPACKET socket RUNDIR/backend, which takes only the spooler's backend, by its peer
+ * credentials). The backend passes its open document, not the bytes.
+ */
+#ifndef PLATEN_BACKEND_H
+#define PLATEN_BACKEND_H
+
+#include <stdint.h>
+
+#include "proto/base/ipc.h"
+#include "proto/base/uuid.h"
+#include "proto/limits.h"
+
+enum backend_message {
+	BACKEND_OPEN = 1, /* backend → agent: struct backend_open, with the document's descriptor */
+	BACKEND_CANCEL,	  /* backend → agent: struct ipc_head: SIGTERM came */
+	BACKEND_STATUS,	  /* agent → backend: struct backend_status: to be shown by the spooler */
+	BACKEND_END,	  /* agent → backend: struct backend_end: exit with this */
+	BACKEND_SUPPLIES, /* backend → agent: struct backend_open without document: a command file asks for levels */
+};
+
+struct backend_open {
+	struct ipc_head head;
+	uint32_t file;	    /* 1 for standard input, else what argv[6]'s name ends in */
+	uint32_t copies;
+	uint32_t guest_job; /* argv[1] */
+	uint32_t reserved;
+	struct uuid job;
+	char printer[NAME_SIZE]; /* from the device URI */
+	char title[TEXT_SIZE];
+	char user[USER_SIZE];
+	char format[MIME_SIZE];
+	uint32_t options_size;
+	char options[JOB_OPTIONS_BYTES];
+};
+
+/* Everything is checked by the agent; the backend writes it as STATE:, ATTR:, PAGE:, INFO: lines
+ * with its own quoting. Empty members are not written. */
+struct backend_status {
+	struct ipc_head head;
+	uint32_t progress;	     /* percent of the transfer, 0 to 100 */
+	uint32_t pages;		     /* total so far, 0: not known */
+	char text[MESSAGE_SIZE];     /* INFO: */
+	char reasons[REASONS_SIZE];  /* STATE: the whole set, the backend knows which it set */
+	char marker_names[MARKERS_SIZE];
+	char marker_types[REASONS_SIZE];
+	char marker_colors[REASONS_SIZE];
+	char marker_levels[TEXT_SIZE];
+	char marker_low_levels[TEXT_SIZE];
+	char marker_high_levels[TEXT_SIZE];
+};
+
+struct backend_end {
+	struct ipc_head head;
+	uint32_t exit_code; /* cups_backend_t, backend(7) */
+	char text[MESSAGE_SIZE]; /* ERROR: or INFO: before the end */
+};
+
+#endif

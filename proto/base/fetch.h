@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What platend asks of platen-fetch and what it hears back. It stands here because the two share
+ * nothing else: drivers-fetch sees only proto/base.
+ *
+ * One platen-fetch serves one printer: it receives one FETCH_GET at IPC_FD, answers one
+ * FETCH_RESULT, and exits 0. Its end without a result is a failure.
+ */
+#ifndef PLATEN_BASE_FETCH_H
+#define PLATEN_BASE_FETCH_H
+
+#include <stdint.h>
+
+#include "proto/base/ipc.h"
+
+enum fetch_message {
+	FETCH_GET = 1,
+	FETCH_RESULT,
+};
+
+/* owner → platen-fetch; the store's directory comes as argv[1] (see platen-fetch(8)). */
+struct fetch_get {
+	struct ipc_head head;
+	char queue[128];       /* the host's queue name, text_is_queue() */
+	char device_uri[1024]; /* of that queue; may carry credentials, never logged whole */
+	char cups_socket[108]; /* the host's cupsd */
+};
+
+enum fetch_provenance {
+	FETCH_SERVER = 1, /* the print server that the device URI names */
+	FETCH_DEVICE,
+	FETCH_HOST, /* the host's own queue */
+	FETCH_GENERIC,
+	FETCH_MANUAL,
+};
+
+enum fetch_code {
+	FETCH_OK = 1,	 /* new or changed, now in the store */
+	FETCH_UNCHANGED, /* the source says, or its bytes show, that it is what the store has */
+	FETCH_MISSING,	 /* no source has a driver (a raw queue, 404 everywhere) */
+	FETCH_REFUSED,	 /* there is one, and it was refused: see text */
+	FETCH_FAILED,	 /* no source answered properly: see text, try again later */
+};
+
+/* platen-fetch → owner. */
+struct fetch_result {
+	struct ipc_head head;
+	uint32_t code;		/* enum fetch_code */
+	uint32_t provenance;	/* enum fetch_provenance, with OK and UNCHANGED */
+	uint32_t size;		/* bytes of the cleaned PPD, unpacked */
+	uint32_t packed_size;	/* bytes of the stored gzip file */
+	uint8_t sha256[32];	/* of the cleaned PPD, unpacked */
+	char make_model[256];	/* its NickName, one line */
+	char source[512];	/* URL or path, without credentials, one line */
+	char text[512];		/* one line for people: what happened and what to do */
+};
+
+/* The store: DIR/<sha256 in hex>.ppd.gz is the cleaned driver (gzip, RFC 1952, mtime 0: the same
+ * driver is the same file), DIR/<sha256>.json its provenance, DIR/sources/ what makes a
+ * conditional GET possible. Files are made whole (O_EXCL, fsync, rename) and mode 0644. */
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A worker: a program that may stall, run beside a loop that must not.
+ *
+ * The owner starts it with one end of a socketpair at descriptor IPC_FD, hears its messages
+ * (proto/base/ipc.h), and sets its deadlines. Its end without a result is a failure, never a
+ * success. A worker can be started by hand the same way.
+ */
+#ifndef PLATEN_BASE_WORKER_H
+#define PLATEN_BASE_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "proto/base/ipc.h"
+
+struct worker;
+
+/* One whole message came (head checked against its size only). `fd` came beside it, or -1; a
+ * handler that wants it dup()s nothing but sets *fd to -1. The handler may free the worker. */
+typedef void worker_message_fn(struct worker *worker, const struct ipc_head *msg, int *fd, void *userdata);
+
+/* The worker ended: by itself (wait status), killed by its deadline (timed_out), or its connection
+ * broke. It is reaped and cannot be used any more; the handler frees it with worker_free(). */
+typedef void worker_exit_fn(struct worker *worker, int status, bool timed_out, void *userdata);
+
+/* The worker's queue has room again after -EAGAIN of worker_send(). May be NULL. */
+typedef void worker_room_fn(struct worker *worker, void *userdata);
+
+struct worker_setup {
+	const char *const *argv; /* argv[0]: absolute path */
+	const char *user;	 /* when we are root: the user to become, or NULL to stay */
+	worker_message_fn *on_message;
+	worker_exit_fn *on_exit;
+	worker_room_fn *on_room;
+	void *userdata;
+};
+
+/* Starts it (posix_spawn or fork; closes all but 0 to 3; its own process group; PDEATHSIG). 0 or -errno. */
+int worker_new(sd_event *event, const struct worker_setup *setup, struct worker **ret_worker);
+
+/* Kills it if it runs (SIGKILL), reaps it, frees. Returns NULL. NULL is accepted. */
+struct worker *worker_free(struct worker *worker);
+
+pid_t worker_pid(const struct worker *worker);
+
+/* Sends; never blocks. 0, -EAGAIN (on_room will tell), or -errno. The caller keeps `fd`. */
+int worker_send(struct worker *worker, const void *msg, int fd);
+
+/* From now on the worker has `usec` to satisfy the owner; 0 takes the deadline away. Passed, it is
+ * killed and on_exit says timed_out. Each call replaces the last. */
+int worker_deadline(struct worker *worker, uint64_t usec);
+
+#endif

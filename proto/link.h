@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One end of a channel: a descriptor, its frames, its synchronisation and its keep-alive, without
+ * an event loop. The agent drives it from sd-event, platen-channel from poll(2).
+ *
+ * A session begins when both sides have synchronised, and is over at the next synchronisation, at
+ * a violation, or when the peer is silent for too long. Bytes of an earlier session, in either
+ * direction, cut at any place, are never taken for a message: a frame carries a checksum, the
+ * guest's SYNC is preceded by as many zeros as a frame can be long, and the guest discards all
+ * until its own nonce comes back (virtio-serial keeps bytes for a port that is closed).
+ */
+#ifndef PLATEN_LINK_H
+#define PLATEN_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/message.h"
+
+struct link;
+
+enum link_side {
+	LINK_GUEST, /* begins synchronisation */
+	LINK_HOST,  /* answers it */
+};
+
+enum link_event {
+	LINK_NONE = 0, /* nothing more for now */
+	LINK_SYNCED,   /* a session begins; anything of an earlier one is over */
+	LINK_MESSAGE,  /* a message for the owner; PING and PONG never reach it */
+	LINK_LOST,     /* the session is over, link_reason() says why; the link goes on */
+};
+
+/*
+ * Takes `fd` (any byte stream) and makes it non-blocking. `persistent`: end of file means that the peer
+ * is away and may come back (a guest's virtio-serial port), otherwise the link is at its end.
+ * 0 or -errno (fd is then still the caller's).
+ */
+int link_new(enum link_side side, int fd, bool persistent, struct link **ret_link);
+struct link *link_free(struct link *link);
+
+int link_fd(const struct link *link);
+
+/* poll(2) events to wait for. A persistent link must be waited for edge-triggered (epoll(7)):
+ * POLLHUP stays up as long as the peer is away. */
+short link_events(const struct link *link);
+
+/* CLOCK_MONOTONIC in microseconds at which link_step() wants to be called, UINT64_MAX for never. */
+uint64_t link_deadline(const struct link *link);
+
+/*
+ * Reads, writes and keeps time as far as it can without waiting. `now` is CLOCK_MONOTONIC in
+ * microseconds. 0; -ECONNRESET at the end of a stream; another -errno of read(2) or write(2).
+ */
+int link_step(struct link *link, uint64_t now);
+
+/* What has happened, one at a time: call until LINK_NONE, after every link_step(). `m` is valid
+ * until the next call. A violation of the frame, the schema or a limit ends the session: the link
+ * sends BYE_VIOLATION by itself and reports LINK_LOST. */
+enum link_event link_next(struct link *link, struct message *m);
+
+/* Why the session was lost, one line. */
+const char *link_reason(const struct link *link);
+
+/* Whether a session is on. */
+bool link_is_synced(const struct link *link);
+
+/*
+ * Queues a message. 0; -ENOTCONN when no session is on; -ENOBUFS when LINK_QUEUE_MAX bytes wait
+ * (nothing is queued then). Bytes leave with the next link_step(); link_events() asks for it.
+ */
+#define LINK_QUEUE_MAX (1024 * 1024) /* bytes */
+int link_send(struct link *link, const struct message *m);
+
+/* Whether a data message may be queued now: nothing waits before it. To be asked before each
+ * JOB_DATA and DRIVER_DATA, so that a control message waits behind one frame at most. */
+bool link_bulk_ready(const struct link *link);
+
+/* Bytes that wait to be written. */
+size_t link_queued(const struct link *link);
+
+/* Ends the session from this side: BYE is sent as far as it goes at once. */
+void link_close(struct link *link, enum bye_code code, const char *text);
+
+#endif
