@@ -11,9 +11,9 @@
 
 /* Frames. 64 KiB writes are the fastest into cupsd and virtio-serial (measured: 16 KiB 0.55 of
  * it); a larger frame would only make control messages wait longer behind it. */
-#define FRAME_DATA_MAX	  65536			    /* bytes of document or driver in one message */
-#define FRAME_PAYLOAD_MAX (FRAME_DATA_MAX + 1024)   /* bytes of one packed message */
-#define FRAME_HEAD_SIZE	  16			    /* bytes */
+#define FRAME_DATA_MAX	  65536			  /* bytes of document or driver in one message */
+#define FRAME_PAYLOAD_MAX (FRAME_DATA_MAX + 1024) /* bytes of one packed message */
+#define FRAME_HEAD_SIZE	  16			  /* bytes */
 #define FRAME_MAX	  (FRAME_HEAD_SIZE + FRAME_PAYLOAD_MAX)
 
 /* Memory that one unpacked message may take: twice its bytes and a table of options. */
@@ -25,12 +25,12 @@
 #define DRIVER_PACKED_MAX  (2 * 1024 * 1024) /* bytes, gzip (RFC 1952) */
 
 /* Jobs. */
-#define JOBS_OPEN_MAX	  64			    /* at once in one session */
-#define JOB_WINDOW	  (4 * FRAME_DATA_MAX)	    /* bytes a guest may send ahead of credit */
-#define JOB_OPTIONS_MAX	  256			    /* name=value pairs */
-#define JOB_OPTIONS_BYTES 16384			    /* packed, see struct message_job_open */
-#define JOB_FILES_MAX	  999			    /* files of one guest job; cupsd names d…-001 on */
-#define JOB_COPIES_MAX	  9999			    /* ipp copies-supported of cupsd (MaxCopies) */
+#define JOBS_OPEN_MAX	  64		       /* at once in one session */
+#define JOB_WINDOW	  (4 * FRAME_DATA_MAX) /* bytes a guest may send ahead of credit */
+#define JOB_OPTIONS_MAX	  256		       /* name=value pairs */
+#define JOB_OPTIONS_BYTES 16384		       /* packed, see struct message_job_open */
+#define JOB_FILES_MAX	  999		       /* files of one guest job; cupsd names d…-001 on */
+#define JOB_COPIES_MAX	  9999		       /* ipp copies-supported of cupsd (MaxCopies) */
 
 /* Text, bytes with the NUL. RFC 8011 5.1: name 255, text 1023, keyword 255, uri 1023 octets. */
 #define NAME_SIZE     128  /* queue name: CUPS allows 127 */
@@ -44,14 +44,14 @@
 #define VERSION_SIZE  64   /* a program's version string */
 
 /* Time. */
-#define KEEPALIVE_MSEC	     60000 /* silence after which a peer is pinged */
-#define KEEPALIVE_DEAD_MSEC  15000 /* without an answer to a ping: the peer is gone */
-#define SYNC_MSEC	     2000  /* between two tries to synchronise */
-#define HELLO_MSEC	     10000 /* from synchronisation to a greeting */
+#define KEEPALIVE_MSEC	    60000 /* silence after which a peer is pinged */
+#define KEEPALIVE_DEAD_MSEC 15000 /* without an answer to a ping: the peer is gone */
+#define SYNC_MSEC	    2000  /* between two tries to synchronise */
+#define HELLO_MSEC	    10000 /* from synchronisation to a greeting */
 
 /* Ports. */
-#define VSOCK_PORT	6310 /* host; unassigned by IANA */
-#define VSOCK_PEER_MAX	1023 /* highest port that only the guest's root can bind */
-#define VIRTIO_PORT	"org.platen.0"
+#define VSOCK_PORT     6310 /* host; unassigned by IANA */
+#define VSOCK_PEER_MAX 1023 /* highest port that only the guest's root can bind */
+#define VIRTIO_PORT    "org.platen.0"
 
 #endif

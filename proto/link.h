@@ -33,8 +33,8 @@ enum link_event {
 };
 
 /*
- * Takes `fd` (any byte stream) and makes it non-blocking. `persistent`: end of file means that the peer
- * is away and may come back (a guest's virtio-serial port), otherwise the link is at its end.
+ * Takes `fd` (any byte stream) and makes it non-blocking. `persistent`: end of file means that the
+ * peer is away and may come back (a guest's virtio-serial port), otherwise the link is at its end.
  * 0 or -errno (fd is then still the caller's).
  */
 int link_new(enum link_side side, int fd, bool persistent, struct link **ret_link);
@@ -55,6 +55,10 @@ uint64_t link_deadline(const struct link *link);
  */
 int link_step(struct link *link, uint64_t now);
 
+/* Whether link_step() stopped before the descriptor was exhausted: call it again after link_next()
+ * has said LINK_NONE. Who waits edge-triggered must, who polls need not. */
+bool link_again(const struct link *link);
+
 /* What has happened, one at a time: call until LINK_NONE, after every link_step(). `m` is valid
  * until the next call. A violation of the frame, the schema or a limit ends the session: the link
  * sends BYE_VIOLATION by itself and reports LINK_LOST. */
@@ -63,11 +67,18 @@ enum link_event link_next(struct link *link, struct message *m);
 /* Why the session was lost, one line. */
 const char *link_reason(const struct link *link);
 
-/* Whether a session is on. */
+/* Whether a session is on: synchronised, and no BYE yet. */
 bool link_is_synced(const struct link *link);
 
+/* Guest: gives the session up and synchronises anew, e.g. some time after a BYE. */
+void link_restart(struct link *link);
+
+/* Adopts another keep-alive interval (the host's, from WELCOME; tests have short ones). */
+void link_keepalive(struct link *link, uint32_t msec);
+
 /*
- * Queues a message. 0; -ENOTCONN when no session is on; -ENOBUFS when LINK_QUEUE_MAX bytes wait
+ * Queues a message. 0; -ENOTCONN when no session is on; -EPROTO when it may not be sent now
+ * (session.h); -ENOBUFS when LINK_QUEUE_MAX bytes wait
  * (nothing is queued then). Bytes leave with the next link_step(); link_events() asks for it.
  */
 #define LINK_QUEUE_MAX (1024 * 1024) /* bytes */

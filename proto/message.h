@@ -53,8 +53,8 @@ enum message_type {
 struct message_hello {
 	uint32_t version_min, version_max; /* protocol versions the agent speaks */
 	char agent[VERSION_SIZE];	   /* "platen-agent 0.1.0": one line */
-	struct uuid machine;		   /* DMI product UUID, or null; a hint, never an identity */
-	uint8_t offer[SHA256_SIZE];	   /* digest of the offer that the guest has applied, or 0 */
+	struct uuid machine;	    /* DMI product UUID, or null; a hint, never an identity */
+	uint8_t offer[SHA256_SIZE]; /* digest of the offer that the guest has applied, or 0 */
 };
 
 /* host → guest, the answer. */
@@ -75,7 +75,7 @@ enum bye_code {
 };
 
 struct message_bye {
-	uint32_t code;	   /* enum bye_code */
+	uint32_t code;		 /* enum bye_code */
 	char text[MESSAGE_SIZE]; /* one line for the log */
 };
 
@@ -100,18 +100,19 @@ enum printer_kind {
 };
 
 struct message_printer {
-	uint32_t index;			  /* what jobs name; stays for the session, never reused */
-	uint32_t kind;			  /* enum printer_kind */
-	uint32_t is_default;		  /* bool */
-	uint32_t accepting;		  /* bool */
-	uint32_t driver_size;		  /* bytes, unpacked */
-	uint8_t driver[SHA256_SIZE];	  /* of the unpacked PPD */
-	char name[NAME_SIZE];		  /* the host's queue name, text_is_queue() */
-	char info[TEXT_SIZE];		  /* printer-info, one line */
-	char location[TEXT_SIZE];	  /* printer-location, one line */
-	char make_model[TEXT_SIZE];	  /* printer-make-and-model, one line */
-	uint32_t defaults_size;		  /* bytes used of defaults[] */
-	char defaults[DEFAULTS_SIZE];	  /* "name\0value\0…": option defaults, without "-default" */
+	uint32_t index;		      /* what jobs name; stays for the session, never reused */
+	uint32_t kind;		      /* enum printer_kind */
+	uint32_t is_default;	      /* bool */
+	uint32_t accepting;	      /* bool */
+	uint32_t driver_size;	      /* bytes, unpacked */
+	uint8_t driver[SHA256_SIZE];  /* of the unpacked PPD */
+	uint8_t device[SHA256_SIZE];  /* device_digest() of its port, or 0: unknown */
+	char name[NAME_SIZE];	      /* the host's queue name, text_is_queue() */
+	char info[TEXT_SIZE];	      /* printer-info, one line */
+	char location[TEXT_SIZE];     /* printer-location, one line */
+	char make_model[TEXT_SIZE];   /* printer-make-and-model, one line */
+	uint32_t defaults_size;	      /* bytes used of defaults[] */
+	char defaults[DEFAULTS_SIZE]; /* "name\0value\0…": option defaults, without "-default" */
 };
 
 struct message_printer_gone {
@@ -121,10 +122,10 @@ struct message_printer_gone {
 /* host → guest, whenever it changes (RFC 8011 5.4.11 ff., PWG 5100.9 markers). */
 struct message_printer_state {
 	uint32_t index;
-	uint32_t state;		     /* 3 idle, 4 processing, 5 stopped (RFC 8011 5.4.11) */
-	uint32_t accepting;	     /* bool */
-	char reasons[REASONS_SIZE];  /* keywords, comma-separated; empty for none */
-	char text[MESSAGE_SIZE];     /* printer-state-message, one line */
+	uint32_t state;		    /* 3 idle, 4 processing, 5 stopped (RFC 8011 5.4.11) */
+	uint32_t accepting;	    /* bool */
+	char reasons[REASONS_SIZE]; /* keywords, comma-separated; empty for none */
+	char text[MESSAGE_SIZE];    /* printer-state-message, one line */
 	/* Lists in the form of filter(7)'s ATTR: lines; empty when the printer has no supplies. */
 	char marker_names[MARKERS_SIZE];
 	char marker_types[REASONS_SIZE];
@@ -135,14 +136,14 @@ struct message_printer_state {
 };
 
 enum report_code {
-	REPORT_READY = 1,	  /* the queue is there and as offered */
-	REPORT_NAME_TAKEN,	  /* a person's queue has the name: left alone */
-	REPORT_DEVICE_TAKEN,	  /* a person's queue prints to the same device: left alone */
-	REPORT_DRIVER_REFUSED,	  /* the guest's cupsd did not take the driver */
-	REPORT_SPOOLER_DOWN,	  /* the guest's cupsd does not answer */
-	REPORT_REMOVING,	  /* withdrawn, but jobs are still to be settled */
-	REPORT_GONE,		  /* withdrawn and removed */
-	REPORT_FAILED,		  /* anything else, see text */
+	REPORT_READY = 1,      /* the queue is there and as offered */
+	REPORT_NAME_TAKEN,     /* a person's queue has the name: left alone */
+	REPORT_DEVICE_TAKEN,   /* a person's queue prints to the same device: left alone */
+	REPORT_DRIVER_REFUSED, /* the guest's cupsd did not take the driver */
+	REPORT_SPOOLER_DOWN,   /* the guest's cupsd does not answer */
+	REPORT_REMOVING,       /* withdrawn, but jobs are still to be settled */
+	REPORT_GONE,	       /* withdrawn and removed */
+	REPORT_FAILED,	       /* anything else, see text */
 	REPORT_CODE_COUNT,
 };
 
@@ -160,25 +161,25 @@ struct message_driver_get {
 /* host → guest: the driver, gzip-compressed, in order, without gaps. */
 struct message_driver_data {
 	uint8_t driver[SHA256_SIZE];
-	uint32_t total;	      /* bytes of the compressed whole; 0: no longer there */
-	uint32_t offset;      /* bytes before this piece */
-	uint32_t data_size;   /* bytes here, 1 to FRAME_DATA_MAX (0 only with total 0) */
-	const uint8_t *data;  /* borrowed from the frame */
+	uint32_t total;	     /* bytes of the compressed whole; 0: no longer there */
+	uint32_t offset;     /* bytes before this piece */
+	uint32_t data_size;  /* bytes here, 1 to FRAME_DATA_MAX (0 only with total 0) */
+	const uint8_t *data; /* borrowed from the frame */
 };
 
 /* guest → host. A job is known by (workspace, uuid, file); `ref` is its short name while open. */
 struct message_job_open {
-	uint32_t ref;		      /* not in use in this session, the guest's choice */
-	uint32_t printer;	      /* index of an offered printer */
-	struct uuid job;	      /* job-uuid of the guest's spooler */
-	uint32_t file;		      /* 1 to JOB_FILES_MAX: which document of that job */
-	uint32_t copies;	      /* 1 to JOB_COPIES_MAX */
-	uint32_t guest_job;	      /* the guest spooler's job-id, for people */
-	uint64_t size;		      /* bytes of the document */
-	char title[TEXT_SIZE];	      /* one line */
-	char user[USER_SIZE];	      /* the guest's originating user: recorded, never acted for */
-	char format[MIME_SIZE];	      /* MIME type, text_is_mime() */
-	uint32_t options_size;	      /* bytes used of options[] */
+	uint32_t ref;		/* not in use in this session, the guest's choice */
+	uint32_t printer;	/* index of an offered printer */
+	struct uuid job;	/* job-uuid of the guest's spooler */
+	uint32_t file;		/* 1 to JOB_FILES_MAX: which document of that job */
+	uint32_t copies;	/* 1 to JOB_COPIES_MAX */
+	uint32_t guest_job;	/* the guest spooler's job-id, for people */
+	uint64_t size;		/* bytes of the document */
+	char title[TEXT_SIZE];	/* one line */
+	char user[USER_SIZE];	/* the guest's originating user: recorded, never acted for */
+	char format[MIME_SIZE]; /* MIME type, text_is_mime() */
+	uint32_t options_size;	/* bytes used of options[] */
 	char options[JOB_OPTIONS_BYTES]; /* "name\0value\0…" */
 };
 
@@ -223,16 +224,16 @@ enum job_phase {
 
 enum job_refusal {
 	REFUSAL_NONE = 0,
-	REFUSAL_PRINTER_GONE,	/* was offered, is not any more: keep */
-	REFUSAL_NOT_ACCEPTING,	/* the host's queue rejects jobs: keep, try later */
-	REFUSAL_SPOOLER_DOWN,	/* the host's cupsd does not answer: keep, try later */
-	REFUSAL_NO_SPACE,	/* the host's disk is full: keep, try later */
-	REFUSAL_QUOTA,		/* too much at once: keep, try later */
-	REFUSAL_MISMATCH,	/* length or digest differ: send again */
-	REFUSAL_FORMAT,		/* the host's queue does not take this format: never will */
-	REFUSAL_EMPTY,		/* a document of 0 bytes: nothing to print */
-	REFUSAL_POLICY,		/* not allowed for this workspace: never will */
-	REFUSAL_FAILED,		/* anything else: keep, try later */
+	REFUSAL_PRINTER_GONE,  /* was offered, is not any more: keep */
+	REFUSAL_NOT_ACCEPTING, /* the host's queue rejects jobs: keep, try later */
+	REFUSAL_SPOOLER_DOWN,  /* the host's cupsd does not answer: keep, try later */
+	REFUSAL_NO_SPACE,      /* the host's disk is full: keep, try later */
+	REFUSAL_QUOTA,	       /* too much at once: keep, try later */
+	REFUSAL_MISMATCH,      /* length or digest differ: send again */
+	REFUSAL_FORMAT,	       /* the host's queue does not take this format: never will */
+	REFUSAL_EMPTY,	       /* a document of 0 bytes: nothing to print */
+	REFUSAL_POLICY,	       /* not allowed for this workspace: never will */
+	REFUSAL_FAILED,	       /* anything else: keep, try later */
 	REFUSAL_COUNT,
 };
 
@@ -259,9 +260,9 @@ struct message_job_close {
 
 /* guest → host: for doctor, at the start and at a change. */
 struct message_guest_status {
-	uint32_t spooler_up;	   /* bool */
-	uint32_t queues;	   /* of Platen's in the guest's spooler */
-	uint32_t jobs;		   /* in transfer or followed */
+	uint32_t spooler_up;	    /* bool */
+	uint32_t queues;	    /* of Platen's in the guest's spooler */
+	uint32_t jobs;		    /* in transfer or followed */
 	char spooler[VERSION_SIZE]; /* "CUPS/2.4.2", or empty */
 };
 
@@ -323,7 +324,8 @@ size_t message_encode(const struct message *m, uint8_t *buf);
 /*
  * Option lists, packed "name\0value\0…": appends a pair. 0, or -E2BIG (nothing is appended).
  */
-int options_add(char *options, size_t capacity, uint32_t *size, const char *name, const char *value);
+int options_add(
+	char *options, size_t capacity, uint32_t *size, const char *name, const char *value);
 
 /* Walks a packed list: *pos starts at 0. Returns false at the end. */
 bool options_next(const char *options, uint32_t size, uint32_t *pos, const char **ret_name,

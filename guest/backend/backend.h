@@ -18,12 +18,13 @@ enum backend_message {
 	BACKEND_CANCEL,	  /* backend → agent: struct ipc_head: SIGTERM came */
 	BACKEND_STATUS,	  /* agent → backend: struct backend_status: to be shown by the spooler */
 	BACKEND_END,	  /* agent → backend: struct backend_end: exit with this */
-	BACKEND_SUPPLIES, /* backend → agent: struct backend_open without document: a command file asks for levels */
+	BACKEND_SUPPLIES, /* backend → agent: struct backend_open without document: a command file
+			     asks for levels */
 };
 
 struct backend_open {
 	struct ipc_head head;
-	uint32_t file;	    /* 1 for standard input, else what argv[6]'s name ends in */
+	uint32_t file; /* 1 for standard input, else what argv[6]'s name ends in */
 	uint32_t copies;
 	uint32_t guest_job; /* argv[1] */
 	uint32_t reserved;
@@ -40,10 +41,10 @@ struct backend_open {
  * with its own quoting. Empty members are not written. */
 struct backend_status {
 	struct ipc_head head;
-	uint32_t progress;	     /* percent of the transfer, 0 to 100 */
-	uint32_t pages;		     /* total so far, 0: not known */
-	char text[MESSAGE_SIZE];     /* INFO: */
-	char reasons[REASONS_SIZE];  /* STATE: the whole set, the backend knows which it set */
+	uint32_t progress;	    /* percent of the transfer, 0 to 100 */
+	uint32_t pages;		    /* total so far, 0: not known */
+	char text[MESSAGE_SIZE];    /* INFO: */
+	char reasons[REASONS_SIZE]; /* STATE: the whole set, the backend knows which it set */
 	char marker_names[MARKERS_SIZE];
 	char marker_types[REASONS_SIZE];
 	char marker_colors[REASONS_SIZE];
@@ -54,7 +55,7 @@ struct backend_status {
 
 struct backend_end {
 	struct ipc_head head;
-	uint32_t exit_code; /* cups_backend_t, backend(7) */
+	uint32_t exit_code;	 /* cups_backend_t, backend(7) */
 	char text[MESSAGE_SIZE]; /* ERROR: or INFO: before the end */
 };
 

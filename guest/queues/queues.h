@@ -17,8 +17,9 @@
 #include "proto/message.h"
 
 #define QUEUES_URI_SIZE	   1024
-#define QUEUES_FINGERPRINT "platen-fingerprint" /* a queue's option default: what it was made of */
-#define FINGERPRINT_SIZE   40 /* 32 hex digits and their NUL, padded */
+#define QUEUES_FINGERPRINT "platen-fingerprint" /* a queue's option default: what it was made of   \
+						 */
+#define FINGERPRINT_SIZE 40			/* 32 hex digits and their NUL, padded */
 
 enum queues_message {
 	/* agent → worker */
@@ -30,10 +31,10 @@ enum queues_message {
 	QUEUES_DEFAULT,	 /* struct queues_request.name: make it the spooler's default */
 	QUEUES_WATCH,	 /* struct queues_request: from now on QUEUES_UP, DOWN, CHANGED */
 	/* worker → agent */
-	QUEUES_QUEUE,	/* struct queues_queue */
-	QUEUES_DONE,	/* struct queues_done */
-	QUEUES_UP,	/* struct queues_done.text: "CUPS/2.4.2": the guest's cupsd answers */
-	QUEUES_DOWN,	/* struct queues_done.text: it does not */
+	QUEUES_QUEUE, /* struct queues_queue */
+	QUEUES_DONE,  /* struct queues_done */
+	QUEUES_UP,    /* struct queues_done.text: "CUPS/2.4.2": the guest's cupsd answers */
+	QUEUES_DOWN,  /* struct queues_done.text: it does not */
 };
 
 struct queues_request {
@@ -45,7 +46,7 @@ struct queues_request {
 struct queues_put {
 	struct ipc_head head;
 	uint32_t serial;
-	uint32_t accepting;	      /* bool */
+	uint32_t accepting; /* bool */
 	char name[NAME_SIZE];
 	char info[TEXT_SIZE];
 	char location[TEXT_SIZE];
@@ -54,7 +55,8 @@ struct queues_put {
 	char defaults[DEFAULTS_SIZE]; /* options_add(): set as NAME-default */
 };
 
-/* As struct message_printer_state, for a queue by name. `stopped`: the queue does not start jobs. */
+/* As struct message_printer_state, for a queue by name. `stopped`: the queue does not start jobs.
+ */
 struct queues_state {
 	struct ipc_head head;
 	uint32_t serial;
@@ -86,7 +88,8 @@ struct queues_queue {
 struct queues_done {
 	struct ipc_head head;
 	uint32_t serial;
-	int32_t error; /* 0 or -errno: -EPERM not ours, -ENOENT, -EBUSY, -ECONNREFUSED no cupsd, -EINVAL driver refused, … */
+	int32_t error; /* 0 or -errno: -EPERM not ours, -ENOENT, -EBUSY, -ECONNREFUSED no cupsd,
+			  -EINVAL driver refused, … */
 	char name[NAME_SIZE];
 	char text[MESSAGE_SIZE];
 };

@@ -20,15 +20,15 @@
 #define SPOOL_URI_SIZE 1024
 
 /* Attributes of our own on a held job; cupsd keeps unknown ones, also over a restart. */
-#define SPOOL_ATTR_JOB	     "platen-job-uuid"	/* name: "<job uuid>/<file>" */
+#define SPOOL_ATTR_JOB	     "platen-job-uuid"	     /* name: "<job uuid>/<file>" */
 #define SPOOL_ATTR_WORKSPACE "platen-workspace-uuid" /* name */
 #define SPOOL_ATTR_USER	     "platen-guest-user"     /* name */
 
 enum spool_message {
 	/* platend → watch */
-	SPOOL_PING = 1,	   /* struct ipc_head */
-	SPOOL_CANCEL,	   /* struct spool_cancel */
-	SPOOL_CHECK,	   /* struct ipc_head: something failed; look whether cupsd is as we think */
+	SPOOL_PING = 1, /* struct ipc_head */
+	SPOOL_CANCEL,	/* struct spool_cancel */
+	SPOOL_CHECK,	/* struct ipc_head: something failed; look whether cupsd is as we think */
 	/* watch → platend */
 	SPOOL_PONG,
 	SPOOL_UP,	    /* struct spool_text: connected, "CUPS/2.4.2" */
@@ -39,12 +39,13 @@ enum spool_message {
 	SPOOL_JOB,	    /* struct spool_job: one of Platen's jobs, there or changed */
 	/* platend → submit */
 	SUBMIT_OPEN,	/* struct submit_open, with the read end of the document's pipe */
-	SUBMIT_QUERY,	/* struct ipc_head: how much of the document is there (drain the pipe first) */
+	SUBMIT_QUERY,	/* struct ipc_head: how much of the document is there (drain the pipe first)
+			 */
 	SUBMIT_SEAL,	/* struct submit_seal: the document is this long and has this digest */
 	SUBMIT_RELEASE, /* struct ipc_head: print it */
 	SUBMIT_ABORT,	/* struct ipc_head: drop it: break off the document, cancel the held job */
 	/* submit → platend */
-	SUBMIT_READY,	 /* struct ipc_head: at start and after each job: takes the next SUBMIT_OPEN */
+	SUBMIT_READY, /* struct ipc_head: at start and after each job: takes the next SUBMIT_OPEN */
 	SUBMIT_OPENED,	 /* struct submit_progress: the held job exists */
 	SUBMIT_OFFSET,	 /* struct submit_progress: answer to QUERY */
 	SUBMIT_SEALED,	 /* struct submit_progress: whole in the spooler, still held */
@@ -71,10 +72,10 @@ struct spool_printer_gone {
 
 struct spool_printer {
 	struct ipc_head head;
-	uint32_t kind;	     /* enum printer_kind */
-	uint32_t is_default; /* bool */
-	uint32_t accepting;  /* bool */
-	uint32_t state;	     /* 3, 4, 5 */
+	uint32_t kind;	      /* enum printer_kind */
+	uint32_t is_default;  /* bool */
+	uint32_t accepting;   /* bool */
+	uint32_t state;	      /* 3, 4, 5 */
 	uint64_t config_time; /* printer-config-change-time: a change may mean another PPD */
 	char name[NAME_SIZE];
 	char info[TEXT_SIZE];

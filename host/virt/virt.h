@@ -2,10 +2,11 @@
 /*
  * What platend and platen-virt say to each other (fixed messages, proto/base/ipc.h).
  *
- * platen-virt is the only program that links libvirt. It lists and watches domains, opens channels, reads and writes
- * the Platen part of a domain's metadata, attaches and detaches the channel device, restarts: nothing else. It connects to libvirt by itself,
- * again and again with backoff, and says VIRT_UP or VIRT_DOWN. A libvirt call may block for good,
- * so platend pings it and kills it when no pong comes.
+ * platen-virt is the only program that links libvirt. It lists and watches domains, opens channels,
+ * reads and writes the Platen part of a domain's metadata, attaches and detaches the channel
+ * device, restarts: nothing else. It connects to libvirt by itself, again and again with backoff,
+ * and says VIRT_UP or VIRT_DOWN. A libvirt call may block for good, so platend pings it and kills
+ * it when no pong comes.
  */
 #ifndef PLATEN_VIRT_H
 #define PLATEN_VIRT_H
@@ -30,12 +31,12 @@ enum virt_message {
 	VIRT_FIND_CID, /* struct virt_request.cid: which running domain has it now */
 	/* platen-virt → platend */
 	VIRT_PONG,
-	VIRT_UP,      /* struct virt_text: connected; text: "libvirt 9.0.0, qemu:///system" */
-	VIRT_DOWN,    /* struct virt_text: why; all domains are unknown from now on */
-	VIRT_DOMAIN,  /* struct virt_domain: there, or changed */
-	VIRT_GONE,    /* struct virt_domain.uuid: undefined */
-	VIRT_LISTED,  /* struct ipc_head: every domain that exists has been told */
-	VIRT_RESULT,  /* struct virt_result: the answer to a request, by serial */
+	VIRT_UP,     /* struct virt_text: connected; text: "libvirt 9.0.0, qemu:///system" */
+	VIRT_DOWN,   /* struct virt_text: why; all domains are unknown from now on */
+	VIRT_DOMAIN, /* struct virt_domain: there, or changed */
+	VIRT_GONE,   /* struct virt_domain.uuid: undefined */
+	VIRT_LISTED, /* struct ipc_head: every domain that exists has been told */
+	VIRT_RESULT, /* struct virt_result: the answer to a request, by serial */
 };
 
 enum virt_mode { /* as the metadata has it; 0: none there, the host's default holds */
@@ -46,20 +47,22 @@ enum virt_mode { /* as the metadata has it; 0: none there, the host's default ho
 };
 
 enum virt_device {
-	VIRT_DEVICE_VIRTIO = 1, /* <channel type='unix'><target type='virtio' name='org.platen.0'/> */
-	VIRT_DEVICE_VSOCK = 2,	/* <vsock model='virtio'> */
+	VIRT_DEVICE_VIRTIO =
+		1, /* <channel type='unix'><target type='virtio' name='org.platen.0'/> */
+	VIRT_DEVICE_VSOCK = 2, /* <vsock model='virtio'> */
 };
 
 struct virt_domain {
 	struct ipc_head head;
 	struct uuid uuid;
-	uint32_t running;   /* bool: its guest executes or is paused; see paused */
-	uint32_t paused;    /* bool */
-	uint32_t devices;   /* bits of enum virt_device, live if running, else persistent */
-	uint32_t connected; /* bool: libvirt sees the guest's port open (target state='connected') */
-	uint32_t cid;	    /* vsock context ID of the running domain, 0: none */
-	uint32_t id;	    /* libvirt's id of this run, changes at each start; 0: not running */
-	uint32_t mode;	    /* enum virt_mode */
+	uint32_t running; /* bool: its guest executes or is paused; see paused */
+	uint32_t paused;  /* bool */
+	uint32_t devices; /* bits of enum virt_device, live if running, else persistent */
+	uint32_t
+		connected; /* bool: libvirt sees the guest's port open (target state='connected') */
+	uint32_t cid;	   /* vsock context ID of the running domain, 0: none */
+	uint32_t id;	   /* libvirt's id of this run, changes at each start; 0: not running */
+	uint32_t mode;	   /* enum virt_mode */
 	char name[TEXT_SIZE];
 	char owner[USER_SIZE]; /* from the metadata, text_is_user(); empty: none there */
 };
@@ -75,7 +78,7 @@ struct virt_request {
 struct virt_set {
 	struct ipc_head head;
 	uint32_t serial;
-	uint32_t mode; /* enum virt_mode; UNSET takes it out */
+	uint32_t mode;	    /* enum virt_mode; UNSET takes it out */
 	uint32_t set_owner; /* bool: owner is to be stored (empty takes it out) */
 	struct uuid uuid;
 	char owner[USER_SIZE];

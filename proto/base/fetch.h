@@ -45,14 +45,14 @@ enum fetch_code {
 /* platen-fetch → owner. */
 struct fetch_result {
 	struct ipc_head head;
-	uint32_t code;		/* enum fetch_code */
-	uint32_t provenance;	/* enum fetch_provenance, with OK and UNCHANGED */
-	uint32_t size;		/* bytes of the cleaned PPD, unpacked */
-	uint32_t packed_size;	/* bytes of the stored gzip file */
-	uint8_t sha256[32];	/* of the cleaned PPD, unpacked */
-	char make_model[256];	/* its NickName, one line */
-	char source[512];	/* URL or path, without credentials, one line */
-	char text[512];		/* one line for people: what happened and what to do */
+	uint32_t code;	      /* enum fetch_code */
+	uint32_t provenance;  /* enum fetch_provenance, with OK and UNCHANGED */
+	uint32_t size;	      /* bytes of the cleaned PPD, unpacked */
+	uint32_t packed_size; /* bytes of the stored gzip file */
+	uint8_t sha256[32];   /* of the cleaned PPD, unpacked */
+	char make_model[256]; /* its NickName, one line */
+	char source[512];     /* URL or path, without credentials, one line */
+	char text[512];	      /* one line for people: what happened and what to do */
 };
 
 /* The store: DIR/<sha256 in hex>.ppd.gz is the cleaned driver (gzip, RFC 1952, mtime 0: the same

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IPC_FD	     3		    /* the descriptor at which a worker finds its connection */
+#define IPC_FD	     3		 /* the descriptor at which a worker finds its connection */
 #define IPC_SIZE_MAX (64 * 1024) /* bytes of the largest message; asserted where one is defined */
 
 struct ipc_head {

@@ -20,7 +20,8 @@ struct worker;
 
 /* One whole message came (head checked against its size only). `fd` came beside it, or -1; a
  * handler that wants it dup()s nothing but sets *fd to -1. The handler may free the worker. */
-typedef void worker_message_fn(struct worker *worker, const struct ipc_head *msg, int *fd, void *userdata);
+typedef void worker_message_fn(
+	struct worker *worker, const struct ipc_head *msg, int *fd, void *userdata);
 
 /* The worker ended: by itself (wait status), killed by its deadline (timed_out), or its connection
  * broke. It is reaped and cannot be used any more; the handler frees it with worker_free(). */
@@ -38,7 +39,8 @@ struct worker_setup {
 	void *userdata;
 };
 
-/* Starts it (posix_spawn or fork; closes all but 0 to 3; its own process group; PDEATHSIG). 0 or -errno. */
+/* Starts it (posix_spawn or fork; closes all but 0 to 3; its own process group; PDEATHSIG). 0 or
+ * -errno. */
 int worker_new(sd_event *event, const struct worker_setup *setup, struct worker **ret_worker);
 
 /* Kills it if it runs (SIGKILL), reaps it, frees. Returns NULL. NULL is accepted. */

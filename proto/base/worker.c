@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Starting, hearing, timing and ending a worker.
+ *
+ * The child gets stdin from /dev/null, stdout and stderr of its owner, its connection at IPC_FD,
+ * and nothing else; it dies with its owner. The owner is told of the worker's end exactly once, by
+ * whatever comes first of its exit, its deadline or a broken connection, and never from within a
+ * call that it made itself.
+ */
+#include "proto/base/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proto/base/cleanup.h"
+
+struct worker {
+	sd_event *event;
+	struct worker_setup setup;
+	pid_t pid; /* 0 once reaped */
+	int fd;
+	bool full;    /* a send said -EAGAIN: POLLOUT is watched */
+	bool killed;  /* by its deadline */
+	bool calling; /* a handler of the owner's runs: it may free us */
+	bool doomed;  /* it did: the memory goes when it returns */
+	sd_event_source *io, *child, *timer;
+};
+
+/* In the child, between fork and exec: only async-signal-safe calls but for the user database,
+ * which was read before. */
+static void become(const struct worker_setup *setup, const struct passwd *pw, int sock, pid_t owner)
+{
+	sigset_t none;
+	int null;
+
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)setpgid(0, 0);
+	if (pw && (setgroups(0, NULL) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0))
+		_exit(126);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != owner)
+		_exit(126);
+	null = open("/dev/null", O_RDWR);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+		_exit(126);
+	if (sock == IPC_FD ? fcntl(sock, F_SETFD, 0) < 0 : dup2(sock, IPC_FD) < 0)
+		_exit(126);
+	if (close_range(IPC_FD + 1, ~0U, 0) < 0)
+		_exit(126);
+	execv(setup->argv[0], (char *const *)(uintptr_t)setup->argv);
+	_exit(127);
+}
+
+/* After a handler: whether the worker is still there. */
+static bool called(struct worker *worker)
+{
+	worker->calling = false;
+	if (worker->doomed)
+		free(worker);
+	else
+		return true;
+	return false;
+}
+
+static void ended(struct worker *worker, int status)
+{
+	worker->pid = 0;
+	worker->io = sd_event_source_unref(worker->io);
+	worker->timer = sd_event_source_unref(worker->timer);
+	worker->calling = true;
+	worker->setup.on_exit(worker, status, worker->killed, worker->setup.userdata);
+	(void)called(worker);
+}
+
+/* Reads what is there. Returns false when a handler freed the worker. */
+static bool drain(struct worker *worker)
+{
+	static _Alignas(max_align_t) unsigned char buf[IPC_SIZE_MAX];
+	int r = 0;
+
+	for (int i = 0; i < 64; i++) {
+		int fd;
+
+		r = ipc_recv(worker->fd, buf, sizeof(buf), &fd);
+		if (r <= 0)
+			break;
+		worker->calling = true;
+		worker->setup.on_message(
+			worker, (const struct ipc_head *)buf, &fd, worker->setup.userdata);
+		(void)close_fd(fd);
+		if (!called(worker))
+			return false;
+	}
+	if (r == 0 || (r < 0 && r != -EAGAIN)) {
+		/* The connection is over: so is the worker, its exit is told when it comes. */
+		worker->io = sd_event_source_unref(worker->io);
+		if (worker->pid > 0)
+			(void)kill(worker->pid, SIGKILL);
+	}
+	return true;
+}
+
+static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata)
+{
+	struct worker *worker = userdata;
+
+	(void)source;
+	worker->child = sd_event_source_unref(worker->child);
+	if (worker->io && !drain(worker)) /* its last words first */
+		return 0;
+	ended(worker, si->si_code == CLD_EXITED ? si->si_status << 8 : si->si_status);
+	return 0;
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct worker *worker = userdata;
+
+	(void)source;
+	(void)fd;
+	if (revents & EPOLLOUT && worker->full) {
+		worker->full = false;
+		(void)sd_event_source_set_io_events(worker->io, EPOLLIN);
+		worker->calling = true;
+		if (worker->setup.on_room)
+			worker->setup.on_room(worker, worker->setup.userdata);
+		if (!called(worker))
+			return 0;
+	}
+	if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		(void)drain(worker);
+	return 0;
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct worker *worker = userdata;
+
+	(void)source;
+	(void)usec;
+	worker->killed = true;
+	worker->timer = sd_event_source_unref(worker->timer);
+	if (worker->pid > 0)
+		(void)kill(worker->pid, SIGKILL); /* on_child() tells the owner */
+	return 0;
+}
+
+static int start(struct worker *worker, const struct passwd *pw)
+{
+	_cleanup_close_ int sock = -1;
+	int fds[2], r;
+	pid_t owner = getpid();
+
+	r = ipc_pair(0, fds);
+	if (r < 0)
+		return r;
+	worker->fd = fds[0];
+	sock = fds[1];
+	if (fcntl(worker->fd, F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	worker->pid = fork();
+	if (worker->pid < 0) {
+		worker->pid = 0;
+		return -errno;
+	}
+	if (worker->pid == 0)
+		become(&worker->setup, pw, sock, owner);
+	r = sd_event_add_child(
+		worker->event, &worker->child, worker->pid, WEXITED, on_child, worker);
+	if (r < 0)
+		return r;
+	return sd_event_add_io(worker->event, &worker->io, worker->fd, EPOLLIN, on_io, worker);
+}
+
+int worker_new(sd_event *event, const struct worker_setup *setup, struct worker **ret_worker)
+{
+	const struct passwd *pw = NULL;
+	struct worker *worker;
+	int r;
+
+	if (access(setup->argv[0], X_OK) < 0)
+		return -errno;
+	if (setup->user && geteuid() == 0) {
+		pw = getpwnam(setup->user);
+		if (!pw)
+			return -ESRCH;
+	}
+	worker = calloc(1, sizeof(*worker));
+	if (!worker)
+		return -ENOMEM;
+	worker->event = sd_event_ref(event);
+	worker->setup = *setup;
+	worker->fd = -1;
+	r = start(worker, pw);
+	if (r < 0) {
+		(void)worker_free(worker);
+		return r;
+	}
+	*ret_worker = worker;
+	return 0;
+}
+
+struct worker *worker_free(struct worker *worker)
+{
+	if (!worker)
+		return NULL;
+	worker->child = sd_event_source_disable_unref(worker->child);
+	worker->io = sd_event_source_disable_unref(worker->io);
+	worker->timer = sd_event_source_disable_unref(worker->timer);
+	if (worker->pid > 0) {
+		(void)kill(worker->pid, SIGKILL);
+		while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	worker->fd = close_fd(worker->fd);
+	worker->event = sd_event_unref(worker->event);
+	if (worker->calling)
+		worker->doomed = true;
+	else
+		free(worker);
+	return NULL;
+}
+
+pid_t worker_pid(const struct worker *worker)
+{
+	return worker->pid;
+}
+
+int worker_send(struct worker *worker, const void *msg, int fd)
+{
+	int r;
+
+	if (!worker->io)
+		return -ENOTCONN;
+	r = ipc_send(worker->fd, msg, fd);
+	if (r == -EAGAIN && !worker->full) {
+		worker->full = true;
+		(void)sd_event_source_set_io_events(worker->io, EPOLLIN | EPOLLOUT);
+	}
+	return r;
+}
+
+int worker_deadline(struct worker *worker, uint64_t usec)
+{
+	uint64_t now;
+	int r;
+
+	if (usec == 0) {
+		worker->timer = sd_event_source_disable_unref(worker->timer);
+		return 0;
+	}
+	r = sd_event_now(worker->event, CLOCK_MONOTONIC, &now);
+	if (r < 0)
+		return r;
+	if (worker->timer) {
+		r = sd_event_source_set_time(worker->timer, now + usec);
+		return r < 0 ? r : sd_event_source_set_enabled(worker->timer, SD_EVENT_ONESHOT);
+	}
+	return sd_event_add_time(worker->event, &worker->timer, CLOCK_MONOTONIC, now + usec, 100000,
+		on_deadline, worker);
+}

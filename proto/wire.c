@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages to and from protobuf: the only file that knows protobuf-c.
+ *
+ * Unpacking takes its memory from one static arena of MESSAGE_BUDGET bytes, so a peer's message
+ * can neither grow the process nor fragment it, and freeing is forgetting. What comes out is
+ * copied into the fixed struct; a string that does not fit its array is a violation, not a cut.
+ */
+#include "proto/message.h"
+
+#include <errno.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platen.pb-c.h"
+
+static struct {
+	alignas(max_align_t) uint8_t bytes[MESSAGE_BUDGET];
+	size_t used;
+} arena;
+
+static void *arena_alloc(void *data, size_t size)
+{
+	size_t need = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+	void *p;
+
+	(void)data;
+	if (need < size || need > sizeof(arena.bytes) - arena.used)
+		return NULL;
+	p = arena.bytes + arena.used;
+	arena.used += need;
+	return p;
+}
+
+static void arena_free(void *data, void *p)
+{
+	(void)data;
+	(void)p;
+}
+
+static ProtobufCAllocator arena_allocator = {.alloc = arena_alloc, .free = arena_free};
+
+/* Copies a protobuf string whole, tail zeroed; false when it does not fit. */
+static bool take(char *to, size_t size, const char *from)
+{
+	size_t len = strlen(from);
+
+	if (len >= size)
+		return false;
+	memcpy(to, from, len);
+	memset(to + len, 0, size - len);
+	return true;
+}
+
+#define TAKE(to, from) take(to, sizeof(to), from)
+
+/* Copies a fixed number of bytes; an absent field is all zeros where `optional`. */
+static bool take_bytes(uint8_t *to, size_t size, const ProtobufCBinaryData *from, bool optional)
+{
+	if (optional && from->len == 0) {
+		memset(to, 0, size);
+		return true;
+	}
+	if (from->len != size)
+		return false;
+	memcpy(to, from->data, size);
+	return true;
+}
+
+static bool take_options(
+	char *to, size_t capacity, uint32_t *size, size_t count, Platen__Option *const *from)
+{
+	if (count > JOB_OPTIONS_MAX)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (options_add(to, capacity, size, from[i]->name, from[i]->value) < 0)
+			return false;
+	return true;
+}
+
+static bool decode_printer(const Platen__Printer *in, struct message_printer *p)
+{
+	p->index = in->index;
+	p->kind = in->kind;
+	p->is_default = in->is_default;
+	p->accepting = in->accepting;
+	p->driver_size = in->driver_size;
+	return take_bytes(p->driver, sizeof(p->driver), &in->driver, false) &&
+	       TAKE(p->name, in->name) && TAKE(p->info, in->info) &&
+	       TAKE(p->location, in->location) && TAKE(p->make_model, in->make_model) &&
+	       take_bytes(p->device, sizeof(p->device), &in->device, true) &&
+	       take_options(p->defaults, sizeof(p->defaults), &p->defaults_size, in->n_defaults,
+		       in->defaults);
+}
+
+static bool decode_printer_state(const Platen__PrinterState *in, struct message_printer_state *s)
+{
+	s->index = in->index;
+	s->state = in->state;
+	s->accepting = in->accepting;
+	return TAKE(s->reasons, in->reasons) && TAKE(s->text, in->text) &&
+	       TAKE(s->marker_names, in->marker_names) && TAKE(s->marker_types, in->marker_types) &&
+	       TAKE(s->marker_colors, in->marker_colors) &&
+	       TAKE(s->marker_levels, in->marker_levels) &&
+	       TAKE(s->marker_low_levels, in->marker_low_levels) &&
+	       TAKE(s->marker_high_levels, in->marker_high_levels);
+}
+
+static bool decode_job_open(const Platen__JobOpen *in, struct message_job_open *j)
+{
+	j->ref = in->ref;
+	j->printer = in->printer;
+	j->file = in->file;
+	j->copies = in->copies;
+	j->guest_job = in->guest_job;
+	j->size = in->size;
+	return take_bytes(j->job.bytes, UUID_SIZE, &in->job, false) && TAKE(j->title, in->title) &&
+	       TAKE(j->user, in->user) && TAKE(j->format, in->format) &&
+	       take_options(j->options, sizeof(j->options), &j->options_size, in->n_options,
+		       in->options);
+}
+
+static bool decode_job_state(const Platen__JobState *in, struct message_job_state *s)
+{
+	s->ref = in->ref;
+	s->phase = in->phase;
+	s->refusal = in->refusal;
+	s->final = in->final;
+	s->host_job = in->host_job;
+	s->pages = in->pages;
+	return TAKE(s->reasons, in->reasons) && TAKE(s->text, in->text);
+}
+
+static bool decode_job(const Platen__Envelope *e, struct message *m)
+{
+	switch (e->body_case) {
+	case PLATEN__ENVELOPE__BODY_JOB_ACCEPT:
+		m->job_accept.ref = e->job_accept->ref;
+		m->job_accept.window = e->job_accept->window;
+		m->job_accept.offset = e->job_accept->offset;
+		return true;
+	case PLATEN__ENVELOPE__BODY_JOB_DATA:
+		m->job_data.ref = e->job_data->ref;
+		m->job_data.offset = e->job_data->offset;
+		m->job_data.data_size = (uint32_t)e->job_data->data.len;
+		m->job_data.data = e->job_data->data.data;
+		return e->job_data->data.len <= FRAME_DATA_MAX;
+	case PLATEN__ENVELOPE__BODY_JOB_CREDIT:
+		m->job_credit.ref = e->job_credit->ref;
+		m->job_credit.bytes = e->job_credit->bytes;
+		return true;
+	case PLATEN__ENVELOPE__BODY_JOB_SEAL:
+		m->job_seal.ref = e->job_seal->ref;
+		m->job_seal.size = e->job_seal->size;
+		return take_bytes(m->job_seal.digest, DIGEST_SIZE, &e->job_seal->digest, false);
+	case PLATEN__ENVELOPE__BODY_JOB_STATE: return decode_job_state(e->job_state, &m->job_state);
+	case PLATEN__ENVELOPE__BODY_JOB_CANCEL: m->job_cancel.ref = e->job_cancel->ref; return true;
+	default: /* JOB_CLOSE */ m->job_close.ref = e->job_close->ref; return true;
+	}
+}
+
+static bool decode_session(const Platen__Envelope *e, struct message *m)
+{
+	switch (e->body_case) {
+	case PLATEN__ENVELOPE__BODY_HELLO:
+		m->hello.version_min = e->hello->version_min;
+		m->hello.version_max = e->hello->version_max;
+		return TAKE(m->hello.agent, e->hello->agent) &&
+		       take_bytes(m->hello.machine.bytes, UUID_SIZE, &e->hello->machine, true) &&
+		       take_bytes(m->hello.offer, SHA256_SIZE, &e->hello->offer, true);
+	case PLATEN__ENVELOPE__BODY_WELCOME:
+		m->welcome.version = e->welcome->version;
+		m->welcome.keepalive_msec = e->welcome->keepalive_msec;
+		return TAKE(m->welcome.host, e->welcome->host) &&
+		       TAKE(m->welcome.workspace, e->welcome->workspace);
+	case PLATEN__ENVELOPE__BODY_BYE:
+		m->bye.code = e->bye->code;
+		return TAKE(m->bye.text, e->bye->text);
+	case PLATEN__ENVELOPE__BODY_PING: m->ping.serial = e->ping->serial; return true;
+	case PLATEN__ENVELOPE__BODY_PONG: m->ping.serial = e->pong->serial; return true;
+	default: /* GUEST_STATUS */
+		m->guest_status.spooler_up = e->guest_status->spooler_up;
+		m->guest_status.queues = e->guest_status->queues;
+		m->guest_status.jobs = e->guest_status->jobs;
+		return TAKE(m->guest_status.spooler, e->guest_status->spooler);
+	}
+}
+
+static bool decode_offer(const Platen__Envelope *e, struct message *m)
+{
+	switch (e->body_case) {
+	case PLATEN__ENVELOPE__BODY_OFFER_BEGIN:
+		m->offer_begin.count = e->offer_begin->count;
+		m->offer_begin.unchanged = e->offer_begin->unchanged;
+		return take_bytes(m->offer_begin.offer, SHA256_SIZE, &e->offer_begin->offer, true);
+	case PLATEN__ENVELOPE__BODY_PRINTER_GONE:
+		m->printer_gone.index = e->printer_gone->index;
+		return true;
+	case PLATEN__ENVELOPE__BODY_PRINTER_REPORT:
+		m->printer_report.index = e->printer_report->index;
+		m->printer_report.code = e->printer_report->code;
+		return TAKE(m->printer_report.text, e->printer_report->text);
+	case PLATEN__ENVELOPE__BODY_DRIVER_GET:
+		return take_bytes(m->driver_get.driver, SHA256_SIZE, &e->driver_get->driver, false);
+	case PLATEN__ENVELOPE__BODY_DRIVER_DATA:
+		m->driver_data.total = e->driver_data->total;
+		m->driver_data.offset = e->driver_data->offset;
+		m->driver_data.data_size = (uint32_t)e->driver_data->data.len;
+		m->driver_data.data = e->driver_data->data.data;
+		return e->driver_data->data.len <= FRAME_DATA_MAX &&
+		       take_bytes(
+			       m->driver_data.driver, SHA256_SIZE, &e->driver_data->driver, false);
+	default: /* OFFER_END */ return true;
+	}
+}
+
+/* The schema's field numbers are ours by one table, so neither side's order binds the other. */
+static const struct {
+	Platen__Envelope__BodyCase body;
+	enum message_type type;
+	bool (*decode)(const Platen__Envelope *e, struct message *m);
+} bodies[] = {
+	{PLATEN__ENVELOPE__BODY_HELLO, MESSAGE_HELLO, decode_session},
+	{PLATEN__ENVELOPE__BODY_WELCOME, MESSAGE_WELCOME, decode_session},
+	{PLATEN__ENVELOPE__BODY_BYE, MESSAGE_BYE, decode_session},
+	{PLATEN__ENVELOPE__BODY_PING, MESSAGE_PING, decode_session},
+	{PLATEN__ENVELOPE__BODY_PONG, MESSAGE_PONG, decode_session},
+	{PLATEN__ENVELOPE__BODY_OFFER_BEGIN, MESSAGE_OFFER_BEGIN, decode_offer},
+	{PLATEN__ENVELOPE__BODY_PRINTER, MESSAGE_PRINTER, NULL},
+	{PLATEN__ENVELOPE__BODY_PRINTER_GONE, MESSAGE_PRINTER_GONE, decode_offer},
+	{PLATEN__ENVELOPE__BODY_OFFER_END, MESSAGE_OFFER_END, decode_offer},
+	{PLATEN__ENVELOPE__BODY_PRINTER_STATE, MESSAGE_PRINTER_STATE, NULL},
+	{PLATEN__ENVELOPE__BODY_PRINTER_REPORT, MESSAGE_PRINTER_REPORT, decode_offer},
+	{PLATEN__ENVELOPE__BODY_DRIVER_GET, MESSAGE_DRIVER_GET, decode_offer},
+	{PLATEN__ENVELOPE__BODY_DRIVER_DATA, MESSAGE_DRIVER_DATA, decode_offer},
+	{PLATEN__ENVELOPE__BODY_JOB_OPEN, MESSAGE_JOB_OPEN, NULL},
+	{PLATEN__ENVELOPE__BODY_JOB_ACCEPT, MESSAGE_JOB_ACCEPT, decode_job},
+	{PLATEN__ENVELOPE__BODY_JOB_DATA, MESSAGE_JOB_DATA, decode_job},
+	{PLATEN__ENVELOPE__BODY_JOB_CREDIT, MESSAGE_JOB_CREDIT, decode_job},
+	{PLATEN__ENVELOPE__BODY_JOB_SEAL, MESSAGE_JOB_SEAL, decode_job},
+	{PLATEN__ENVELOPE__BODY_JOB_STATE, MESSAGE_JOB_STATE, decode_job},
+	{PLATEN__ENVELOPE__BODY_JOB_CANCEL, MESSAGE_JOB_CANCEL, decode_job},
+	{PLATEN__ENVELOPE__BODY_JOB_CLOSE, MESSAGE_JOB_CLOSE, decode_job},
+	{PLATEN__ENVELOPE__BODY_GUEST_STATUS, MESSAGE_GUEST_STATUS, decode_session},
+};
+
+static bool decode_body(const Platen__Envelope *e, struct message *m)
+{
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		if (bodies[i].body != e->body_case)
+			continue;
+		message_init(m, bodies[i].type);
+		switch (bodies[i].type) {
+		case MESSAGE_PRINTER: return decode_printer(e->printer, &m->printer);
+		case MESSAGE_PRINTER_STATE:
+			return decode_printer_state(e->printer_state, &m->printer_state);
+		case MESSAGE_JOB_OPEN: return decode_job_open(e->job_open, &m->job_open);
+		default: return bodies[i].decode(e, m);
+		}
+	}
+	m->head.type = 0;
+	return false;
+}
+
+int message_decode(
+	const uint8_t *untrusted_bytes, size_t size, struct message *m, char ret_why[static 128])
+{
+	Platen__Envelope *e;
+
+	if (size > FRAME_PAYLOAD_MAX) {
+		(void)snprintf(ret_why, 128, "a message of %zu bytes, at most %d are allowed", size,
+			FRAME_PAYLOAD_MAX);
+		return -EBADMSG;
+	}
+	arena.used = 0;
+	e = platen__envelope__unpack(&arena_allocator, size, untrusted_bytes);
+	if (!e) {
+		(void)snprintf(ret_why, 128, "a message that is not in the schema or too large");
+		return -EBADMSG;
+	}
+	if (!decode_body(e, m)) {
+		(void)snprintf(ret_why, 128, "%s: a field is longer or shorter than its limit",
+			m->head.type ? message_name(m->head.type) : "a message of unknown type");
+		return -EBADMSG;
+	}
+	return message_check(m, m->head.size, ret_why);
+}
+
+/* Packs an envelope whose one body is already set. */
+static size_t pack(const Platen__Envelope *e, uint8_t *buf)
+{
+	if (platen__envelope__get_packed_size(e) > FRAME_PAYLOAD_MAX)
+		abort();
+	return platen__envelope__pack(e, buf);
+}
+
+static ProtobufCBinaryData bytes_of(const void *data, size_t size)
+{
+	return (ProtobufCBinaryData){.len = size, .data = (uint8_t *)(uintptr_t)data};
+}
+
+/* Points an option table at the pairs of a packed list. Returns their number. */
+static size_t option_table(
+	const char *options, uint32_t size, Platen__Option *rows, Platen__Option **ret_table)
+{
+	const char *name, *value;
+	uint32_t pos = 0;
+	size_t n = 0;
+
+	while (options_next(options, size, &pos, &name, &value)) {
+		platen__option__init(&rows[n]);
+		rows[n].name = (char *)(uintptr_t)name;
+		rows[n].value = (char *)(uintptr_t)value;
+		ret_table[n] = &rows[n];
+		n++;
+	}
+	return n;
+}
+
+#define TEXT(s) ((char *)(uintptr_t)(s))
+
+/* In each encode_* the body is a local of the schema's type, set field by field, hung into the
+ * envelope and packed at once. */
+#define BODY(E, FIELD, CASE, TYPE, INIT)                                                           \
+	TYPE body = INIT;                                                                          \
+	(E)->body_case = CASE;                                                                     \
+	(E)->FIELD = &body
+
+static size_t encode_printer(const struct message_printer *p, Platen__Envelope *e, uint8_t *buf)
+{
+	static Platen__Option rows[JOB_OPTIONS_MAX];
+	static Platen__Option *table[JOB_OPTIONS_MAX];
+	BODY(e, printer, PLATEN__ENVELOPE__BODY_PRINTER, Platen__Printer, PLATEN__PRINTER__INIT);
+
+	body.index = p->index;
+	body.kind = p->kind;
+	body.is_default = p->is_default;
+	body.accepting = p->accepting;
+	body.driver = bytes_of(p->driver, sizeof(p->driver));
+	body.driver_size = p->driver_size;
+	body.device = bytes_of(p->device, sizeof(p->device));
+	body.name = TEXT(p->name);
+	body.info = TEXT(p->info);
+	body.location = TEXT(p->location);
+	body.make_model = TEXT(p->make_model);
+	body.n_defaults = option_table(p->defaults, p->defaults_size, rows, table);
+	body.defaults = table;
+	return pack(e, buf);
+}
+
+static size_t encode_printer_state(
+	const struct message_printer_state *s, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, printer_state, PLATEN__ENVELOPE__BODY_PRINTER_STATE, Platen__PrinterState,
+		PLATEN__PRINTER_STATE__INIT);
+
+	body.index = s->index;
+	body.state = s->state;
+	body.accepting = s->accepting;
+	body.reasons = TEXT(s->reasons);
+	body.text = TEXT(s->text);
+	body.marker_names = TEXT(s->marker_names);
+	body.marker_types = TEXT(s->marker_types);
+	body.marker_colors = TEXT(s->marker_colors);
+	body.marker_levels = TEXT(s->marker_levels);
+	body.marker_low_levels = TEXT(s->marker_low_levels);
+	body.marker_high_levels = TEXT(s->marker_high_levels);
+	return pack(e, buf);
+}
+
+static size_t encode_job_open(const struct message_job_open *j, Platen__Envelope *e, uint8_t *buf)
+{
+	static Platen__Option rows[JOB_OPTIONS_MAX];
+	static Platen__Option *table[JOB_OPTIONS_MAX];
+	BODY(e, job_open, PLATEN__ENVELOPE__BODY_JOB_OPEN, Platen__JobOpen, PLATEN__JOB_OPEN__INIT);
+
+	body.ref = j->ref;
+	body.printer = j->printer;
+	body.job = bytes_of(j->job.bytes, UUID_SIZE);
+	body.file = j->file;
+	body.copies = j->copies;
+	body.guest_job = j->guest_job;
+	body.size = j->size;
+	body.title = TEXT(j->title);
+	body.user = TEXT(j->user);
+	body.format = TEXT(j->format);
+	body.n_options = option_table(j->options, j->options_size, rows, table);
+	body.options = table;
+	return pack(e, buf);
+}
+
+static size_t encode_job_state(const struct message_job_state *s, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, job_state, PLATEN__ENVELOPE__BODY_JOB_STATE, Platen__JobState,
+		PLATEN__JOB_STATE__INIT);
+
+	body.ref = s->ref;
+	body.phase = s->phase;
+	body.refusal = s->refusal;
+	body.final = s->final;
+	body.host_job = s->host_job;
+	body.pages = s->pages;
+	body.reasons = TEXT(s->reasons);
+	body.text = TEXT(s->text);
+	return pack(e, buf);
+}
+
+static size_t encode_hello(const struct message_hello *h, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, hello, PLATEN__ENVELOPE__BODY_HELLO, Platen__Hello, PLATEN__HELLO__INIT);
+
+	body.version_min = h->version_min;
+	body.version_max = h->version_max;
+	body.agent = TEXT(h->agent);
+	body.machine = bytes_of(h->machine.bytes, UUID_SIZE);
+	body.offer = bytes_of(h->offer, SHA256_SIZE);
+	return pack(e, buf);
+}
+
+static size_t encode_welcome(const struct message_welcome *w, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, welcome, PLATEN__ENVELOPE__BODY_WELCOME, Platen__Welcome, PLATEN__WELCOME__INIT);
+
+	body.version = w->version;
+	body.keepalive_msec = w->keepalive_msec;
+	body.host = TEXT(w->host);
+	body.workspace = TEXT(w->workspace);
+	return pack(e, buf);
+}
+
+static size_t encode_bye(const struct message_bye *b, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, bye, PLATEN__ENVELOPE__BODY_BYE, Platen__Bye, PLATEN__BYE__INIT);
+
+	body.code = b->code;
+	body.text = TEXT(b->text);
+	return pack(e, buf);
+}
+
+static size_t encode_ping(const struct message *m, Platen__Envelope *e, uint8_t *buf)
+{
+	if (m->head.type == MESSAGE_PING) {
+		BODY(e, ping, PLATEN__ENVELOPE__BODY_PING, Platen__Ping, PLATEN__PING__INIT);
+
+		body.serial = m->ping.serial;
+		return pack(e, buf);
+	}
+	BODY(e, pong, PLATEN__ENVELOPE__BODY_PONG, Platen__Pong, PLATEN__PONG__INIT);
+
+	body.serial = m->ping.serial;
+	return pack(e, buf);
+}
+
+static size_t encode_status(const struct message_guest_status *s, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, guest_status, PLATEN__ENVELOPE__BODY_GUEST_STATUS, Platen__GuestStatus,
+		PLATEN__GUEST_STATUS__INIT);
+
+	body.spooler_up = s->spooler_up;
+	body.queues = s->queues;
+	body.jobs = s->jobs;
+	body.spooler = TEXT(s->spooler);
+	return pack(e, buf);
+}
+
+static size_t encode_offer_begin(
+	const struct message_offer_begin *o, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, offer_begin, PLATEN__ENVELOPE__BODY_OFFER_BEGIN, Platen__OfferBegin,
+		PLATEN__OFFER_BEGIN__INIT);
+
+	body.count = o->count;
+	body.unchanged = o->unchanged;
+	body.offer = bytes_of(o->offer, SHA256_SIZE);
+	return pack(e, buf);
+}
+
+static size_t encode_offer_end(Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, offer_end, PLATEN__ENVELOPE__BODY_OFFER_END, Platen__OfferEnd,
+		PLATEN__OFFER_END__INIT);
+
+	return pack(e, buf);
+}
+
+static size_t encode_printer_gone(
+	const struct message_printer_gone *p, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, printer_gone, PLATEN__ENVELOPE__BODY_PRINTER_GONE, Platen__PrinterGone,
+		PLATEN__PRINTER_GONE__INIT);
+
+	body.index = p->index;
+	return pack(e, buf);
+}
+
+static size_t encode_report(
+	const struct message_printer_report *r, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, printer_report, PLATEN__ENVELOPE__BODY_PRINTER_REPORT, Platen__PrinterReport,
+		PLATEN__PRINTER_REPORT__INIT);
+
+	body.index = r->index;
+	body.code = r->code;
+	body.text = TEXT(r->text);
+	return pack(e, buf);
+}
+
+static size_t encode_driver_get(
+	const struct message_driver_get *d, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, driver_get, PLATEN__ENVELOPE__BODY_DRIVER_GET, Platen__DriverGet,
+		PLATEN__DRIVER_GET__INIT);
+
+	body.driver = bytes_of(d->driver, SHA256_SIZE);
+	return pack(e, buf);
+}
+
+static size_t encode_driver_data(
+	const struct message_driver_data *d, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, driver_data, PLATEN__ENVELOPE__BODY_DRIVER_DATA, Platen__DriverData,
+		PLATEN__DRIVER_DATA__INIT);
+
+	body.driver = bytes_of(d->driver, SHA256_SIZE);
+	body.total = d->total;
+	body.offset = d->offset;
+	body.data = bytes_of(d->data, d->data_size);
+	return pack(e, buf);
+}
+
+static size_t encode_job_accept(
+	const struct message_job_accept *a, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, job_accept, PLATEN__ENVELOPE__BODY_JOB_ACCEPT, Platen__JobAccept,
+		PLATEN__JOB_ACCEPT__INIT);
+
+	body.ref = a->ref;
+	body.window = a->window;
+	body.offset = a->offset;
+	return pack(e, buf);
+}
+
+static size_t encode_job_data(const struct message_job_data *d, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, job_data, PLATEN__ENVELOPE__BODY_JOB_DATA, Platen__JobData, PLATEN__JOB_DATA__INIT);
+
+	body.ref = d->ref;
+	body.offset = d->offset;
+	body.data = bytes_of(d->data, d->data_size);
+	return pack(e, buf);
+}
+
+static size_t encode_job_credit(
+	const struct message_job_credit *c, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, job_credit, PLATEN__ENVELOPE__BODY_JOB_CREDIT, Platen__JobCredit,
+		PLATEN__JOB_CREDIT__INIT);
+
+	body.ref = c->ref;
+	body.bytes = c->bytes;
+	return pack(e, buf);
+}
+
+static size_t encode_job_seal(const struct message_job_seal *s, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, job_seal, PLATEN__ENVELOPE__BODY_JOB_SEAL, Platen__JobSeal, PLATEN__JOB_SEAL__INIT);
+
+	body.ref = s->ref;
+	body.size = s->size;
+	body.digest = bytes_of(s->digest, DIGEST_SIZE);
+	return pack(e, buf);
+}
+
+static size_t encode_job_end(const struct message *m, Platen__Envelope *e, uint8_t *buf)
+{
+	if (m->head.type == MESSAGE_JOB_CANCEL) {
+		BODY(e, job_cancel, PLATEN__ENVELOPE__BODY_JOB_CANCEL, Platen__JobCancel,
+			PLATEN__JOB_CANCEL__INIT);
+
+		body.ref = m->job_cancel.ref;
+		return pack(e, buf);
+	}
+	BODY(e, job_close, PLATEN__ENVELOPE__BODY_JOB_CLOSE, Platen__JobClose,
+		PLATEN__JOB_CLOSE__INIT);
+
+	body.ref = m->job_close.ref;
+	return pack(e, buf);
+}
+
+size_t message_encode(const struct message *m, uint8_t *buf)
+{
+	Platen__Envelope e = PLATEN__ENVELOPE__INIT;
+	char why[128];
+
+	if (message_check(m, m->head.size, why) < 0)
+		abort();
+	switch ((enum message_type)m->head.type) {
+	case MESSAGE_HELLO: return encode_hello(&m->hello, &e, buf);
+	case MESSAGE_WELCOME: return encode_welcome(&m->welcome, &e, buf);
+	case MESSAGE_BYE: return encode_bye(&m->bye, &e, buf);
+	case MESSAGE_PING:
+	case MESSAGE_PONG: return encode_ping(m, &e, buf);
+	case MESSAGE_OFFER_BEGIN: return encode_offer_begin(&m->offer_begin, &e, buf);
+	case MESSAGE_PRINTER: return encode_printer(&m->printer, &e, buf);
+	case MESSAGE_PRINTER_GONE: return encode_printer_gone(&m->printer_gone, &e, buf);
+	case MESSAGE_OFFER_END: return encode_offer_end(&e, buf);
+	case MESSAGE_PRINTER_STATE: return encode_printer_state(&m->printer_state, &e, buf);
+	case MESSAGE_PRINTER_REPORT: return encode_report(&m->printer_report, &e, buf);
+	case MESSAGE_DRIVER_GET: return encode_driver_get(&m->driver_get, &e, buf);
+	case MESSAGE_DRIVER_DATA: return encode_driver_data(&m->driver_data, &e, buf);
+	case MESSAGE_JOB_OPEN: return encode_job_open(&m->job_open, &e, buf);
+	case MESSAGE_JOB_ACCEPT: return encode_job_accept(&m->job_accept, &e, buf);
+	case MESSAGE_JOB_DATA: return encode_job_data(&m->job_data, &e, buf);
+	case MESSAGE_JOB_CREDIT: return encode_job_credit(&m->job_credit, &e, buf);
+	case MESSAGE_JOB_SEAL: return encode_job_seal(&m->job_seal, &e, buf);
+	case MESSAGE_JOB_STATE: return encode_job_state(&m->job_state, &e, buf);
+	case MESSAGE_JOB_CANCEL:
+	case MESSAGE_JOB_CLOSE: return encode_job_end(m, &e, buf);
+	case MESSAGE_GUEST_STATUS: return encode_status(&m->guest_status, &e, buf);
+	case MESSAGE_TYPE_COUNT: break;
+	}
+	abort();
+}
