@@ -19,11 +19,13 @@
 
 static const char *log_name = "platen";
 static int log_max = LOG_INFO;
+static int log_prefix = -1; /* whether lines bear <P>; asked once, for a sandbox may forbid it */
 
 void log_open(const char *name, int max_priority)
 {
 	log_name = name;
 	log_max = max_priority;
+	log_prefix = !isatty(STDERR_FILENO);
 }
 
 static size_t add(char *line, size_t used, const char *key, const char *value)
@@ -48,7 +50,9 @@ void log_line(int priority, const struct log_about *about, const char *format, .
 	va_start(ap, format);
 	(void)vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	if (!isatty(STDERR_FILENO))
+	if (log_prefix < 0)
+		log_prefix = !isatty(STDERR_FILENO);
+	if (log_prefix)
 		used += (size_t)snprintf(line, LINE_MAX_BYTES, "<%d>", priority);
 	used += (size_t)snprintf(line + used, LINE_MAX_BYTES - used, "%s: %s", log_name,
 		text_escape(text, escaped, sizeof(escaped)));

@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between a guest's bytes and platend's fixed messages.
+ *
+ * One poll(2) loop over the channel, the connection to platend, and the pipes of documents under
+ * way. The link has already refused what is malformed or out of order; here the rest of what a
+ * guest may not do is refused: a ref that is not open, an offset that is not the next one, more
+ * bytes than it was given credit for. Every queue is bounded by making the other side wait: the
+ * guest by credit, platend by not being read.
+ */
+#include "host/channel/channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proto/base/cleanup.h"
+#include "proto/base/text.h"
+#include "proto/link.h"
+
+#define DRIVERS_OPEN  2		   /* driver files read at once */
+#define LISTEN_QUEUED (256 * 1024) /* bytes: above it platend is not read */
+
+enum stage {
+	STAGE_FREE = 0,
+	STAGE_ASKED,  /* JOB_OPEN was passed on */
+	STAGE_DATA,   /* accepted: the document arrives */
+	STAGE_SEALED, /* the document is whole, or broke off: only states follow */
+};
+
+struct job {
+	enum stage stage;
+	uint32_t ref;
+	uint32_t credit; /* bytes the guest may still send */
+	uint32_t owed;	 /* bytes drained and not yet given back as credit */
+	uint64_t next;	 /* offset of the next byte */
+	int pipe;	 /* -1 when over */
+	uint8_t *held;	 /* JOB_WINDOW bytes, while the pipe is full */
+	size_t held_size, held_done;
+};
+
+struct driver {
+	int file; /* -1: free */
+	uint32_t size, offset;
+	uint8_t sha256[SHA256_SIZE];
+};
+
+struct channel {
+	int ipc;
+	struct link *link;
+	bool synced;
+	bool platend_full;	/* `waiting` could not be sent yet */
+	struct message waiting; /* for platend */
+	struct message in;	/* from the guest or platend */
+	struct job jobs[JOBS_OPEN_MAX];
+	struct driver drivers[DRIVERS_OPEN];
+	/* What the guest asked for and platend was not asked for yet. */
+	uint8_t asked[OFFER_PRINTERS_MAX][SHA256_SIZE];
+	uint32_t asked_first, asked_count, asked_out;
+};
+
+static uint64_t now_usec(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+int channel_new(int ipc, struct channel **ret_channel)
+{
+	struct channel *channel;
+	int flags = fcntl(ipc, F_GETFL);
+
+	if (flags < 0 || fcntl(ipc, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	channel = calloc(1, sizeof(*channel));
+	if (!channel)
+		return -ENOMEM;
+	channel->ipc = ipc;
+	for (size_t i = 0; i < JOBS_OPEN_MAX; i++)
+		channel->jobs[i].pipe = -1;
+	for (size_t i = 0; i < DRIVERS_OPEN; i++)
+		channel->drivers[i].file = -1;
+	*ret_channel = channel;
+	return 0;
+}
+
+static void job_reset(struct job *job)
+{
+	job->pipe = close_fd(job->pipe);
+	free(job->held);
+	*job = (struct job){.pipe = -1};
+}
+
+/* Everything that belonged to the session that is over. */
+static void session_reset(struct channel *channel)
+{
+	for (size_t i = 0; i < JOBS_OPEN_MAX; i++)
+		job_reset(&channel->jobs[i]);
+	for (size_t i = 0; i < DRIVERS_OPEN; i++)
+		channel->drivers[i].file = close_fd(channel->drivers[i].file);
+	channel->asked_count = channel->asked_first = channel->asked_out = 0;
+	channel->synced = false;
+}
+
+struct channel *channel_free(struct channel *channel)
+{
+	if (!channel)
+		return NULL;
+	session_reset(channel);
+	channel->link = link_free(channel->link);
+	channel->ipc = close_fd(channel->ipc);
+	free(channel);
+	return NULL;
+}
+
+/* Hands a fixed message to platend; keeps it if platend's queue is full. */
+static int tell(struct channel *channel, const void *msg)
+{
+	const struct ipc_head *head = msg;
+	int r = ipc_send(channel->ipc, msg, -1);
+
+	if (r != -EAGAIN)
+		return r;
+	memcpy(&channel->waiting, msg, head->size);
+	channel->platend_full = true;
+	return 0;
+}
+
+static int tell_text(struct channel *channel, uint32_t type, const char *text)
+{
+	struct channel_text m = {.head = {.type = type, .size = sizeof(m)}};
+
+	text_copy_line(m.text, sizeof(m.text), text);
+	return tell(channel, &m);
+}
+
+static void violation(struct channel *channel, const char *why)
+{
+	link_close(channel->link, BYE_VIOLATION, why);
+	session_reset(channel);
+	(void)tell_text(channel, CHANNEL_LOST, why);
+}
+
+static struct job *job_find(struct channel *channel, uint32_t ref)
+{
+	for (size_t i = 0; i < JOBS_OPEN_MAX; i++)
+		if (channel->jobs[i].stage != STAGE_FREE && channel->jobs[i].ref == ref)
+			return &channel->jobs[i];
+	return NULL;
+}
+
+/* The document can go no further here: platend hears why from the spool worker. */
+static void job_break(struct job *job)
+{
+	job->pipe = close_fd(job->pipe);
+	free(job->held);
+	job->held = NULL;
+	job->held_size = job->held_done = 0;
+}
+
+static void job_credit(struct channel *channel, struct job *job)
+{
+	struct message m;
+
+	if (job->stage != STAGE_DATA || job->owed < JOB_WINDOW / 4)
+		return;
+	message_init(&m, MESSAGE_JOB_CREDIT);
+	m.job_credit.ref = job->ref;
+	m.job_credit.bytes = job->owed;
+	if (link_send(channel->link, &m) < 0)
+		return; /* the queue is full: the next drained byte tries again */
+	job->credit += job->owed;
+	job->owed = 0;
+}
+
+/* Writes what the pipe takes. Returns the number of bytes, or -errno other than -EAGAIN. */
+static ssize_t pipe_write(int fd, const uint8_t *data, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = write(fd, data + done, size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+static void job_drain(struct channel *channel, struct job *job)
+{
+	ssize_t n =
+		pipe_write(job->pipe, job->held + job->held_done, job->held_size - job->held_done);
+
+	if (n < 0) {
+		job_break(job);
+		return;
+	}
+	job->held_done += (size_t)n;
+	job->owed += (uint32_t)n;
+	if (job->held_done == job->held_size) {
+		free(job->held);
+		job->held = NULL;
+		job->held_size = job->held_done = 0;
+		if (job->stage == STAGE_SEALED)
+			job->pipe = close_fd(job->pipe);
+	}
+	job_credit(channel, job);
+}
+
+static const char *job_data(struct channel *channel, const struct message_job_data *d)
+{
+	struct job *job = job_find(channel, d->ref);
+	ssize_t n = 0;
+
+	if (!job || job->stage != STAGE_DATA)
+		return "JobData: ref is not of a job whose document is awaited";
+	if (d->offset != job->next)
+		return "JobData: offset is not the next one";
+	if (d->data_size > job->credit)
+		return "JobData: more than there was credit for";
+	job->next += d->data_size;
+	job->credit -= d->data_size;
+	if (job->pipe < 0)
+		return NULL; /* broke off: platend's word is on its way */
+	if (!job->held) {
+		n = pipe_write(job->pipe, d->data, d->data_size);
+		if (n < 0) {
+			job_break(job);
+			return NULL;
+		}
+		job->owed += (uint32_t)n;
+	}
+	if ((size_t)n < d->data_size) {
+		if (!job->held)
+			job->held = malloc(JOB_WINDOW);
+		if (!job->held) {
+			job_break(job);
+			return NULL;
+		}
+		if (job->held_done) {
+			memmove(job->held, job->held + job->held_done,
+				job->held_size - job->held_done);
+			job->held_size -= job->held_done;
+			job->held_done = 0;
+		}
+		memcpy(job->held + job->held_size, d->data + n, d->data_size - (size_t)n);
+		job->held_size += d->data_size - (size_t)n;
+	}
+	job_credit(channel, job);
+	return NULL;
+}
+
+static const char *job_open(struct channel *channel, const struct message *m)
+{
+	if (job_find(channel, m->job_open.ref))
+		return "JobOpen: ref is in use";
+	for (size_t i = 0; i < JOBS_OPEN_MAX; i++) {
+		struct job *job = &channel->jobs[i];
+
+		if (job->stage != STAGE_FREE)
+			continue;
+		*job = (struct job){.stage = STAGE_ASKED, .ref = m->job_open.ref, .pipe = -1};
+		return NULL;
+	}
+	return "JobOpen: too many jobs at once";
+}
+
+/* Judges a message that concerns a job, and notes it. NULL, or what is wrong. */
+static const char *job_message(struct channel *channel, const struct message *m)
+{
+	struct job *job;
+
+	switch (m->head.type) {
+	case MESSAGE_JOB_OPEN: return job_open(channel, m);
+	case MESSAGE_JOB_DATA: return job_data(channel, &m->job_data);
+	case MESSAGE_JOB_SEAL:
+		job = job_find(channel, m->job_seal.ref);
+		if (!job || job->stage != STAGE_DATA)
+			return "JobSeal: ref is not of a job whose document is awaited";
+		if (m->job_seal.size != job->next)
+			return "JobSeal: size is not what was sent";
+		job->stage = STAGE_SEALED;
+		if (!job->held)
+			job->pipe = close_fd(job->pipe);
+		return NULL;
+	case MESSAGE_JOB_CANCEL:
+		return job_find(channel, m->job_cancel.ref) ? NULL : "JobCancel: ref is not open";
+	default: /* JOB_CLOSE */
+		job = job_find(channel, m->job_close.ref);
+		if (!job)
+			return "JobClose: ref is not open";
+		job_reset(job);
+		return NULL;
+	}
+}
+
+static const char *driver_get(struct channel *channel, const struct message_driver_get *d)
+{
+	uint32_t at;
+
+	if (channel->asked_count == OFFER_PRINTERS_MAX)
+		return "DriverGet: more drivers than printers";
+	at = (channel->asked_first + channel->asked_count++) % OFFER_PRINTERS_MAX;
+	memcpy(channel->asked[at], d->driver, SHA256_SIZE);
+	return NULL;
+}
+
+static void on_guest_message(struct channel *channel, const struct message *m)
+{
+	const char *why = NULL;
+	bool pass = true;
+
+	switch (m->head.type) {
+	case MESSAGE_JOB_DATA: pass = false; /* fall through */
+	case MESSAGE_JOB_OPEN:
+	case MESSAGE_JOB_SEAL:
+	case MESSAGE_JOB_CANCEL:
+	case MESSAGE_JOB_CLOSE: why = job_message(channel, m); break;
+	case MESSAGE_DRIVER_GET:
+		why = driver_get(channel, &m->driver_get);
+		pass = false;
+		break;
+	default: break;
+	}
+	if (why)
+		violation(channel, why);
+	else if (pass)
+		(void)tell(channel, m); /* a broken connection ends the loop by itself */
+}
+
+/* Takes what the link has, as long as platend can be told. */
+static void from_guest(struct channel *channel)
+{
+	while (!channel->platend_full) {
+		switch (link_next(channel->link, &channel->in)) {
+		case LINK_NONE: return;
+		case LINK_SYNCED:
+			session_reset(channel);
+			channel->synced = true;
+			(void)tell_text(channel, CHANNEL_SYNCED, "");
+			break;
+		case LINK_LOST:
+			session_reset(channel);
+			(void)tell_text(channel, CHANNEL_LOST, link_reason(channel->link));
+			break;
+		case LINK_MESSAGE:
+			if (channel->synced)
+				on_guest_message(channel, &channel->in);
+			break;
+		}
+	}
+}
+
+static void accept_job(struct channel *channel, const struct message *m, int *fd)
+{
+	struct job *job = job_find(channel, m->job_accept.ref);
+	int flags;
+
+	if (!job || job->stage != STAGE_ASKED || *fd < 0)
+		return; /* closed by the guest meanwhile */
+	flags = fcntl(*fd, F_GETFL);
+	if (flags >= 0 && !(flags & O_NONBLOCK))
+		return; /* would stall us: platend makes it non-blocking */
+	job->pipe = steal_fd(fd);
+	job->stage = STAGE_DATA;
+	job->credit = m->job_accept.window;
+	job->next = m->job_accept.offset;
+	(void)link_send(channel->link, m);
+}
+
+static void take_driver(struct channel *channel, const struct channel_driver *d, int *fd)
+{
+	struct message m;
+
+	if (channel->asked_out)
+		channel->asked_out--;
+	if (d->size && *fd >= 0) {
+		for (size_t i = 0; i < DRIVERS_OPEN; i++) {
+			struct driver *driver = &channel->drivers[i];
+
+			if (driver->file >= 0)
+				continue;
+			driver->file = steal_fd(fd);
+			driver->size = d->size;
+			driver->offset = 0;
+			memcpy(driver->sha256, d->driver, SHA256_SIZE);
+			return;
+		}
+	}
+	message_init(&m, MESSAGE_DRIVER_DATA);
+	memcpy(m.driver_data.driver, d->driver, SHA256_SIZE);
+	(void)link_send(channel->link, &m);
+}
+
+static int start_link(struct channel *channel, const struct channel_start *start, int *fd)
+{
+	int r;
+
+	if (channel->link || *fd < 0)
+		return -EPROTO;
+	r = link_new(LINK_HOST, *fd, false, &channel->link);
+	if (r < 0)
+		return r;
+	*fd = -1;
+	link_keepalive(channel->link, start->keepalive_msec);
+	return sandbox_enter();
+}
+
+/* One message of platend's. */
+static int on_platend_message(struct channel *channel, const struct message *m, int size, int *fd)
+{
+	char why[128];
+
+	if (m->head.type == CHANNEL_START)
+		return size == sizeof(struct channel_start)
+			       ? start_link(channel, (const struct channel_start *)m, fd)
+			       : -EPROTO;
+	if (!channel->link)
+		return -EPROTO;
+	if (m->head.type == CHANNEL_DRIVER) {
+		if (size != sizeof(struct channel_driver))
+			return -EPROTO;
+		if (channel->synced)
+			take_driver(channel, (const struct channel_driver *)m, fd);
+		return 0;
+	}
+	if (message_check(m, (size_t)size, why) < 0)
+		return -EPROTO;
+	if (!channel->synced)
+		return 0; /* meant for the session that is over */
+	if (m->head.type == MESSAGE_JOB_ACCEPT)
+		accept_job(channel, m, fd);
+	else
+		(void)link_send(channel->link, m); /* -EPROTO: of the last session */
+	return 0;
+}
+
+static int from_platend(struct channel *channel)
+{
+	while (!channel->link || link_queued(channel->link) < LISTEN_QUEUED) {
+		_cleanup_close_ int fd = -1;
+		int r = ipc_recv(channel->ipc, &channel->in, sizeof(channel->in), &fd);
+
+		if (r == -EAGAIN)
+			return 0;
+		if (r <= 0)
+			return r < 0 ? r : -ECONNRESET;
+		r = on_platend_message(channel, &channel->in, r, &fd);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Asks platend for the next drivers, and sends a piece of one when nothing else waits. */
+static void feed_drivers(struct channel *channel)
+{
+	static uint8_t piece[FRAME_DATA_MAX];
+	struct message m;
+
+	while (channel->asked_count && channel->asked_out < DRIVERS_OPEN &&
+		!channel->platend_full) {
+		struct message_driver_get *get = &m.driver_get;
+		uint32_t busy = channel->asked_out;
+
+		for (size_t i = 0; i < DRIVERS_OPEN; i++)
+			busy += channel->drivers[i].file >= 0;
+		if (busy >= DRIVERS_OPEN)
+			break;
+		message_init(&m, MESSAGE_DRIVER_GET);
+		memcpy(get->driver, channel->asked[channel->asked_first], SHA256_SIZE);
+		channel->asked_first = (channel->asked_first + 1) % OFFER_PRINTERS_MAX;
+		channel->asked_count--;
+		channel->asked_out++;
+		(void)tell(channel, &m);
+	}
+	for (size_t i = 0; i < DRIVERS_OPEN && link_bulk_ready(channel->link); i++) {
+		struct driver *driver = &channel->drivers[i];
+		uint32_t want = driver->size - driver->offset;
+		ssize_t n;
+
+		if (driver->file < 0)
+			continue;
+		n = read(driver->file, piece, want < sizeof(piece) ? want : sizeof(piece));
+		message_init(&m, MESSAGE_DRIVER_DATA);
+		memcpy(m.driver_data.driver, driver->sha256, SHA256_SIZE);
+		if (n > 0) {
+			m.driver_data.total = driver->size;
+			m.driver_data.offset = driver->offset;
+			m.driver_data.data_size = (uint32_t)n;
+			m.driver_data.data = piece;
+			driver->offset += (uint32_t)n;
+		}
+		(void)link_send(channel->link, &m);
+		if (n <= 0 || driver->offset == driver->size)
+			driver->file = close_fd(driver->file);
+	}
+}
+
+static int wait(struct channel *channel)
+{
+	struct pollfd fds[2 + JOBS_OPEN_MAX];
+	struct job *jobs[JOBS_OPEN_MAX];
+	uint64_t deadline, now;
+	nfds_t n = 2;
+	int timeout = -1;
+
+	fds[0] = (struct pollfd){.fd = channel->ipc};
+	if (channel->platend_full)
+		fds[0].events = POLLOUT;
+	if (!channel->link || link_queued(channel->link) < LISTEN_QUEUED)
+		fds[0].events |= POLLIN;
+	fds[1] = (struct pollfd){.fd = -1};
+	if (channel->link) {
+		fds[1].fd = link_fd(channel->link);
+		fds[1].events = link_events(channel->link);
+		deadline = link_deadline(channel->link);
+		now = now_usec();
+		if (deadline != UINT64_MAX)
+			timeout = deadline <= now ? 0 : (int)((deadline - now) / 1000 + 1);
+	}
+	for (size_t i = 0; i < JOBS_OPEN_MAX; i++) {
+		if (!channel->jobs[i].held)
+			continue;
+		jobs[n - 2] = &channel->jobs[i];
+		fds[n++] = (struct pollfd){.fd = channel->jobs[i].pipe, .events = POLLOUT};
+	}
+	if (poll(fds, n, timeout) < 0)
+		return errno == EINTR ? 0 : -errno;
+	for (nfds_t i = 2; i < n; i++)
+		if (fds[i].revents)
+			job_drain(channel, jobs[i - 2]);
+	if (channel->platend_full && fds[0].revents & POLLOUT) {
+		channel->platend_full = false;
+		return tell(channel, &channel->waiting);
+	}
+	return 0;
+}
+
+int channel_run(struct channel *channel)
+{
+	for (;;) {
+		int r = wait(channel);
+
+		if (r == 0)
+			r = from_platend(channel);
+		if (r == 0 && channel->link) {
+			r = link_step(channel->link, now_usec());
+			from_guest(channel);
+			if (channel->synced)
+				feed_drivers(channel);
+			if (r == 0)
+				r = link_step(channel->link, now_usec());
+		}
+		if (r < 0) {
+			if (channel->link)
+				link_close(channel->link, BYE_CLOSING, "the host is closing");
+			return r == -ECONNRESET ? 0 : r;
+		}
+	}
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * platen-channel: one workspace's end of the channel on the host, and what it and platend say to
+ * each other: struct message (proto/message.h) as it is, and the few below.
+ *
+ * It parses what a guest sends and can do nothing else: after CHANNEL_START it opens, connects,
+ * executes and signals nothing. Documents go from it into the pipe that platend passes with
+ * JOB_ACCEPT, drivers come out of the file that platend passes with CHANNEL_DRIVER; neither
+ * passes through platend.
+ */
+#ifndef PLATEN_CHANNEL_H
+#define PLATEN_CHANNEL_H
+
+#include <stdint.h>
+
+#include "proto/base/ipc.h"
+#include "proto/message.h"
+
+enum channel_message {
+	CHANNEL_START = 1000, /* platend → channel: struct channel_start, with the channel's fd */
+	CHANNEL_DRIVER, /* platend → channel: struct channel_driver, with the file or none */
+	CHANNEL_SYNCED, /* channel → platend: struct channel_text: a session begins */
+	CHANNEL_LOST,	/* channel → platend: struct channel_text: why it is over */
+};
+
+struct channel_start {
+	struct ipc_head head;
+	uint32_t keepalive_msec;
+	uint32_t reserved;
+};
+
+struct channel_driver {
+	struct ipc_head head;
+	uint32_t size; /* bytes of the compressed file; 0: there is none */
+	uint32_t reserved;
+	uint8_t driver[SHA256_SIZE];
+};
+
+struct channel_text {
+	struct ipc_head head;
+	char text[MESSAGE_SIZE];
+};
+
+struct channel;
+
+/* Takes over the connection to platend. 0 or -errno. */
+int channel_new(int ipc, struct channel **ret_channel);
+struct channel *channel_free(struct channel *channel);
+
+/* Runs until the guest's side or platend's ends. 0 at an orderly end, or -errno. */
+int channel_run(struct channel *channel);
+
+/* Gives up what a leaf does not need: no new privileges, no core, limits, a seccomp allow-list.
+ * 0 or -errno. In builds with a sanitizer the system call filter is left out. */
+int sandbox_enter(void);
+
+#endif
