@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Settings from INI files, by a table of keys.
+ *
+ * inih splits lines; what a key means, and what may stand there, is one row each. The first fault
+ * ends the reading with a line that an admin can act on: a daemon that runs with half of its
+ * settings is worse than one that says why it does not run.
+ */
+#include "host/config.h"
+
+#include <dirent.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/cleanup.h"
+#include "proto/base/text.h"
+
+struct reading {
+	struct config config;
+	const char *path;
+	FILE *file;
+	int line; /* the one that was read last: Debian's inih does not pass it on */
+	char *why;
+	bool failed;
+};
+
+enum kind {
+	KIND_PATH, /* absolute */
+	KIND_TEXT, /* one line, may be empty */
+	KIND_NUMBER,
+	KIND_MODE,
+};
+
+static const struct key {
+	const char *name;
+	enum kind kind;
+	size_t offset, size;
+	const char *expected;
+} keys[] = {
+#define FIELD(member) offsetof(struct config, member), sizeof(((struct config *)0)->member)
+	{"mode", KIND_MODE, FIELD(mode), "off, network or all"},
+	{"control", KIND_PATH, FIELD(control), "an absolute path of at most 107 bytes"},
+	{"run-dir", KIND_PATH, FIELD(run_dir), "an absolute path of at most 107 bytes"},
+	{"state-dir", KIND_PATH, FIELD(state_dir), "an absolute path of at most 107 bytes"},
+	{"libexec-dir", KIND_PATH, FIELD(libexec_dir), "an absolute path of at most 107 bytes"},
+	{"cups-socket", KIND_PATH, FIELD(cups_socket), "an absolute path of at most 107 bytes"},
+	{"libvirt-uri", KIND_TEXT, FIELD(libvirt_uri), "a libvirt URI such as qemu:///system"},
+	{"worker-user", KIND_TEXT, FIELD(worker_user), "a user's name"},
+	{"admin-group", KIND_TEXT, FIELD(admin_group), "a group's name"},
+	{"vsock-port", KIND_NUMBER, FIELD(vsock_port), "a port number, 0 for none"},
+	{"keepalive-msec", KIND_NUMBER, FIELD(keepalive_msec), "100 to 3600000 milliseconds"},
+#undef FIELD
+};
+
+enum mode mode_parse(const char *word)
+{
+	for (enum mode mode = MODE_OFF; mode <= MODE_ALL; mode++)
+		if (strcmp(word, mode_name(mode)) == 0)
+			return mode;
+	return MODE_UNSET;
+}
+
+const char *mode_name(enum mode mode)
+{
+	static const char *const names[] = {"unset", "off", "network", "all"};
+
+	return names[mode];
+}
+
+/* Says where, what and what was expected. Returns 0, which ends inih's reading. */
+static int fault(struct reading *reading, const char *name, const char *value, const char *expected)
+{
+	char shown[80];
+
+	if (!reading->failed)
+		(void)snprintf(reading->why, 512, "%s:%d: %s = %s: expected %s", reading->path,
+			line, name, text_escape(value, shown, sizeof(shown)), expected);
+	reading->failed = true;
+	return 0;
+}
+
+static bool number_parse(const char *value, uint32_t *ret_number)
+{
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(value, &end, 10);
+	if (errno || end == value || *end || n > UINT32_MAX || *value == '-')
+		return false;
+	*ret_number = (uint32_t)n;
+	return true;
+}
+
+static bool key_set(struct config *config, const struct key *key, const char *value)
+{
+	void *at = (char *)config + key->offset;
+	enum mode mode;
+
+	switch (key->kind) {
+	case KIND_PATH: return value[0] == '/' && text_copy(at, key->size, value) == 0;
+	case KIND_TEXT: return text_is_line(value) && text_copy(at, key->size, value) == 0;
+	case KIND_NUMBER: return number_parse(value, at);
+	case KIND_MODE:
+		mode = mode_parse(value);
+		memcpy(at, &mode, sizeof(mode));
+		return mode != MODE_UNSET;
+	}
+	return false;
+}
+
+static struct config_workspace *workspace_named(struct config *config, const char *name)
+{
+	struct config_workspace *grown;
+
+	for (uint32_t i = 0; i < config->workspace_count; i++)
+		if (strcmp(config->workspaces[i].name, name) == 0)
+			return &config->workspaces[i];
+	if (config->workspace_count == CONFIG_WORKSPACES_MAX)
+		return NULL;
+	grown = reallocarray(
+		config->workspaces, config->workspace_count + 1, sizeof(*config->workspaces));
+	if (!grown)
+		return NULL;
+	config->workspaces = grown;
+	grown += config->workspace_count;
+	memset(grown, 0, sizeof(*grown));
+	if (text_copy(grown->name, sizeof(grown->name), name) < 0 || !text_is_line(name) || !*name)
+		return NULL;
+	config->workspace_count++;
+	return grown;
+}
+
+static int workspace_set(
+	struct reading *reading, int line, const char *section, const char *name, const char *value)
+{
+	struct config_workspace *ws = workspace_named(&reading->config, section);
+
+	if (!ws)
+		return fault(reading, "[workspace]", section, "a name on one line");
+	if (strcmp(name, "uuid") == 0)
+		return uuid_parse(value, &ws->uuid) == 0 ? 1
+							 : fault(reading, name, value, "a UUID");
+	if (strcmp(name, "socket") == 0)
+		return value[0] == '/' && text_copy(ws->socket, sizeof(ws->socket), value) == 0
+			       ? 1
+			       : fault(reading, name, value, "an absolute path");
+	if (strcmp(name, "owner") == 0)
+		return text_is_user(value) && text_copy(ws->owner, sizeof(ws->owner), value) == 0
+			       ? 1
+			       : fault(reading, name, value, "a user's name");
+	if (strcmp(name, "mode") == 0) {
+		ws->mode = mode_parse(value);
+		return ws->mode ? 1 : fault(reading, name, value, "off, network or all");
+	}
+	return fault(reading, name, value, "one of the keys uuid, socket, owner, mode");
+}
+
+static int on_pair(void *userdata, const char *section, const char *name, const char *value)
+{
+	struct reading *reading = userdata;
+
+	if (strncmp(section, "workspace ", 10) == 0)
+		return workspace_set(reading, section + 10, name, value);
+	if (strcmp(section, "host") != 0)
+		return fault(
+			reading, name, value, "the section [host] or [workspace NAME] above it");
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (strcmp(keys[i].name, name) != 0)
+			continue;
+		return key_set(&reading->config, &keys[i], value)
+			       ? 1
+			       : fault(reading, name, value, keys[i].expected);
+	}
+	return fault(reading, name, value, "a key that platen.conf(5) knows");
+}
+
+/* fgets(3) for inih, counting lines. */
+static char *next_line(char *buf, int size, void *userdata)
+{
+	struct reading *reading = userdata;
+
+	reading->line++;
+	return fgets(buf, size, reading->file);
+}
+
+static int read_file(struct reading *reading, const char *path)
+{
+	int r;
+
+	reading->path = path;
+	reading->line = 0;
+	reading->file = fopen(path, "re");
+	if (!reading->file) {
+		r = -errno;
+		(void)snprintf(reading->why, 512, "%s: %s", path, strerror(errno));
+		return r;
+	}
+	r = ini_parse_stream(next_line, reading, on_pair, reading);
+	(void)fclose(reading->file);
+	if (reading->failed)
+		return -EINVAL;
+	if (r != 0) {
+		(void)snprintf(reading->why, 512,
+			"%s:%d: expected [section], key = value or # comment", path,
+			r > 0 ? r : reading->line);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int is_conf(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name);
+
+	return len > 5 && strcmp(entry->d_name + len - 5, ".conf") == 0;
+}
+
+static int read_drop_ins(struct reading *reading, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[256], file[512];
+	struct dirent **entries;
+	int n, r = 0;
+
+	if (text_printf(folder, sizeof(folder), "%.*spolicy.d", slash ? (int)(slash + 1 - path) : 0,
+		    path) < 0)
+		return 0;
+	n = scandir(folder, &entries, is_conf, alphasort);
+	if (n < 0)
+		return 0; /* no folder, no drop-ins */
+	for (int i = 0; i < n; i++) {
+		if (r == 0 &&
+			text_printf(file, sizeof(file), "%s/%s", folder, entries[i]->d_name) == 0)
+			r = read_file(reading, file);
+		free(entries[i]);
+	}
+	free(entries);
+	return r;
+}
+
+static int check(struct reading *reading)
+{
+	struct config *config = &reading->config;
+
+	if (config->keepalive_msec < 100 || config->keepalive_msec > 3600000) {
+		(void)snprintf(reading->why, 512, "%s: keepalive-msec: expected 100 to 3600000",
+			reading->path);
+		return -EINVAL;
+	}
+	for (uint32_t i = 0; i < config->workspace_count; i++) {
+		struct config_workspace *ws = &config->workspaces[i];
+
+		if (!uuid_is_null(&ws->uuid) && ws->socket[0])
+			continue;
+		(void)snprintf(reading->why, 512,
+			"%s: [workspace %s]: expected both uuid and socket", reading->path,
+			ws->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int config_read(const char *path, struct config *ret_config, char ret_why[static 512])
+{
+	struct reading reading = {
+		.config = {.mode = MODE_NETWORK,
+			.control = "/run/platen/control",
+			.run_dir = "/run/platen",
+			.state_dir = "/var/lib/platen",
+			.libexec_dir = "/usr/libexec/platen",
+			.cups_socket = "/run/cups/cups.sock",
+			.libvirt_uri = "qemu:///system",
+			.worker_user = "platen",
+			.admin_group = "lpadmin",
+			.vsock_port = VSOCK_PORT,
+			.keepalive_msec = KEEPALIVE_MSEC},
+		.why = ret_why,
+	};
+	int r;
+
+	r = read_file(&reading, path);
+	if (r == 0)
+		r = read_drop_ins(&reading, path);
+	if (r == 0)
+		r = check(&reading);
+	if (r < 0) {
+		config_deinit(&reading.config);
+		return r;
+	}
+	*ret_config = reading.config;
+	return 0;
+}
+
+void config_deinit(struct config *config)
+{
+	free(config->workspaces);
+	config->workspaces = NULL;
+	config->workspace_count = 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* platend's settings: platen.conf(5) and the drop-ins of policy.d beside it. */
+#ifndef PLATEN_CONFIG_H
+#define PLATEN_CONFIG_H
+
+#include <stdint.h>
+
+#include "proto/base/uuid.h"
+#include "proto/limits.h"
+
+#define CONFIG_PATH_SIZE      108 /* sun_path of unix(7), also for folders */
+#define CONFIG_WORKSPACES_MAX 4096
+
+enum mode {
+	MODE_UNSET = 0, /* the host's default holds */
+	MODE_OFF,
+	MODE_NETWORK, /* network and shared printers and pools, as MED-V does */
+	MODE_ALL,     /* local ones too */
+};
+
+/* A workspace that libvirt does not know: a container or a test, on a plain unix socket. */
+struct config_workspace {
+	char name[TEXT_SIZE];
+	char socket[CONFIG_PATH_SIZE];
+	char owner[USER_SIZE];
+	struct uuid uuid;
+	enum mode mode;
+};
+
+struct config {
+	enum mode mode;
+	char control[CONFIG_PATH_SIZE];
+	char run_dir[CONFIG_PATH_SIZE];
+	char state_dir[CONFIG_PATH_SIZE];
+	char libexec_dir[CONFIG_PATH_SIZE];
+	char cups_socket[CONFIG_PATH_SIZE];
+	char libvirt_uri[TEXT_SIZE]; /* empty: no libvirt */
+	char worker_user[USER_SIZE]; /* empty: as platend */
+	char admin_group[USER_SIZE];
+	uint32_t vsock_port; /* 0: none */
+	uint32_t keepalive_msec;
+	struct config_workspace *workspaces;
+	uint32_t workspace_count;
+};
+
+/*
+ * Reads `path` and then policy.d/NAME.conf beside it, in the order of their names. 0, or -errno
+ * with one line in ret_why that names file and line, what stands there and what was expected.
+ * `config` is only written on success.
+ */
+int config_read(const char *path, struct config *ret_config, char ret_why[static 512]);
+void config_deinit(struct config *config);
+
+/* MODE_UNSET for an unknown word. */
+enum mode mode_parse(const char *word);
+const char *mode_name(enum mode mode);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a restart must know: the jobs of all workspaces, and which driver each printer had.
+ *
+ * A row is written and synced before the release that it records, so that a job whose release may
+ * have happened is never sent again. SQLite keeps it (WAL, synchronous=FULL): writes gather in one
+ * transaction until ledger_commit(), so that many jobs at once cost one sync.
+ */
+#ifndef PLATEN_LEDGER_H
+#define PLATEN_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/base/fetch.h"
+#include "proto/base/uuid.h"
+#include "proto/message.h"
+
+struct ledger;
+
+enum ledger_state {
+	LEDGER_OPEN = 1, /* a held job may exist; nothing can have printed */
+	LEDGER_RELEASE,	 /* its release is asked for: it may print from here on */
+	LEDGER_COMPLETED,
+	LEDGER_CANCELED,
+	LEDGER_ABORTED,
+	LEDGER_ASK, /* it cannot be known; a person decides */
+};
+
+struct ledger_key {
+	struct uuid workspace;
+	struct uuid job;
+	uint32_t file;
+};
+
+struct ledger_job {
+	struct ledger_key key;
+	enum ledger_state state;
+	uint32_t host_job; /* 0: not known */
+	uint32_t pages;
+	uint32_t pool;	       /* bool: a pool's job, final when released */
+	uint64_t size;	       /* bytes */
+	int64_t opened, ended; /* seconds since the epoch; ended 0: not yet */
+	char workspace_name[TEXT_SIZE];
+	char printer[NAME_SIZE];
+	char title[TEXT_SIZE];
+	char user[USER_SIZE];  /* the guest's */
+	char owner[USER_SIZE]; /* whose job it is on the host */
+	char text[MESSAGE_SIZE];
+};
+
+#define LEDGER_ENDED_MAX 100000 /* rows of ended jobs that are kept; the oldest go first */
+
+/* Opens or makes `path`. A file that is damaged is set aside as PATH.damaged and begun anew, which
+ * ret_damaged tells. 0 or -errno. */
+int ledger_open(const char *path, bool *ret_damaged, struct ledger **ret_ledger);
+struct ledger *ledger_close(struct ledger *ledger);
+
+/* Inserts or replaces the row of job->key. In force for readers at once, on disk with the next
+ * ledger_commit(). 0 or -EIO/-ENOSPC. */
+int ledger_put(struct ledger *ledger, const struct ledger_job *job);
+
+/* 0; -ENOENT; -EIO. */
+int ledger_get(struct ledger *ledger, const struct ledger_key *key, struct ledger_job *ret_job);
+
+/* Takes a row out: a job that was refused before anything could print. */
+int ledger_remove(struct ledger *ledger, const struct ledger_key *key);
+
+/* Syncs everything that was put. 0 or -EIO/-ENOSPC (nothing of it is then kept). */
+int ledger_commit(struct ledger *ledger);
+
+/* Walks rows, newest first, at most `limit`; only unfinished ones if `unfinished`. A non-zero
+ * result of `visit` ends the walk and is returned. */
+typedef int ledger_visit_fn(const struct ledger_job *job, void *userdata);
+int ledger_walk(struct ledger *ledger, bool unfinished, uint32_t limit, ledger_visit_fn *visit,
+	void *userdata);
+
+/* Which driver a printer had, by queue name and device URI, so that a restart offers it at once. */
+int ledger_driver_put(struct ledger *ledger, const char *queue, const char *uri,
+	const struct fetch_result *result);
+int ledger_driver_get(
+	struct ledger *ledger, const char *queue, const char *uri, struct fetch_result *ret_result);
+
+#endif
