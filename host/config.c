@@ -79,7 +79,7 @@ static int fault(struct reading *reading, const char *name, const char *value, c
 
 	if (!reading->failed)
 		(void)snprintf(reading->why, 512, "%s:%d: %s = %s: expected %s", reading->path,
-			line, name, text_escape(value, shown, sizeof(shown)), expected);
+			reading->line, name, text_escape(value, shown, sizeof(shown)), expected);
 	reading->failed = true;
 	return 0;
 }
@@ -137,7 +137,7 @@ static struct config_workspace *workspace_named(struct config *config, const cha
 }
 
 static int workspace_set(
-	struct reading *reading, int line, const char *section, const char *name, const char *value)
+	struct reading *reading, const char *section, const char *name, const char *value)
 {
 	struct config_workspace *ws = workspace_named(&reading->config, section);
 
