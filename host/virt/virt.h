@@ -73,6 +73,7 @@ struct virt_request {
 	uint32_t device; /* enum virt_device, for ATTACH */
 	uint32_t cid;	 /* for FIND_CID */
 	struct uuid uuid;
+	char name[TEXT_SIZE]; /* ATTACH and DETACH: the domain's name or UUID, when uuid is null */
 };
 
 struct virt_set {

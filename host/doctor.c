@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The chain from libvirt to a queue in a guest, link by link.
+ *
+ * A fault is told once, at the link where it is; the links behind it are skipped, for what they
+ * show follows from it. Each fault has a line that says what to do.
+ */
+#include "host/doctor.h"
+
+#include <string.h>
+
+#include "host/domains.h"
+#include "host/printer.h"
+#include "host/spooler.h"
+#include "host/workspace.h"
+#include "proto/base/text.h"
+
+static void check(json_t *checks, const char *link, const struct workspace *ws, const char *state,
+	const char *text, const char *fix)
+{
+	json_array_append_new(checks, json_pack("{s:s, s:o, s:s, s:s, s:s}", "link", link,
+					      "workspace", ws ? json_string(ws->name) : json_null(),
+					      "state", state, "text", text, "fix", fix));
+}
+
+static void check_spooler(struct host *host, json_t *checks)
+{
+	const char *text;
+
+	if (!spooler_up(host->spooler, &text))
+		check(checks, "spooler", NULL, "fault", text,
+			"start it: `systemctl start cups`, and look at `systemctl status cups`");
+	else
+		check(checks, "spooler", NULL, "ok", text, "");
+}
+
+static void check_printers(struct host *host, json_t *checks)
+{
+	int all = 0, local = 0, without = 0;
+	char text[MESSAGE_SIZE], names[256] = "";
+	struct printer *printer;
+
+	TAILQ_FOREACH(printer, &host->printers, link)
+	{
+		all++;
+		local += printer->is.kind == PRINTER_LOCAL;
+		if (printer->is.kind == PRINTER_LOCAL || printer->status == DRIVER_READY)
+			continue;
+		without++;
+		if (strlen(names) + strlen(printer->is.name) + 3 < sizeof(names)) {
+			if (names[0])
+				strcat(names, ", ");
+			strcat(names, printer->is.name);
+		}
+	}
+	if (all == 0)
+		return check(checks, "printers", NULL, "fault",
+			"the host's spooler has no printers",
+			"add one: `lpadmin -p NAME -E -v URI -m everywhere`");
+	(void)text_printf(text, sizeof(text), "%d, of them %d local", all, local);
+	if (all == local && host->mode != MODE_ALL)
+		check(checks, "printers", NULL, "fault",
+			"all printers are local, and mode is network",
+			"offer them too: `platenctl mode --default all`");
+	else
+		check(checks, "printers", NULL, "ok", text, "");
+	if (without) {
+		(void)text_printf(text, sizeof(text), "%d without a driver: %s", without, names);
+		check(checks, "drivers", NULL, "fault", text,
+			"`platenctl printers` says why for each");
+	} else {
+		check(checks, "drivers", NULL, "ok", "each printer has one", "");
+	}
+}
+
+static void check_guest(const struct workspace *ws, json_t *checks)
+{
+	int offered = 0, ready = 0;
+	char text[MESSAGE_SIZE];
+
+	if (!ws->guest.spooler_up) {
+		check(checks, "guest-spooler", ws, "fault", "the workspace's cupsd does not answer",
+			"in the workspace: `systemctl start cups`");
+		return check(checks, "queues", ws, "skipped", "", "");
+	}
+	check(checks, "guest-spooler", ws, "ok", ws->guest.spooler, "");
+	for (uint32_t i = 0; i < ws->offer_count; i++) {
+		offered += ws->offers[i].printer != NULL;
+		ready += ws->offers[i].printer && ws->offers[i].report == REPORT_READY;
+	}
+	(void)text_printf(text, sizeof(text), "%d of %d ready", ready, offered);
+	if (ready < offered)
+		check(checks, "queues", ws, "fault", text,
+			"`platenctl printers WORKSPACE` and `platenctl explain` say why");
+	else
+		check(checks, "queues", ws, "ok", text, "");
+}
+
+/* The domain and its device. Returns whether the agent can be looked at. */
+static bool check_domain(const struct workspace *ws, json_t *checks)
+{
+	if (ws->by_libvirt && !ws->domain.running) {
+		check(checks, "domain", ws, "skipped", "shut off", "");
+		return false;
+	}
+	check(checks, "domain", ws, "ok", ws->by_libvirt ? "running" : "of platen.conf", "");
+	if (ws->by_libvirt && !ws->domain.devices) {
+		check(checks, "channel", ws, "fault", "the domain has no Platen channel",
+			"add one: `platenctl attach WORKSPACE`");
+		return false;
+	}
+	if (!ws->channel) {
+		check(checks, "channel", ws, ws->by_libvirt ? "fault" : "skipped",
+			ws->text[0] ? ws->text : "not connected", "");
+		return false;
+	}
+	check(checks, "channel", ws, "ok", "open", "");
+	return true;
+}
+
+static void check_workspace(const struct workspace *ws, json_t *checks)
+{
+	if (!check_domain(ws, checks))
+		return;
+	if (workspace_mode(ws) == MODE_OFF)
+		return check(checks, "agent", ws, "skipped",
+			"redirection is off for this workspace",
+			"switch it on: `platenctl mode WORKSPACE network`");
+	if (!ws->greeted)
+		return check(checks, "agent", ws, "fault",
+			ws->text[0] ? ws->text : "no agent answers in the workspace",
+			"in the workspace: install platen-guest, `systemctl status platen-agent`");
+	check(checks, "agent", ws, "ok", ws->agent, "");
+	check_guest(ws, checks);
+}
+
+json_t *doctor_checks(struct host *host, struct workspace *only)
+{
+	json_t *checks = json_array();
+	struct workspace *ws;
+	const char *text;
+	bool any = false;
+
+	if (!host->config.libvirt_uri[0])
+		check(checks, "libvirt", NULL, "skipped", "not used (libvirt-uri is empty)", "");
+	else if (domains_up(host->domains, &text))
+		check(checks, "libvirt", NULL, "ok", text, "");
+	else
+		check(checks, "libvirt", NULL, "fault", text,
+			"start it: `systemctl start libvirtd`, and look at `systemctl status "
+			"libvirtd`");
+	check_spooler(host, checks);
+	check_printers(host, checks);
+	TAILQ_FOREACH(ws, &host->workspaces, link)
+	{
+		if (only && ws != only)
+			continue;
+		any = true;
+		check_workspace(ws, checks);
+	}
+	if (!any)
+		check(checks, "domain", NULL, "fault", "no domain has a Platen channel",
+			"add one: `platenctl attach DOMAIN`");
+	return json_pack("{s:o}", "checks", checks);
+}
+
+static void step(json_t *steps, bool ok, const char *text)
+{
+	json_array_append_new(
+		steps, json_pack("{s:s, s:s}", "state", ok ? "ok" : "no", "text", text));
+}
+
+/* The steps of a printer that exists. Returns what to do, or an empty text. */
+static const char *explain_printer(
+	struct workspace *ws, const struct printer *printer, json_t *steps, bool *ret_offered)
+{
+	struct offer_entry *entry = offer_find(ws, printer->is.name);
+	enum mode mode = workspace_mode(ws);
+	char text[MESSAGE_SIZE];
+	bool fits = mode == MODE_ALL || (mode == MODE_NETWORK && printer->is.kind != PRINTER_LOCAL);
+
+	(void)text_printf(text, sizeof(text), "the host's spooler has it: %s, %s",
+		printer_kind_name(printer->is.kind), printer_state_name(printer->is.state));
+	step(steps, true, text);
+	(void)text_printf(text, sizeof(text), "mode is %s (%s): %s printers are %soffered",
+		mode_name(mode), ws->own_mode ? "of this workspace" : "the host's default",
+		printer_kind_name(printer->is.kind), fits ? "" : "not ");
+	step(steps, fits, text);
+	if (!fits)
+		return mode == MODE_OFF
+			       ? "`platenctl mode WORKSPACE network` switches redirection on"
+			       : "`platenctl mode WORKSPACE all` offers local printers too";
+	(void)text_printf(text, sizeof(text), "driver: %s%s%.380s", printer_driver_name(printer),
+		printer->driver.text[0] ? ": " : "", printer->driver.text);
+	step(steps, printer->status == DRIVER_READY, text);
+	if (printer->status != DRIVER_READY)
+		return "see the driver's line; it is looked for again by itself";
+	*ret_offered = true;
+	(void)text_printf(text, sizeof(text), "the workspace is %s%s%.380s",
+		workspace_link_name(ws), ws->text[0] ? ": " : "", ws->text);
+	step(steps, ws->greeted, text);
+	if (!ws->greeted)
+		return "`platenctl doctor WORKSPACE` looks at each link";
+	(void)text_printf(text, sizeof(text), "the workspace's agent says: %s%s%.380s",
+		report_name(entry ? entry->report : 0), entry && entry->report_text ? ": " : "",
+		entry && entry->report_text ? entry->report_text : "");
+	step(steps, entry && entry->report == REPORT_READY, text);
+	if (entry && (entry->report == REPORT_NAME_TAKEN || entry->report == REPORT_DEVICE_TAKEN))
+		return "a queue made by hand is in its place: remove that one in the workspace to "
+		       "have "
+		       "this one";
+	return "";
+}
+
+json_t *doctor_explain(struct workspace *ws, const char *name)
+{
+	struct printer *printer = printer_find(ws->host, name);
+	json_t *steps = json_array();
+	const char *fix;
+	bool offered = false;
+
+	if (printer) {
+		fix = explain_printer(ws, printer, steps, &offered);
+	} else {
+		step(steps, false, "the host's spooler has no printer of this name");
+		fix = "`platenctl printers` lists the host's";
+	}
+	return json_pack("{s:s, s:s, s:b, s:o, s:s}", "printer", printer ? printer->is.name : name,
+		"workspace", ws->name, "offered", offered, "steps", steps, "fix", fix);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * platend as a whole: what it knows, in one struct, and the few calls between its parts.
+ *
+ * A part that learns something tells host_…() here, and the host tells whom it concerns: printers
+ * come from the spooler, drivers from the fetcher, workspaces from libvirt and the settings; offers
+ * and jobs follow from them.
+ */
+#ifndef PLATEN_HOST_H
+#define PLATEN_HOST_H
+
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "host/config.h"
+#include "host/ledger.h"
+#include "proto/base/list.h"
+#include "proto/message.h"
+
+struct printer;
+struct workspace;
+struct job;
+struct spooler;
+struct fetcher;
+struct domains;
+struct control;
+
+TAILQ_HEAD(printer_list, printer);
+TAILQ_HEAD(workspace_list, workspace);
+TAILQ_HEAD(job_list, job);
+
+struct host {
+	sd_event *event;
+	struct config config;
+	char name[TEXT_SIZE]; /* of this machine, for people */
+	enum mode mode;	      /* the default in force */
+	struct ledger *ledger;
+	struct spooler *spooler;
+	struct fetcher *fetcher;
+	struct domains *domains;
+	struct control *control;
+	struct printer_list printers;
+	struct workspace_list workspaces;
+	struct job_list jobs; /* unfinished, and finished ones that a guest still has open */
+	sd_event_source *post, *tick, *term, *interrupt, *settle;
+	int vsock;
+	sd_event_source *vsock_io;
+	bool settled; /* printers and drivers are known well enough to be offered */
+};
+
+/* Sets everything up; takes the settings over. 0 or -errno (already logged). */
+int host_new(struct config *config, struct host **ret_host);
+struct host *host_free(struct host *host);
+
+/* Runs until SIGTERM or SIGINT. 0 or -errno. */
+int host_run(struct host *host);
+
+/* The full path of one of our programs. Returns buf. */
+const char *host_program(const struct host *host, const char *name, char buf[static 256]);
+
+/* The user that workers without a need for more run as, or NULL. */
+const char *host_worker_user(const struct host *host);
+
+/* A printer is there, has changed in what is offered or in its state, or is about to go. */
+void host_printer_changed(struct host *host, struct printer *printer, bool offer, bool state);
+void host_printer_gone(struct host *host, struct printer *printer);
+
+/* The spooler's list is complete, or a driver's fate is known: offers may begin. */
+void host_settle(struct host *host);
+
+/* Stores another default mode (MODE_UNSET: that of the settings) and applies it. 0 or -errno. */
+int host_set_mode(struct host *host, enum mode mode);
+
+#endif

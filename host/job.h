@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Jobs: contract 1 of the design, "printed exactly once, or the guest keeps it", as one object.
+ *
+ * A job is known by (workspace, job UUID, file). It is transferred into a held job, recorded in
+ * the ledger and synced, released, and then followed until the host's spooler has ended it.
+ */
+#ifndef PLATEN_JOB_H
+#define PLATEN_JOB_H
+
+#include "host/host.h"
+#include "host/spool/spool.h"
+
+struct submit;
+struct workspace;
+
+enum job_stage {
+	JOB_WAITING,   /* for a ready worker */
+	JOB_TRANSFER,  /* the document flows into a held job */
+	JOB_SEALING,   /* the guest has said how long it is: the worker compares */
+	JOB_SYNCING,   /* whole and held: its release is recorded, not yet on disk */
+	JOB_RELEASING, /* the release is asked for: may print from here on */
+	JOB_FOLLOWED,  /* released: the host's spooler tells how it goes */
+	JOB_ENDED,     /* nothing more will happen; kept as long as the guest has it open */
+};
+
+struct job {
+	TAILQ_ENTRY(job) link;
+	struct host *host;
+	struct workspace *workspace; /* NULL: it went away */
+	struct ledger_job row;	     /* key, and what is recorded */
+	enum job_stage stage;
+	bool open;   /* the guest has it open, as `ref` */
+	bool tell;   /* a JOB_STATE is owed */
+	bool unsure; /* released with the answer unknown: the next listing decides */
+	bool seen;   /* in the listing under way */
+	uint32_t ref;
+	uint32_t phase, refusal; /* enum job_phase, enum job_refusal */
+	struct submit *submit;
+	int pipe; /* our copy of the write end: the worker sees no end when a channel dies */
+	sd_event_source *grace;
+	struct submit_open submission; /* what the worker is told */
+	char reasons[REASONS_SIZE];
+	char text[MESSAGE_SIZE];
+};
+
+/* From the guest. */
+void job_open(struct workspace *workspace, const struct message_job_open *open);
+void job_seal(struct workspace *workspace, const struct message_job_seal *seal);
+void job_cancel(struct workspace *workspace, uint32_t ref);
+void job_close(struct workspace *workspace, uint32_t ref);
+
+/* The session of a workspace is over; with `gone` the workspace itself is. */
+void job_workspace_lost(struct workspace *workspace, bool gone);
+
+/* There is room to send again. */
+void job_pump(struct workspace *workspace);
+
+/* From the spooler. */
+void job_on_submit(struct job *job, const struct ipc_head *msg);
+void job_on_submit_exit(struct job *job, bool timed_out);
+void job_on_host(struct host *host, const struct spool_job *is);
+void job_listed(struct host *host);
+void job_spooler_up(struct host *host);
+void job_worker_ready(struct host *host);
+
+/* At the end of each turn of the loop: syncs the ledger, then asks for the releases in it. */
+void job_sync(struct host *host);
+
+/* At the start: what the ledger has unfinished. 0 or -errno. */
+int job_load(struct host *host);
+void job_free_all(struct host *host);
+
+const char *job_phase_name(uint32_t phase);
+/* The phase that a ledger row stands for. */
+uint32_t job_phase_of(const struct ledger_job *row);
+
+#endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one workspace is offered, and telling it.
+ *
+ * The offer is a table of entries with dirty flags; the pump walks it as long as the channel takes
+ * messages and goes on when there is room. However fast printers change, a workspace is owed at
+ * most one message per printer and kind, always with the newest content, so nothing here can
+ * queue without bound.
+ */
+#include "host/workspace.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/printer.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+#include "proto/device.h"
+
+const char *report_name(uint32_t code)
+{
+	static const char *const names[REPORT_CODE_COUNT] = {
+		[REPORT_READY] = "ready",
+		[REPORT_NAME_TAKEN] = "name-taken",
+		[REPORT_DEVICE_TAKEN] = "device-taken",
+		[REPORT_DRIVER_REFUSED] = "driver-refused",
+		[REPORT_SPOOLER_DOWN] = "spooler-down",
+		[REPORT_REMOVING] = "removing",
+		[REPORT_GONE] = "-",
+		[REPORT_FAILED] = "failed",
+	};
+
+	return code < REPORT_CODE_COUNT && names[code] ? names[code] : "pending";
+}
+
+static struct offer_entry *entry_of(struct workspace *ws, const struct printer *printer)
+{
+	for (uint32_t i = 0; i < ws->offer_count; i++)
+		if (ws->offers[i].printer == printer)
+			return &ws->offers[i];
+	return NULL;
+}
+
+struct offer_entry *offer_find(struct workspace *ws, const char *printer)
+{
+	for (uint32_t i = ws->offer_count; i > 0; i--)
+		if (strcmp(ws->offers[i - 1].name, printer) == 0)
+			return &ws->offers[i - 1];
+	return NULL;
+}
+
+struct printer *offer_driver(struct workspace *ws, const uint8_t sha256[static SHA256_SIZE])
+{
+	for (uint32_t i = 0; i < ws->offer_count; i++) {
+		struct printer *printer = ws->offers[i].printer;
+
+		if (printer && memcmp(printer->driver.sha256, sha256, SHA256_SIZE) == 0)
+			return printer;
+	}
+	return NULL;
+}
+
+static void entry_add(struct workspace *ws, struct printer *printer)
+{
+	struct offer_entry *entry;
+
+	if (ws->offer_count == ws->offer_size) {
+		uint32_t size = ws->offer_size ? ws->offer_size * 2 : 8;
+		struct offer_entry *grown = reallocarray(ws->offers, size, sizeof(*grown));
+
+		if (!grown)
+			return; /* the next change tries again */
+		ws->offers = grown;
+		ws->offer_size = size;
+	}
+	entry = &ws->offers[ws->offer_count++];
+	*entry = (struct offer_entry){.printer = printer, .tell = true, .tell_state = true};
+	(void)text_copy(entry->name, sizeof(entry->name), printer->is.name);
+}
+
+static void entry_withdraw(struct offer_entry *entry)
+{
+	entry->printer = NULL;
+	entry->tell = entry->tell_state = false;
+	entry->tell_gone = entry->told;
+}
+
+/* Makes the table what printers and mode say. Indices stay; what is gone stays as a mark. */
+void offer_update(struct workspace *ws)
+{
+	enum mode mode = workspace_mode(ws);
+	struct printer *printer;
+	char why[MESSAGE_SIZE];
+
+	if (!ws->greeted || !ws->host->settled)
+		return;
+	TAILQ_FOREACH(printer, &ws->host->printers, link)
+	{
+		struct offer_entry *entry = entry_of(ws, printer);
+		bool offered = printer_is_offered(printer, mode, why);
+
+		if (offered && !entry && ws->offer_count < OFFER_PRINTERS_MAX * 16)
+			entry_add(ws, printer);
+		else if (!offered && entry)
+			entry_withdraw(entry);
+	}
+	offer_pump(ws);
+}
+
+void offer_deinit(struct workspace *ws)
+{
+	for (uint32_t i = 0; i < ws->offer_count; i++)
+		free(ws->offers[i].report_text);
+	free(ws->offers);
+	ws->offers = NULL;
+	ws->offer_count = ws->offer_size = 0;
+	ws->offer_begun = ws->offer_ended = false;
+	ws->offer_initial = 0;
+}
+
+void offer_restart(struct workspace *ws)
+{
+	offer_deinit(ws);
+	offer_update(ws);
+}
+
+void offer_state_changed(struct workspace *ws, const struct printer *printer)
+{
+	struct offer_entry *entry = entry_of(ws, printer);
+
+	if (!entry)
+		return;
+	entry->tell_state = true;
+	offer_pump(ws);
+}
+
+void offer_printer_changed(struct workspace *ws, const struct printer *printer)
+{
+	struct offer_entry *entry = entry_of(ws, printer);
+
+	if (entry)
+		entry->tell = true;
+	offer_update(ws);
+}
+
+void offer_printer_gone(struct workspace *ws, const struct printer *printer)
+{
+	struct offer_entry *entry = entry_of(ws, printer);
+
+	if (!entry)
+		return;
+	entry_withdraw(entry);
+	offer_pump(ws);
+}
+
+/* A message about a printer can only be made of what the spooler told: if that does not pass the
+ * channel's own rules, the printer is left out and said so, and nothing else suffers. */
+static bool is_sendable(struct workspace *ws, struct offer_entry *entry, const struct message *m)
+{
+	struct log_about about = {.workspace = ws->name, .printer = entry->name};
+	char why[128];
+
+	if (message_check(m, m->head.size, why) == 0)
+		return true;
+	log_line(LOG_WARNING, &about, "left out, its attributes are not sound: %s", why);
+	return false;
+}
+
+static int send_printer(struct workspace *ws, struct offer_entry *entry, uint32_t index)
+{
+	const struct spool_printer *is = &entry->printer->is;
+	const struct fetch_result *driver = &entry->printer->driver;
+	struct message m;
+	struct message_printer *p = &m.printer;
+
+	message_init(&m, MESSAGE_PRINTER);
+	p->index = index;
+	p->kind = is->kind;
+	p->is_default = is->is_default;
+	p->accepting = is->accepting;
+	p->driver_size = driver->size;
+	memcpy(p->driver, driver->sha256, SHA256_SIZE);
+	device_digest(is->device_uri, p->device);
+	text_copy_line(p->name, sizeof(p->name), is->name);
+	text_copy_line(p->info, sizeof(p->info), is->info);
+	text_copy_line(p->location, sizeof(p->location), is->location);
+	text_copy_line(p->make_model, sizeof(p->make_model), is->make_model);
+	p->defaults_size = is->defaults_size;
+	memcpy(p->defaults, is->defaults, is->defaults_size);
+	if (!is_sendable(ws, entry, &m))
+		return 0;
+	entry->told = true;
+	return workspace_send(ws, &m, -1);
+}
+
+/* Copies a list of keywords; anything else in it makes it empty. */
+static void copy_reasons(char *to, size_t size, const char *from)
+{
+	text_copy_line(to, size, from);
+	if (strcmp(to, "none") == 0)
+		memset(to, 0, size);
+}
+
+static int send_state(struct workspace *ws, struct offer_entry *entry, uint32_t index)
+{
+	const struct spool_printer *is = &entry->printer->is;
+	struct message m;
+	struct message_printer_state *s = &m.printer_state;
+
+	if (!entry->told)
+		return 0;
+	message_init(&m, MESSAGE_PRINTER_STATE);
+	s->index = index;
+	s->state = is->state;
+	s->accepting = is->accepting;
+	copy_reasons(s->reasons, sizeof(s->reasons), is->reasons);
+	text_copy_line(s->text, sizeof(s->text), is->text);
+	text_copy_line(s->marker_names, sizeof(s->marker_names), is->marker_names);
+	text_copy_line(s->marker_types, sizeof(s->marker_types), is->marker_types);
+	text_copy_line(s->marker_colors, sizeof(s->marker_colors), is->marker_colors);
+	text_copy_line(s->marker_levels, sizeof(s->marker_levels), is->marker_levels);
+	text_copy_line(s->marker_low_levels, sizeof(s->marker_low_levels), is->marker_low_levels);
+	text_copy_line(
+		s->marker_high_levels, sizeof(s->marker_high_levels), is->marker_high_levels);
+	return is_sendable(ws, entry, &m) ? workspace_send(ws, &m, -1) : 0;
+}
+
+static int send_gone(struct workspace *ws, uint32_t index)
+{
+	struct message m;
+
+	message_init(&m, MESSAGE_PRINTER_GONE);
+	m.printer_gone.index = index;
+	return workspace_send(ws, &m, -1);
+}
+
+static int send_bracket(struct workspace *ws, enum message_type type)
+{
+	struct message m;
+
+	message_init(&m, type);
+	if (type == MESSAGE_OFFER_BEGIN) {
+		for (uint32_t i = 0; i < ws->offer_count; i++)
+			m.offer_begin.count += ws->offers[i].printer != NULL;
+		if (m.offer_begin.count > OFFER_PRINTERS_MAX)
+			m.offer_begin.count = OFFER_PRINTERS_MAX;
+	}
+	return workspace_send(ws, &m, -1);
+}
+
+/* Tells what is dirty in one entry. 0, or -EAGAIN with the flag still up. */
+static int tell_entry(struct workspace *ws, struct offer_entry *entry, uint32_t index)
+{
+	int r = 0;
+
+	if (entry->tell_gone) {
+		r = send_gone(ws, index);
+		entry->tell_gone = r < 0;
+	}
+	if (r == 0 && entry->tell) {
+		r = send_printer(ws, entry, index);
+		entry->tell = r < 0;
+	}
+	return r;
+}
+
+void offer_pump(struct workspace *ws)
+{
+	int r = 0;
+
+	if (!ws->greeted || !ws->channel || !ws->host->settled)
+		return;
+	if (!ws->offer_begun) {
+		r = send_bracket(ws, MESSAGE_OFFER_BEGIN);
+		if (r < 0)
+			return;
+		ws->offer_begun = true;
+	}
+	/* The default printer first: it is the one that people wait for. */
+	for (uint32_t i = 0; i < ws->offer_count && r == 0; i++)
+		if (ws->offers[i].tell && ws->offers[i].printer->is.is_default)
+			r = tell_entry(ws, &ws->offers[i], i);
+	for (uint32_t i = 0; i < ws->offer_count && r == 0; i++)
+		r = tell_entry(ws, &ws->offers[i], i);
+	if (r == 0 && !ws->offer_ended) {
+		r = send_bracket(ws, MESSAGE_OFFER_END);
+		ws->offer_ended = r == 0;
+	}
+	for (uint32_t i = 0; i < ws->offer_count && r == 0; i++) {
+		if (!ws->offers[i].tell_state)
+			continue;
+		r = send_state(ws, &ws->offers[i], i);
+		ws->offers[i].tell_state = r < 0;
+	}
+}
+
+void offer_report(struct workspace *ws, const struct message_printer_report *report)
+{
+	struct offer_entry *entry;
+	struct log_about about = {.workspace = ws->name};
+
+	if (report->index >= ws->offer_count)
+		return;
+	entry = &ws->offers[report->index];
+	about.printer = entry->name;
+	if (entry->report != report->code && report->code != REPORT_GONE)
+		log_line(report->code == REPORT_READY ? LOG_INFO : LOG_WARNING, &about,
+			"%s in the workspace%s%s",
+			report->code == REPORT_READY ? "ready" : report_name(report->code),
+			report->text[0] ? ": " : "", report->text);
+	entry->report = report->code;
+	free(entry->report_text);
+	entry->report_text = report->text[0] ? strdup(report->text) : NULL;
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The workers that speak with the host's cupsd.
+ *
+ * libcups blocks, so one platen-spool watches and each job is taken by another. Those stand ready
+ * beforehand, for a page must not wait for a process to start; a few more are started under load,
+ * and a job for which there is none yet waits in its guest.
+ */
+#include "host/spooler.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/job.h"
+#include "host/printer.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+#include "proto/base/worker.h"
+
+#define SUBMIT_SPARE  2	 /* ready when nothing goes on */
+#define SUBMIT_MOST   16 /* at once */
+#define PONG_USEC     30000000ULL
+#define RESTART_FIRST 200000ULL
+#define RESTART_MOST  10000000ULL
+
+struct submit {
+	TAILQ_ENTRY(submit) link;
+	struct spooler *spooler;
+	struct worker *worker;
+	struct job *job; /* NULL: none, or it let go */
+	bool ready;
+};
+
+struct spooler {
+	struct host *host;
+	struct worker *watch;
+	sd_event_source *restart;
+	uint32_t failures;
+	bool up, listed;
+	char text[MESSAGE_SIZE];
+	TAILQ_HEAD(, submit) submits;
+	uint32_t submit_count;
+};
+
+static void watch_start(struct spooler *spooler);
+static void pool_fill(struct spooler *spooler);
+
+bool spooler_up(const struct spooler *spooler, const char **ret_text)
+{
+	*ret_text = spooler->text;
+	return spooler->up;
+}
+
+bool spooler_listed(const struct spooler *spooler)
+{
+	return spooler->listed;
+}
+
+static void on_text(struct spooler *spooler, const struct spool_text *t, bool up)
+{
+	if (!text_terminated(t->text, sizeof(t->text)))
+		return;
+	if (up != spooler->up || !spooler->text[0])
+		log_line(up ? LOG_INFO : LOG_WARNING, NULL, "the spooler %s: %s",
+			up ? "answers" : "does not answer", t->text);
+	spooler->up = up;
+	text_copy_line(spooler->text, sizeof(spooler->text), t->text);
+	if (up) {
+		spooler->failures = 0;
+		job_spooler_up(spooler->host);
+	}
+}
+
+static void on_watch_message(
+	struct worker *worker, const struct ipc_head *m, int *fd, void *userdata)
+{
+	struct spooler *spooler = userdata;
+	struct host *host = spooler->host;
+	const struct spool_printer_gone *gone = (const struct spool_printer_gone *)m;
+
+	(void)fd;
+	switch (m->type) {
+	case SPOOL_PONG: (void)worker_deadline(worker, 0); return;
+	case SPOOL_UP:
+	case SPOOL_DOWN:
+		if (m->size == sizeof(struct spool_text))
+			on_text(spooler, (const struct spool_text *)m, m->type == SPOOL_UP);
+		return;
+	case SPOOL_PRINTER:
+		if (m->size == sizeof(struct spool_printer) &&
+			printer_update(host, (const struct spool_printer *)m) < 0)
+			log_line(LOG_WARNING, NULL,
+				"a printer was left out: its attributes are not sound");
+		return;
+	case SPOOL_PRINTER_GONE:
+		if (m->size == sizeof(*gone) && text_terminated(gone->name, sizeof(gone->name)))
+			printer_remove(host, gone->name);
+		return;
+	case SPOOL_JOB:
+		if (m->size == sizeof(struct spool_job))
+			job_on_host(host, (const struct spool_job *)m);
+		return;
+	case SPOOL_LISTED:
+		spooler->listed = true;
+		job_listed(host);
+		host_settle(host);
+		return;
+	default: return;
+	}
+}
+
+static int on_restart(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct spooler *spooler = userdata;
+
+	(void)source;
+	(void)usec;
+	spooler->restart = sd_event_source_unref(spooler->restart);
+	if (!spooler->watch)
+		watch_start(spooler);
+	pool_fill(spooler);
+	return 0;
+}
+
+static void restart_later(struct spooler *spooler)
+{
+	uint64_t wait = RESTART_FIRST << (spooler->failures < 6 ? spooler->failures : 6);
+	uint64_t now;
+
+	spooler->failures++;
+	if (spooler->restart || sd_event_now(spooler->host->event, CLOCK_MONOTONIC, &now) < 0)
+		return;
+	(void)sd_event_add_time(spooler->host->event, &spooler->restart, CLOCK_MONOTONIC,
+		now + (wait < RESTART_MOST ? wait : RESTART_MOST), 50000, on_restart, spooler);
+}
+
+static void on_watch_exit(struct worker *worker, int status, bool timed_out, void *userdata)
+{
+	struct spooler *spooler = userdata;
+
+	log_line(LOG_WARNING, NULL, "platen-spool watch ended (%s, status 0x%x), started again",
+		timed_out ? "cupsd did not answer it" : "by itself", (unsigned)status);
+	spooler->watch = worker_free(worker);
+	spooler->up = spooler->listed = false;
+	(void)text_printf(
+		spooler->text, sizeof(spooler->text), "platen-spool is being started again");
+	restart_later(spooler);
+}
+
+static void watch_start(struct spooler *spooler)
+{
+	struct host *host = spooler->host;
+	char program[256];
+	const char *argv[] = {host_program(host, "platen-spool", program), "watch",
+		host->config.cups_socket, host->config.run_dir, NULL};
+	struct worker_setup setup = {
+		.argv = argv,
+		.user = host_worker_user(host),
+		.on_message = on_watch_message,
+		.on_exit = on_watch_exit,
+		.userdata = spooler,
+	};
+	int r = worker_new(host->event, &setup, &spooler->watch);
+
+	if (r < 0) {
+		log_line(LOG_ERR, NULL, "cannot start %s: %s", argv[0], strerror(-r));
+		restart_later(spooler);
+	}
+}
+
+static void on_submit_message(
+	struct worker *worker, const struct ipc_head *m, int *fd, void *userdata)
+{
+	struct submit *submit = userdata;
+	struct spooler *spooler = submit->spooler;
+
+	(void)fd;
+	(void)worker_deadline(worker, 0);
+	if (m->type == SUBMIT_READY) {
+		submit->ready = true;
+		submit->job = NULL;
+		job_worker_ready(spooler->host);
+	} else if (submit->job) {
+		job_on_submit(submit->job, m);
+	}
+}
+
+static void submit_remove(struct submit *submit)
+{
+	struct spooler *spooler = submit->spooler;
+
+	TAILQ_REMOVE(&spooler->submits, submit, link);
+	spooler->submit_count--;
+	submit->worker = worker_free(submit->worker);
+	free(submit);
+}
+
+static void on_submit_exit(struct worker *worker, int status, bool timed_out, void *userdata)
+{
+	struct submit *submit = userdata;
+	struct spooler *spooler = submit->spooler;
+	struct job *job = submit->job;
+
+	(void)worker;
+	log_line(LOG_WARNING, NULL, "platen-spool submit ended (%s, status 0x%x)",
+		timed_out ? "cupsd did not answer it" : "by itself", (unsigned)status);
+	submit_remove(submit);
+	if (job)
+		job_on_submit_exit(job, timed_out);
+	restart_later(spooler);
+}
+
+static int submit_start(struct spooler *spooler)
+{
+	struct host *host = spooler->host;
+	char program[256];
+	const char *argv[] = {host_program(host, "platen-spool", program), "submit",
+		host->config.cups_socket, NULL};
+	struct submit *submit = calloc(1, sizeof(*submit));
+	struct worker_setup setup = {
+		.argv = argv,
+		.user = host_worker_user(host),
+		.on_message = on_submit_message,
+		.on_exit = on_submit_exit,
+		.userdata = submit,
+	};
+	int r;
+
+	if (!submit)
+		return -ENOMEM;
+	submit->spooler = spooler;
+	r = worker_new(host->event, &setup, &submit->worker);
+	if (r < 0) {
+		log_line(LOG_ERR, NULL, "cannot start %s: %s", argv[0], strerror(-r));
+		free(submit);
+		return r;
+	}
+	TAILQ_INSERT_TAIL(&spooler->submits, submit, link);
+	spooler->submit_count++;
+	return 0;
+}
+
+/* Keeps a few ready beyond those at work. */
+static void pool_fill(struct spooler *spooler)
+{
+	uint32_t idle = 0;
+	struct submit *submit;
+
+	TAILQ_FOREACH(submit, &spooler->submits, link)
+	idle += !submit->job;
+	while (idle < SUBMIT_SPARE && spooler->submit_count < SUBMIT_MOST) {
+		if (submit_start(spooler) < 0) {
+			restart_later(spooler);
+			return;
+		}
+		idle++;
+	}
+}
+
+int spooler_new(struct host *host, struct spooler **ret_spooler)
+{
+	struct spooler *spooler = calloc(1, sizeof(*spooler));
+
+	if (!spooler)
+		return -ENOMEM;
+	spooler->host = host;
+	TAILQ_INIT(&spooler->submits);
+	*ret_spooler = spooler;
+	watch_start(spooler);
+	pool_fill(spooler);
+	return 0;
+}
+
+struct spooler *spooler_free(struct spooler *spooler)
+{
+	if (!spooler)
+		return NULL;
+	while (!TAILQ_EMPTY(&spooler->submits))
+		submit_remove(TAILQ_FIRST(&spooler->submits));
+	spooler->watch = worker_free(spooler->watch);
+	spooler->restart = sd_event_source_disable_unref(spooler->restart);
+	free(spooler);
+	return NULL;
+}
+
+struct submit *spooler_take(struct spooler *spooler, struct job *job)
+{
+	struct submit *submit;
+
+	TAILQ_FOREACH(submit, &spooler->submits, link)
+	if (submit->ready)
+		break;
+	if (submit) {
+		submit->ready = false;
+		submit->job = job;
+	}
+	pool_fill(spooler);
+	return submit;
+}
+
+int submit_send(struct submit *submit, const void *msg, int fd, uint64_t usec)
+{
+	int r = worker_send(submit->worker, msg, fd);
+
+	return r < 0 ? r : worker_deadline(submit->worker, usec);
+}
+
+void submit_kill(struct submit *submit)
+{
+	struct spooler *spooler = submit->spooler;
+
+	submit_remove(submit);
+	pool_fill(spooler);
+}
+
+void submit_release(struct submit *submit)
+{
+	submit->job = NULL;
+}
+
+void spooler_cancel(
+	struct spooler *spooler, uint32_t host_job, const struct uuid *job, uint32_t file)
+{
+	struct spool_cancel m = {.head = {.type = SPOOL_CANCEL, .size = sizeof(m)},
+		.host_job = host_job,
+		.file = file,
+		.job = *job};
+
+	if (spooler->watch)
+		(void)worker_send(spooler->watch, &m, -1); /* told again after the next listing */
+}
+
+void spooler_check(struct spooler *spooler)
+{
+	struct ipc_head m = {.type = SPOOL_CHECK, .size = sizeof(m)};
+
+	if (spooler->watch)
+		(void)worker_send(spooler->watch, &m, -1);
+}
+
+void spooler_tick(struct spooler *spooler)
+{
+	struct ipc_head ping = {.type = SPOOL_PING, .size = sizeof(ping)};
+
+	if (spooler->watch && worker_send(spooler->watch, &ping, -1) == 0)
+		(void)worker_deadline(spooler->watch, PONG_USEC);
+}

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What platenctl can ask and have done: one function per verb, from a table.
+ *
+ * Each reads what it needs from the request, which is untrusted, and answers with JSON of what
+ * platend knows; nothing is looked up elsewhere, so an answer never waits, except where libvirt
+ * has to do something: then the client waits for platen-virt's result.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "host/control.h"
+#include "host/doctor.h"
+#include "host/domains.h"
+#include "host/job.h"
+#include "host/printer.h"
+#include "host/spooler.h"
+#include "host/workspace.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+
+#define JOBS_SHOWN 1000
+
+static const char *text_of(const json_t *untrusted_request, const char *key)
+{
+	return json_string_value(json_object_get(untrusted_request, key));
+}
+
+/* The workspace that a request names; answers the client if there is none. */
+static struct workspace *workspace_of(struct control_client *client, const json_t *request)
+{
+	const char *name = text_of(request, "workspace");
+	struct workspace *ws = name ? workspace_named(control_host(client), name) : NULL;
+
+	if (!ws)
+		control_fault(client, "not-found",
+			"`platenctl workspaces` lists them; a domain becomes one by `platenctl "
+			"attach`",
+			"no workspace named %s", name ? name : "(none)");
+	return ws;
+}
+
+static bool must_change(struct control_client *client)
+{
+	if (control_may_change(client))
+		return true;
+	control_fault(client, "not-permitted", "run it as root or as a member of the group lpadmin",
+		"this is for administrators");
+	return false;
+}
+
+static json_t *link_up(bool up, const char *text)
+{
+	return json_pack("{s:b, s:s}", "up", up, "text", text);
+}
+
+static void verb_status(struct control_client *client, const json_t *request)
+{
+	struct host *host = control_host(client);
+	const char *virt_text, *spool_text;
+	bool virt = domains_up(host->domains, &virt_text);
+	bool spool = spooler_up(host->spooler, &spool_text);
+	int workspaces = 0, connected = 0, printers = 0, drivers = 0, jobs = 0;
+	json_t *faults = json_array();
+	struct workspace *ws;
+	struct printer *printer;
+	struct job *job;
+
+	(void)request;
+	TAILQ_FOREACH(ws, &host->workspaces, link)
+	{
+		workspaces++;
+		connected += ws->greeted;
+	}
+	TAILQ_FOREACH(printer, &host->printers, link)
+	{
+		printers++;
+		drivers += printer->status == DRIVER_READY;
+		if (printer->status > DRIVER_READY && printer->is.kind != PRINTER_LOCAL)
+			json_array_append_new(faults,
+				json_sprintf("printer %s: driver %s: %s", printer->is.name,
+					printer_driver_name(printer), printer->driver.text));
+	}
+	TAILQ_FOREACH(job, &host->jobs, link)
+	jobs += job->stage != JOB_ENDED;
+	if (!virt && host->config.libvirt_uri[0])
+		json_array_append_new(faults, json_sprintf("libvirt: %s", virt_text));
+	if (!spool)
+		json_array_append_new(faults, json_sprintf("spooler: %s", spool_text));
+	control_answer(client,
+		json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:i, s:i, s:i, s:i, s:i}, s:o}", "version",
+			PLATEN_VERSION, "host", host->name, "mode", mode_name(host->mode),
+			"libvirt", link_up(virt, virt_text), "spooler", link_up(spool, spool_text),
+			"counts", "workspaces", workspaces, "connected", connected, "printers",
+			printers, "drivers", drivers, "jobs", jobs, "faults", faults));
+}
+
+static int jobs_of(const struct workspace *ws)
+{
+	struct job *job;
+	int n = 0;
+
+	TAILQ_FOREACH(job, &ws->host->jobs, link)
+	n += job->workspace == ws && job->stage != JOB_ENDED;
+	return n;
+}
+
+static json_t *workspace_row(const struct workspace *ws)
+{
+	static const char *const transports[] = {"none", "virtio", "vsock", "unix"};
+	const char *state = !ws->by_libvirt	  ? "unknown"
+			    : !ws->domain.running ? "shut-off"
+			    : ws->domain.paused	  ? "paused"
+						  : "running";
+	const char *channel = transports[ws->transport];
+	char uuid[UUID_TEXT_SIZE], owner[USER_SIZE];
+	int offered = 0, ready = 0;
+
+	if (ws->transport == TRANSPORT_NONE && ws->by_libvirt && ws->domain.devices)
+		channel = ws->domain.devices & VIRT_DEVICE_VIRTIO ? "virtio" : "vsock";
+	for (uint32_t i = 0; i < ws->offer_count; i++) {
+		offered += ws->offers[i].printer != NULL;
+		ready += ws->offers[i].printer && ws->offers[i].report == REPORT_READY;
+	}
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:s}",
+		"name", ws->name, "uuid", uuid_format(&ws->uuid, uuid), "state", state, "mode",
+		mode_name(workspace_mode(ws)), "mode_from", ws->own_mode ? "workspace" : "host",
+		"owner", workspace_owner(ws, owner), "channel", channel, "link",
+		workspace_link_name(ws), "agent", ws->greeted ? ws->agent : "", "offered", offered,
+		"ready", ready, "jobs", jobs_of(ws), "text", ws->text);
+}
+
+static void verb_workspaces(struct control_client *client, const json_t *request)
+{
+	json_t *rows = json_array();
+	struct workspace *ws;
+
+	(void)request;
+	TAILQ_FOREACH(ws, &control_host(client)->workspaces, link)
+	json_array_append_new(rows, workspace_row(ws));
+	control_answer(client, json_pack("{s:o}", "workspaces", rows));
+}
+
+static json_t *printer_row(const struct printer *printer, struct workspace *ws)
+{
+	struct offer_entry *entry = ws ? offer_find(ws, printer->is.name) : NULL;
+	char why[MESSAGE_SIZE] = "", hex[SHA256_SIZE * 2 + 1] = "";
+	const char *guest = "-", *text = printer->is.text;
+	bool offered = ws && printer_is_offered(printer, workspace_mode(ws), why);
+
+	for (int i = 0; printer->status == DRIVER_READY && i < SHA256_SIZE; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", printer->driver.sha256[i]);
+	if (entry && entry->printer) {
+		guest = report_name(entry->report);
+		if (entry->report_text)
+			text = entry->report_text;
+	}
+	if (ws && !offered)
+		text = why;
+	return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s}",
+		"name", printer->is.name, "kind", printer_kind_name(printer->is.kind), "state",
+		printer_state_name(printer->is.state), "accepting", printer->is.accepting, "driver",
+		printer_driver_name(printer), "driver_sha256", hex, "driver_text",
+		printer->driver.text, "info", printer->is.info, "location", printer->is.location,
+		"make_model", printer->is.make_model, "offered",
+		ws ? json_boolean(offered) : json_null(), "guest", guest, "text", text);
+}
+
+static void verb_printers(struct control_client *client, const json_t *request)
+{
+	struct host *host = control_host(client);
+	struct workspace *ws = NULL;
+	struct printer *printer;
+	json_t *rows;
+
+	if (text_of(request, "workspace")) {
+		ws = workspace_of(client, request);
+		if (!ws)
+			return;
+	}
+	rows = json_array();
+	TAILQ_FOREACH(printer, &host->printers, link)
+	json_array_append_new(rows, printer_row(printer, ws));
+	control_answer(client, json_pack("{s:o, s:o}", "workspace",
+				       ws ? json_string(ws->name) : json_null(), "printers", rows));
+}
+
+static json_t *job_row(const struct ledger_job *row, const char *phase, const char *text)
+{
+	char uuid[UUID_TEXT_SIZE];
+
+	return json_pack("{s:s, s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:i, s:I, s:I, s:s}",
+		"uuid", uuid_format(&row->key.job, uuid), "file", (int)row->key.file, "workspace",
+		row->workspace_name, "printer", row->printer, "host_job", (int)row->host_job,
+		"title", row->title, "user", row->user, "owner", row->owner, "phase", phase, "size",
+		(json_int_t)row->size, "pages", (int)row->pages, "opened", (json_int_t)row->opened,
+		"ended", (json_int_t)row->ended, "text", text);
+}
+
+static int add_ended(const struct ledger_job *row, void *userdata)
+{
+	if (row->ended)
+		json_array_append_new(
+			userdata, job_row(row, job_phase_name(job_phase_of(row)), row->text));
+	return 0;
+}
+
+static void verb_jobs(struct control_client *client, const json_t *request)
+{
+	struct host *host = control_host(client);
+	json_t *rows = json_array();
+	struct job *job;
+
+	TAILQ_FOREACH(job, &host->jobs, link)
+	if (!job->row.ended)
+		json_array_append_new(
+			rows, job_row(&job->row, job_phase_name(job->phase), job->text));
+	if (json_is_true(json_object_get(request, "all")))
+		(void)ledger_walk(host->ledger, false, JOBS_SHOWN, add_ended, rows);
+	control_answer(client, json_pack("{s:o}", "jobs", rows));
+}
+
+static json_t *mode_data(struct host *host, const struct workspace *ws)
+{
+	return json_pack("{s:o, s:s, s:s}", "workspace", ws ? json_string(ws->name) : json_null(),
+		"mode", mode_name(ws ? workspace_mode(ws) : host->mode), "mode_from",
+		ws && ws->own_mode ? "workspace" : "host");
+}
+
+/* The errno of a request to libvirt as words of the control protocol. */
+static void virt_fault(struct control_client *client, const struct virt_result *result)
+{
+	const char *code = result->error == -ENOENT	 ? "not-found"
+			   : result->error == -ENOTCONN	 ? "unavailable"
+			   : result->error == -ETIMEDOUT ? "timeout"
+							 : "failed";
+
+	control_fault(client, code,
+		result->error == -ENOTCONN ? "`platenctl doctor` looks why" : "", "%s",
+		result->text[0] ? result->text : strerror(-result->error));
+}
+
+static void on_mode_set(const struct virt_result *result, void *userdata)
+{
+	struct control_client *client = userdata;
+	struct workspace *ws = workspace_find(control_host(client), &result->uuid);
+
+	if (result->error < 0)
+		virt_fault(client, result);
+	else
+		control_answer(client, mode_data(control_host(client), ws));
+}
+
+static void mode_of_domain(struct control_client *client, struct workspace *ws, enum mode mode)
+{
+	struct virt_set set = {.head = {.type = VIRT_SET, .size = sizeof(set)},
+		.mode = (uint32_t)mode,
+		.uuid = ws->uuid};
+	int r;
+
+	r = domains_request(
+		control_host(client)->domains, &set.head, &set.serial, on_mode_set, client);
+	if (r < 0) {
+		control_fault(client, "unavailable", "`platenctl doctor` looks why",
+			"libvirt cannot be asked to store it: %s", strerror(-r));
+		return;
+	}
+	/* In force at once; the metadata's own event says the same in a moment. */
+	ws->own_mode = mode;
+	offer_update(ws);
+	control_wait(client);
+}
+
+static void verb_mode(struct control_client *client, const json_t *request)
+{
+	struct host *host = control_host(client);
+	const char *word = text_of(request, "mode");
+	struct workspace *ws = NULL;
+	enum mode mode;
+	int r;
+
+	if (text_of(request, "workspace")) {
+		ws = workspace_of(client, request);
+		if (!ws)
+			return;
+	}
+	if (!word)
+		return control_answer(client, mode_data(host, ws));
+	if (!must_change(client))
+		return;
+	mode = mode_parse(word);
+	if (mode == MODE_UNSET && strcmp(word, "unset") != 0)
+		return control_fault(client, "bad-request", "off, network, all or unset",
+			"no mode named %s", word);
+	if (ws && ws->by_libvirt)
+		return mode_of_domain(client, ws, mode);
+	if (ws) {
+		ws->own_mode = mode;
+		offer_update(ws);
+	} else {
+		r = host_set_mode(host, mode);
+		if (r < 0)
+			return control_fault(client, "failed", "is the state folder's disk full?",
+				"the mode cannot be stored: %s", strerror(-r));
+	}
+	control_answer(client, mode_data(host, ws));
+}
+
+static void on_attached(const struct virt_result *result, void *userdata)
+{
+	struct control_client *client = userdata;
+
+	if (result->error < 0)
+		virt_fault(client, result);
+	else
+		control_answer(client,
+			json_pack("{s:s, s:b}", "text", result->text, "live", result->live));
+}
+
+/* attach and detach: also for a domain that is no workspace yet, by name or UUID. */
+static void attach(struct control_client *client, const json_t *request, uint32_t type)
+{
+	struct host *host = control_host(client);
+	const char *name = text_of(request, "workspace"), *device = text_of(request, "device");
+	struct virt_request m = {.head = {.type = type, .size = sizeof(m)},
+		.device = device && strcmp(device, "vsock") == 0 ? VIRT_DEVICE_VSOCK
+								 : VIRT_DEVICE_VIRTIO};
+	struct workspace *ws = name ? workspace_named(host, name) : NULL;
+	int r;
+
+	if (!must_change(client))
+		return;
+	if (!name || !text_is_line(name) || text_copy(m.name, sizeof(m.name), name) < 0)
+		return control_fault(client, "bad-request", NULL, "attach needs a domain's name");
+	if (ws && !ws->by_libvirt)
+		return control_fault(client, "bad-request", NULL,
+			"%s is a workspace of platen.conf: it has a socket, no device", ws->name);
+	if (ws)
+		m.uuid = ws->uuid;
+	r = domains_request(host->domains, &m.head, &m.serial, on_attached, client);
+	if (r < 0)
+		return control_fault(client, "unavailable", "`platenctl doctor` looks why",
+			"libvirt cannot be asked: %s", strerror(-r));
+	control_wait(client);
+}
+
+static void verb_attach(struct control_client *client, const json_t *request)
+{
+	attach(client, request, VIRT_ATTACH);
+}
+
+static void verb_detach(struct control_client *client, const json_t *request)
+{
+	attach(client, request, VIRT_DETACH);
+}
+
+static void verb_doctor(struct control_client *client, const json_t *request)
+{
+	struct workspace *ws = NULL;
+
+	if (text_of(request, "workspace")) {
+		ws = workspace_of(client, request);
+		if (!ws)
+			return;
+	}
+	control_answer(client, doctor_checks(control_host(client), ws));
+}
+
+static void verb_explain(struct control_client *client, const json_t *request)
+{
+	struct workspace *ws = workspace_of(client, request);
+	const char *name = text_of(request, "printer");
+
+	if (!ws)
+		return;
+	if (!name)
+		return control_fault(client, "bad-request", NULL, "explain needs a printer's name");
+	control_answer(client, doctor_explain(ws, name));
+}
+
+void verbs_dispatch(struct control_client *client, const json_t *untrusted_request)
+{
+	static const struct {
+		const char *name;
+		void (*function)(struct control_client *client, const json_t *request);
+	} verbs[] = {
+		{"status", verb_status},
+		{"workspaces", verb_workspaces},
+		{"printers", verb_printers},
+		{"jobs", verb_jobs},
+		{"mode", verb_mode},
+		{"attach", verb_attach},
+		{"detach", verb_detach},
+		{"doctor", verb_doctor},
+		{"explain", verb_explain},
+	};
+	const char *verb = text_of(untrusted_request, "verb");
+
+	for (size_t i = 0; verb && i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(verbs[i].name, verb) == 0)
+			return verbs[i].function(client, untrusted_request);
+	control_fault(client, "bad-request", "platenctl and platend may be of different versions",
+		"no such verb");
+}

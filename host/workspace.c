@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A workspace's identity and its channel.
+ *
+ * Who a workspace is comes from libvirt or the settings, never from the channel. Its channel is a
+ * platen-channel of its own that is started with one descriptor and heard through fixed messages;
+ * those are checked again here, for that process has read what a guest wrote.
+ */
+#include "host/workspace.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "host/channel/channel.h"
+#include "host/domains.h"
+#include "host/fetcher.h"
+#include "host/job.h"
+#include "host/printer.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+#include "proto/base/worker.h"
+#include "proto/transport.h"
+
+#define REOPEN_FIRST 200000ULL	 /* usec */
+#define REOPEN_MOST  10000000ULL /* usec */
+
+int workspace_new(struct host *host, const struct uuid *uuid, struct workspace **ret_workspace)
+{
+	struct workspace *ws = calloc(1, sizeof(*ws));
+
+	if (!ws)
+		return -ENOMEM;
+	ws->host = host;
+	ws->uuid = *uuid;
+	ws->listener = -1;
+	TAILQ_INSERT_TAIL(&host->workspaces, ws, link);
+	*ret_workspace = ws;
+	return 0;
+}
+
+struct workspace *workspace_free(struct workspace *ws)
+{
+	if (!ws)
+		return NULL;
+	job_workspace_lost(ws, true);
+	ws->channel = worker_free(ws->channel);
+	ws->reopen = sd_event_source_disable_unref(ws->reopen);
+	ws->listener_io = sd_event_source_disable_unref(ws->listener_io);
+	ws->listener = close_fd(ws->listener);
+	offer_deinit(ws);
+	TAILQ_REMOVE(&ws->host->workspaces, ws, link);
+	free(ws);
+	return NULL;
+}
+
+struct workspace *workspace_find(struct host *host, const struct uuid *uuid)
+{
+	struct workspace *ws;
+
+	TAILQ_FOREACH(ws, &host->workspaces, link)
+	if (uuid_equal(&ws->uuid, uuid))
+		return ws;
+	return NULL;
+}
+
+struct workspace *workspace_named(struct host *host, const char *name)
+{
+	struct workspace *ws;
+	struct uuid uuid;
+
+	if (uuid_parse(name, &uuid) == 0)
+		return workspace_find(host, &uuid);
+	TAILQ_FOREACH(ws, &host->workspaces, link)
+	if (strcmp(ws->name, name) == 0)
+		return ws;
+	return NULL;
+}
+
+enum mode workspace_mode(const struct workspace *ws)
+{
+	return ws->own_mode != MODE_UNSET ? ws->own_mode : ws->host->mode;
+}
+
+const char *workspace_owner(const struct workspace *ws, char buf[static USER_SIZE])
+{
+	if (ws->owner[0]) {
+		(void)text_copy(buf, USER_SIZE, ws->owner);
+		return buf;
+	}
+	(void)text_copy(buf, USER_SIZE, ws->name);
+	for (char *c = buf; *c; c++)
+		if (!isascii((unsigned char)*c) ||
+			(!isalnum((unsigned char)*c) && !strchr("._-", *c)))
+			*c = '_';
+	if (!text_is_user(buf))
+		(void)text_copy(buf, USER_SIZE, "platen");
+	return buf;
+}
+
+const char *workspace_link_name(const struct workspace *ws)
+{
+	if (ws->greeted)
+		return workspace_mode(ws) == MODE_OFF ? "off" : "connected";
+	if (ws->by_libvirt && !ws->domain.running)
+		return "down";
+	if (ws->by_libvirt && !ws->domain.devices)
+		return "no-channel";
+	return "waiting";
+}
+
+int workspace_send(struct workspace *ws, const void *msg, int fd)
+{
+	return ws->channel ? worker_send(ws->channel, msg, fd) : -ENOTCONN;
+}
+
+/* The session is over, the channel may go on. */
+static void session_lost(struct workspace *ws, const char *why)
+{
+	struct log_about about = {.workspace = ws->name};
+
+	if (ws->greeted)
+		log_line(LOG_NOTICE, &about, "session over: %s", why);
+	text_copy_line(ws->text, sizeof(ws->text), why);
+	ws->synced = ws->greeted = false;
+	memset(&ws->guest, 0, sizeof(ws->guest));
+	job_workspace_lost(ws, false);
+	offer_deinit(ws);
+}
+
+static void send_bye(struct workspace *ws, enum bye_code code, const char *text)
+{
+	struct message m;
+
+	message_init(&m, MESSAGE_BYE);
+	m.bye.code = code;
+	text_copy_line(m.bye.text, sizeof(m.bye.text), text);
+	(void)workspace_send(ws, &m, -1); /* it goes with or without the word */
+}
+
+static void on_hello(struct workspace *ws, const struct message_hello *hello)
+{
+	struct log_about about = {.workspace = ws->name};
+	struct message m;
+	char text[MESSAGE_SIZE];
+
+	if (hello->version_min > PROTOCOL_VERSION_MAX ||
+		hello->version_max < PROTOCOL_VERSION_MIN) {
+		(void)text_printf(text, sizeof(text),
+			"the agent (%s) speaks protocol %u to %u, this host %d to %d: "
+			"install the same version of Platen on both",
+			hello->agent, hello->version_min, hello->version_max, PROTOCOL_VERSION_MIN,
+			PROTOCOL_VERSION_MAX);
+		log_line(LOG_ERR, &about, "%s", text);
+		send_bye(ws, BYE_VERSION, text);
+		session_lost(ws, text);
+		return;
+	}
+	message_init(&m, MESSAGE_WELCOME);
+	m.welcome.version = hello->version_max < PROTOCOL_VERSION_MAX ? hello->version_max
+								      : PROTOCOL_VERSION_MAX;
+	m.welcome.keepalive_msec = ws->host->config.keepalive_msec;
+	text_copy_line(m.welcome.host, sizeof(m.welcome.host), ws->host->name);
+	text_copy_line(m.welcome.workspace, sizeof(m.welcome.workspace), ws->name);
+	(void)workspace_send(ws, &m, -1);
+	text_copy_line(ws->agent, sizeof(ws->agent), hello->agent);
+	ws->greeted = true;
+	ws->text[0] = '\0';
+	ws->open_failures = 0;
+	log_line(LOG_INFO, &about, "connected: %s", ws->agent);
+	offer_restart(ws);
+}
+
+static void on_driver_get(struct workspace *ws, const struct message_driver_get *get)
+{
+	struct channel_driver d = {.head = {.type = CHANNEL_DRIVER, .size = sizeof(d)}};
+	struct printer *printer = offer_driver(ws, get->driver);
+	_cleanup_close_ int fd = -1;
+	char path[256];
+
+	memcpy(d.driver, get->driver, SHA256_SIZE);
+	if (printer) {
+		fd = open(fetcher_driver_path(ws->host, get->driver, path), O_RDONLY | O_CLOEXEC);
+		if (fd >= 0)
+			d.size = printer->driver.packed_size;
+		else
+			fetcher_want(ws->host->fetcher, printer); /* the store lost it */
+	}
+	(void)workspace_send(ws, &d, fd);
+}
+
+/* A platen-channel that sends what it should not is not believed any more. */
+static void distrust(struct workspace *ws, const char *why)
+{
+	struct log_about about = {.workspace = ws->name};
+
+	log_line(LOG_ERR, &about, "channel ended, it sent what it may not: %s", why);
+	workspace_disconnect(ws, why);
+}
+
+static void on_channel_text(struct workspace *ws, const struct ipc_head *head)
+{
+	const struct channel_text *t = (const struct channel_text *)head;
+
+	if (head->size != sizeof(*t) || !text_terminated(t->text, sizeof(t->text)))
+		return distrust(ws, "a text of the wrong size");
+	if (ws->synced || head->type == CHANNEL_LOST)
+		session_lost(ws, head->type == CHANNEL_LOST ? t->text : "the guest began anew");
+	ws->synced = head->type == CHANNEL_SYNCED;
+}
+
+static void on_channel_message(
+	struct worker *worker, const struct ipc_head *head, int *fd, void *userdata)
+{
+	struct workspace *ws = userdata;
+	const struct message *m = (const struct message *)head;
+	char why[128];
+
+	(void)worker;
+	(void)fd;
+	if (head->type == CHANNEL_SYNCED || head->type == CHANNEL_LOST)
+		return on_channel_text(ws, head);
+	if (message_check(m, head->size, why) < 0)
+		return distrust(ws, why);
+	if (head->type == MESSAGE_HELLO && ws->synced && !ws->greeted)
+		return on_hello(ws, &m->hello);
+	if (head->type == MESSAGE_BYE)
+		return session_lost(ws, m->bye.text[0] ? m->bye.text : "the agent said goodbye");
+	if (!ws->greeted)
+		return; /* of a session that is over */
+	switch (head->type) {
+	case MESSAGE_PRINTER_REPORT: return offer_report(ws, &m->printer_report);
+	case MESSAGE_DRIVER_GET: return on_driver_get(ws, &m->driver_get);
+	case MESSAGE_GUEST_STATUS: ws->guest = m->guest_status; return;
+	case MESSAGE_JOB_OPEN:
+		if (m->job_open.printer >= ws->offer_count)
+			return distrust(ws, "JobOpen: a printer that was never offered");
+		return job_open(ws, &m->job_open);
+	case MESSAGE_JOB_SEAL: return job_seal(ws, &m->job_seal);
+	case MESSAGE_JOB_CANCEL: return job_cancel(ws, m->job_cancel.ref);
+	case MESSAGE_JOB_CLOSE: return job_close(ws, m->job_close.ref);
+	default: return distrust(ws, message_name(head->type));
+	}
+}
+
+static int on_reopen(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct workspace *ws = userdata;
+
+	(void)source;
+	(void)usec;
+	ws->reopen = sd_event_source_unref(ws->reopen);
+	workspace_domain(ws, &ws->domain);
+	return 0;
+}
+
+/* Tries the domain's channel again after a while that grows. */
+static void reopen_later(struct workspace *ws)
+{
+	uint64_t wait = REOPEN_FIRST << (ws->open_failures < 6 ? ws->open_failures : 6);
+	uint64_t now;
+
+	if (!ws->by_libvirt || ws->reopen || !ws->domain.running)
+		return;
+	ws->open_failures++;
+	if (sd_event_now(ws->host->event, CLOCK_MONOTONIC, &now) < 0)
+		return;
+	(void)sd_event_add_time(ws->host->event, &ws->reopen, CLOCK_MONOTONIC,
+		now + (wait < REOPEN_MOST ? wait : REOPEN_MOST), 100000, on_reopen, ws);
+}
+
+static void on_channel_exit(struct worker *worker, int status, bool timed_out, void *userdata)
+{
+	struct workspace *ws = userdata;
+	struct log_about about = {.workspace = ws->name};
+
+	(void)timed_out;
+	if (status != 0)
+		log_line(
+			LOG_ERR, &about, "platen-channel ended with status 0x%x", (unsigned)status);
+	ws->channel = worker_free(worker);
+	ws->transport = TRANSPORT_NONE;
+	session_lost(ws, "the channel was closed by the other side");
+	reopen_later(ws);
+}
+
+static void on_channel_room(struct worker *worker, void *userdata)
+{
+	struct workspace *ws = userdata;
+
+	(void)worker;
+	offer_pump(ws);
+	job_pump(ws);
+}
+
+int workspace_connect(struct workspace *ws, enum transport transport, int fd)
+{
+	_cleanup_close_ int owned = fd;
+	struct channel_start start = {.head = {.type = CHANNEL_START, .size = sizeof(start)},
+		.keepalive_msec = ws->host->config.keepalive_msec};
+	char program[256];
+	const char *argv[] = {host_program(ws->host, "platen-channel", program), NULL};
+	struct worker_setup setup = {
+		.argv = argv,
+		.user = host_worker_user(ws->host),
+		.on_message = on_channel_message,
+		.on_exit = on_channel_exit,
+		.on_room = on_channel_room,
+		.userdata = ws,
+	};
+	struct log_about about = {.workspace = ws->name};
+	int r;
+
+	if (ws->channel) {
+		ws->channel = worker_free(ws->channel);
+		session_lost(ws, "a new connection took its place");
+	}
+	r = worker_new(ws->host->event, &setup, &ws->channel);
+	if (r < 0) {
+		log_line(LOG_ERR, &about, "cannot start %s: %s", argv[0], strerror(-r));
+		return r;
+	}
+	ws->transport = transport;
+	text_copy_line(ws->text, sizeof(ws->text),
+		"waiting for the agent: is platen-agent installed and running in the workspace?");
+	return worker_send(ws->channel, &start, owned);
+}
+
+void workspace_disconnect(struct workspace *ws, const char *why)
+{
+	if (!ws->channel)
+		return;
+	if (ws->greeted)
+		send_bye(ws, BYE_CLOSING, why);
+	ws->channel = worker_free(ws->channel);
+	ws->transport = TRANSPORT_NONE;
+	session_lost(ws, why);
+	reopen_later(ws);
+}
+
+static int on_listener(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	struct workspace *ws = userdata;
+	int connection = transport_unix_accept(fd);
+
+	(void)source;
+	(void)revents;
+	if (connection >= 0)
+		(void)workspace_connect(ws, TRANSPORT_UNIX, connection); /* it has logged */
+	return 0;
+}
+
+int workspace_listen(struct workspace *ws, const struct config_workspace *config)
+{
+	(void)text_copy(ws->name, sizeof(ws->name), config->name);
+	(void)text_copy(ws->owner, sizeof(ws->owner), config->owner);
+	ws->own_mode = config->mode;
+	ws->listener = transport_unix_listen(config->socket);
+	if (ws->listener < 0)
+		return ws->listener;
+	return sd_event_add_io(
+		ws->host->event, &ws->listener_io, ws->listener, EPOLLIN, on_listener, ws);
+}
+
+void workspace_opened(struct workspace *ws, int error, const char *text, int *fd)
+{
+	ws->opening = false;
+	if (error == 0 && *fd >= 0 && !ws->channel) {
+		(void)workspace_connect(ws, TRANSPORT_VIRTIO, steal_fd(fd)); /* it has logged */
+		return;
+	}
+	if (error == 0)
+		return;
+	text_copy_line(ws->text, sizeof(ws->text), text);
+	reopen_later(ws);
+}
+
+void workspace_domain(struct workspace *ws, const struct virt_domain *domain)
+{
+	enum mode before = workspace_mode(ws);
+	bool restarted = ws->domain.id != domain->id;
+
+	ws->by_libvirt = true;
+	ws->domain = *domain;
+	text_copy_line(ws->name, sizeof(ws->name), domain->name);
+	text_copy_line(
+		ws->owner, sizeof(ws->owner), text_is_user(domain->owner) ? domain->owner : "");
+	ws->own_mode = domain->mode <= MODE_ALL ? (enum mode)domain->mode : MODE_UNSET;
+	if ((!domain->running || restarted) && ws->channel)
+		workspace_disconnect(ws, "the workspace was shut down");
+	if (restarted)
+		ws->open_failures = 0;
+	if (before != workspace_mode(ws))
+		offer_update(ws);
+	if (!domain->running || !(domain->devices & VIRT_DEVICE_VIRTIO) || ws->channel ||
+		ws->opening || ws->reopen)
+		return;
+	if (domains_open(ws->host->domains, ws) == 0)
+		ws->opening = true;
+	else
+		reopen_later(ws);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A workspace: its identity, its settings, its channel, and what it is offered.
+ */
+#ifndef PLATEN_WORKSPACE_H
+#define PLATEN_WORKSPACE_H
+
+#include "host/host.h"
+#include "host/virt/virt.h"
+
+struct worker;
+
+enum transport {
+	TRANSPORT_NONE = 0,
+	TRANSPORT_VIRTIO,
+	TRANSPORT_VSOCK,
+	TRANSPORT_UNIX,
+};
+
+/* One printer as this session knows it; its place in the array is its index. */
+struct offer_entry {
+	struct printer *printer; /* NULL: gone */
+	bool told;		 /* PRINTER was sent */
+	bool tell, tell_state, tell_gone;
+	uint32_t report; /* enum report_code, 0: none yet */
+	char name[NAME_SIZE];
+	char *report_text;
+};
+
+struct workspace {
+	TAILQ_ENTRY(workspace) link;
+	struct host *host;
+	struct uuid uuid;
+	char name[TEXT_SIZE];
+	char owner[USER_SIZE];
+	enum mode own_mode; /* UNSET: the host's default holds */
+	bool by_libvirt;    /* a domain; otherwise from the settings */
+	struct virt_domain domain;
+	/* From the settings: */
+	int listener;
+	sd_event_source *listener_io;
+	/* The channel: */
+	enum transport transport;
+	struct worker *channel;
+	bool opening;		/* a VIRT_OPEN is under way */
+	uint32_t open_failures; /* in a row */
+	sd_event_source *reopen;
+	/* The session: */
+	bool synced, greeted;
+	char agent[VERSION_SIZE];
+	struct message_guest_status guest;
+	char text[MESSAGE_SIZE]; /* why there is no session, one line */
+	/* The offer: */
+	struct offer_entry *offers;
+	uint32_t offer_count, offer_size;
+	bool offer_begun; /* OFFER_BEGIN was sent in this session */
+	bool offer_dirty;
+	uint32_t offer_initial; /* entries that belong to the first, bracketed offer */
+	bool offer_ended;
+};
+
+int workspace_new(struct host *host, const struct uuid *uuid, struct workspace **ret_workspace);
+struct workspace *workspace_free(struct workspace *workspace);
+struct workspace *workspace_find(struct host *host, const struct uuid *uuid);
+struct workspace *workspace_named(struct host *host, const char *name);
+
+/* A workspace of the settings: listens at its socket. 0 or -errno. */
+int workspace_listen(struct workspace *workspace, const struct config_workspace *config);
+
+/* The mode in force. */
+enum mode workspace_mode(const struct workspace *workspace);
+
+/* Whose jobs the workspace's are on the host: the metadata's owner, else the domain's name made a
+ * user name (other characters become '_'). Returns buf. */
+const char *workspace_owner(const struct workspace *workspace, char buf[static USER_SIZE]);
+
+/* What libvirt tells of its domain: adopts name, mode, owner, and sees to the channel. */
+void workspace_domain(struct workspace *workspace, const struct virt_domain *domain);
+
+/* Starts a channel on a descriptor, in place of any other. Takes `fd`. 0 or -errno. */
+int workspace_connect(struct workspace *workspace, enum transport transport, int fd);
+
+/* The answer to VIRT_OPEN: a descriptor, which is taken, or why there is none. */
+void workspace_opened(struct workspace *workspace, int error, const char *text, int *fd);
+
+/* Ends the channel; the guest is told. */
+void workspace_disconnect(struct workspace *workspace, const char *why);
+
+/* Sends to the guest. 0, -EAGAIN (it is not sent), -ENOTCONN. */
+int workspace_send(struct workspace *workspace, const void *msg, int fd);
+
+/* "connected", "waiting", "off", "no-channel" or "down" (platenctl workspaces). */
+const char *workspace_link_name(const struct workspace *workspace);
+
+/* offer.c: what the workspace should have was changed; a session began; there is room to send. */
+void offer_update(struct workspace *workspace);
+void offer_restart(struct workspace *workspace);
+void offer_pump(struct workspace *workspace);
+void offer_state_changed(struct workspace *workspace, const struct printer *printer);
+void offer_printer_changed(struct workspace *workspace, const struct printer *printer);
+void offer_printer_gone(struct workspace *workspace, const struct printer *printer);
+void offer_report(struct workspace *workspace, const struct message_printer_report *report);
+struct offer_entry *offer_find(struct workspace *workspace, const char *printer);
+/* Whether a driver is one of an offered printer's: what DRIVER_GET may ask for. */
+struct printer *offer_driver(struct workspace *workspace, const uint8_t sha256[static SHA256_SIZE]);
+void offer_deinit(struct workspace *workspace);
+const char *report_name(uint32_t code);
+
+#endif
