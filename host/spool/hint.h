@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the notifier says to `platen-spool watch`: that something happened. Only a hint: what it is
+ * now is read from cupsd, so a hint that is forged, lost or late does no harm.
+ */
+#ifndef PLATEN_SPOOL_HINT_H
+#define PLATEN_SPOOL_HINT_H
+
+#include <stdint.h>
+
+#include "proto/limits.h"
+
+#define HINT_SCHEME "platen" /* of notify-recipient-uri: the notifier's file name */
+#define HINT_SOCKET "events" /* in the run folder: SOCK_DGRAM */
+#define HINT_RUNDIR "/run/platen"
+#define HINT_ENV    "PLATEN_RUNDIR" /* another run folder, by cupsd's SetEnv */
+
+struct spool_hint {
+	uint32_t host_job;	 /* 0: not about a job */
+	uint32_t printers;	 /* bool: printers came or went */
+	char printer[NAME_SIZE]; /* empty: not about one printer */
+};
+
+#endif

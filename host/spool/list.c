@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading printers and jobs from cupsd, and telling what is new.
+ *
+ * Whatever made us look, the answer is cupsd's own list compared with what was told before: only a
+ * difference is told. So hints may come twice or too late, and a restart of cupsd tells nothing
+ * that did not change.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/spool/uri.h"
+#include "host/spool/watch.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+
+static const char *const printer_attrs[] = {"printer-name", "printer-info", "printer-location",
+	"printer-make-and-model", "printer-state", "printer-state-reasons", "printer-state-message",
+	"printer-is-accepting-jobs", "printer-type", "device-uri", "member-names",
+	"printer-config-change-time", "job-sheets-default", "number-up-default", "marker-names",
+	"marker-types", "marker-colors", "marker-levels", "marker-low-levels",
+	"marker-high-levels"};
+
+static const char *const job_attrs[] = {"job-id", "job-state", "job-state-reasons",
+	"job-printer-state-message", "job-impressions-completed", "job-media-sheets-completed",
+	"job-printer-uri", SPOOL_ATTR_JOB, SPOOL_ATTR_WORKSPACE};
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+static void tell(const void *msg)
+{
+	(void)ipc_send(IPC_FD, msg, -1); /* platend gone: the loop ends at its next turn */
+}
+
+/* Levels as ATTR: has them, "80,-1,20". */
+static void read_levels(ipp_t *ipp, const char *name, char *buf, size_t size)
+{
+	ipp_attribute_t *a = ippFindAttribute(ipp, name, IPP_TAG_INTEGER);
+	size_t used = 0;
+
+	memset(buf, 0, size);
+	for (int i = 0; a && i < ippGetCount(a) && used + 13 < size; i++)
+		used += (size_t)snprintf(
+			buf + used, size - used, "%s%d", i ? "," : "", ippGetInteger(a, i));
+}
+
+/* Names as ATTR: has them: each in quotes, for a name may have a comma or a space in it. */
+static void read_names(ipp_t *ipp, char *buf, size_t size)
+{
+	ipp_attribute_t *a = ippFindAttribute(ipp, "marker-names", IPP_TAG_NAME);
+	size_t used = 0;
+
+	memset(buf, 0, size);
+	for (int i = 0; a && i < ippGetCount(a); i++) {
+		char name[NAME_SIZE];
+
+		text_copy_line(name, sizeof(name), ippGetString(a, i, NULL));
+		for (char *c = name; *c; c++)
+			if (*c == '"' || *c == '\\' || *c == '\'')
+				*c = ' ';
+		if (used + strlen(name) + 4 > size)
+			return;
+		used += (size_t)snprintf(buf + used, size - used, "%s\"%s\"", i ? "," : "", name);
+	}
+}
+
+static void read_defaults(ipp_t *ipp, struct spool_printer *p)
+{
+	char sheets[TEXT_SIZE], number[16];
+	int up = ipp_int(ipp, "number-up-default", 1);
+
+	ipp_list(ipp, "job-sheets-default", sheets, sizeof(sheets));
+	if (sheets[0] && strcmp(sheets, "none,none") != 0 && strcmp(sheets, "none") != 0)
+		(void)options_add(
+			p->defaults, sizeof(p->defaults), &p->defaults_size, "job-sheets", sheets);
+	(void)snprintf(number, sizeof(number), "%d", up);
+	if (up > 1)
+		(void)options_add(
+			p->defaults, sizeof(p->defaults), &p->defaults_size, "number-up", number);
+}
+
+static void read_printer(ipp_t *ipp, struct spool_printer *p, bool *ret_class)
+{
+	*p = (struct spool_printer){.head = {.type = SPOOL_PRINTER, .size = sizeof(*p)}};
+	*ret_class = ipp_int(ipp, "printer-type", 0) & CUPS_PRINTER_CLASS;
+	p->accepting = ipp_int(ipp, "printer-is-accepting-jobs", 1) != 0;
+	p->state = (uint32_t)ipp_int(ipp, "printer-state", IPP_PSTATE_IDLE);
+	if (p->state < IPP_PSTATE_IDLE || p->state > IPP_PSTATE_STOPPED)
+		p->state = IPP_PSTATE_STOPPED;
+	p->config_time = (uint64_t)ipp_int(ipp, "printer-config-change-time", 0);
+	ipp_text(ipp, "printer-name", p->name, sizeof(p->name));
+	ipp_text(ipp, "printer-info", p->info, sizeof(p->info));
+	ipp_text(ipp, "printer-location", p->location, sizeof(p->location));
+	ipp_text(ipp, "printer-make-and-model", p->make_model, sizeof(p->make_model));
+	ipp_text(ipp, "device-uri", p->device_uri, sizeof(p->device_uri));
+	if (*ret_class)
+		ipp_list(ipp, "member-names", p->members, sizeof(p->members));
+	ipp_list(ipp, "printer-state-reasons", p->reasons, sizeof(p->reasons));
+	ipp_text(ipp, "printer-state-message", p->text, sizeof(p->text));
+	read_defaults(ipp, p);
+	read_names(ipp, p->marker_names, sizeof(p->marker_names));
+	ipp_list(ipp, "marker-types", p->marker_types, sizeof(p->marker_types));
+	ipp_list(ipp, "marker-colors", p->marker_colors, sizeof(p->marker_colors));
+	read_levels(ipp, "marker-levels", p->marker_levels, sizeof(p->marker_levels));
+	read_levels(ipp, "marker-low-levels", p->marker_low_levels, sizeof(p->marker_low_levels));
+	read_levels(
+		ipp, "marker-high-levels", p->marker_high_levels, sizeof(p->marker_high_levels));
+	p->kind = (uint32_t)uri_kind(p->device_uri);
+}
+
+static struct watch_printer *printer_find(struct watch *watch, const char *name)
+{
+	for (size_t i = 0; i < watch->count; i++)
+		if (strcmp(watch->printers[i].is.name, name) == 0)
+			return &watch->printers[i];
+	return NULL;
+}
+
+/* A class has no device of its own ("file:///dev/null"): its members speak for it. */
+static void resolve_class(struct watch *watch, struct spool_printer *p)
+{
+	enum printer_kind kinds[64];
+	char names[MESSAGE_SIZE], *rest = names, *name;
+	size_t count = 0;
+
+	(void)text_copy(names, sizeof(names), p->members);
+	memset(p->device_uri, 0, sizeof(p->device_uri));
+	while ((name = strsep(&rest, ",")) && count < 64) {
+		struct watch_printer *member = printer_find(watch, name);
+
+		if (!member)
+			continue;
+		if (count == 0)
+			memcpy(p->device_uri, member->is.device_uri, sizeof(p->device_uri));
+		kinds[count++] = (enum printer_kind)member->is.kind;
+	}
+	p->kind = (uint32_t)(count ? uri_pool_kind(kinds, count) : PRINTER_LOCAL);
+}
+
+/* Notes a printer as cupsd tells it now, and tells platend if it is new or other than before. */
+static int printer_note(struct watch *watch, const struct spool_printer *p, bool is_class)
+{
+	struct watch_printer *known = printer_find(watch, p->name);
+
+	if (!known) {
+		if (watch->count == watch->size) {
+			size_t size = watch->size ? watch->size * 2 : 16;
+			struct watch_printer *grown =
+				reallocarray(watch->printers, size, sizeof(*grown));
+
+			if (!grown)
+				return -ENOMEM;
+			watch->printers = grown;
+			watch->size = size;
+		}
+		known = &watch->printers[watch->count++];
+	} else if (memcmp(&known->is, p, sizeof(*p)) == 0) {
+		known->seen = true;
+		return 0;
+	}
+	known->is = *p;
+	known->is_class = is_class;
+	known->seen = true;
+	tell(&known->is);
+	return 0;
+}
+
+static void printers_gone(struct watch *watch)
+{
+	for (size_t i = 0; i < watch->count;) {
+		struct spool_printer_gone gone = {
+			.head = {.type = SPOOL_PRINTER_GONE, .size = sizeof(gone)}};
+
+		if (watch->printers[i].seen) {
+			i++;
+			continue;
+		}
+		memcpy(gone.name, watch->printers[i].is.name, sizeof(gone.name));
+		tell(&gone);
+		watch->printers[i] = watch->printers[--watch->count];
+	}
+}
+
+/* The default printer's name; empty if there is none. */
+static int read_default(struct watch *watch, char name[static NAME_SIZE])
+{
+	ipp_t *request = ipp_request(IPP_OP_CUPS_GET_DEFAULT, NULL, NULL), *response;
+	int r;
+
+	ippDeleteAttribute(request, ippFindAttribute(request, "printer-uri", IPP_TAG_URI));
+	(void)ippAddString(request, IPP_TAG_OPERATION, IPP_TAG_KEYWORD, "requested-attributes",
+		NULL, "printer-name");
+	memset(name, 0, NAME_SIZE);
+	r = ipp_do(watch->http, request, &response);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r == -EIO ? 0 : r;
+	ipp_text(response, "printer-name", name, NAME_SIZE);
+	ippDelete(response);
+	return 0;
+}
+
+/* Goes over the groups of a Get-Printers answer, printers first, then the classes made of them. */
+static int note_all(struct watch *watch, ipp_t *response, const char *first, bool classes)
+{
+	ipp_attribute_t *a = ippFirstAttribute(response);
+	int r = 0;
+
+	while (a && r == 0) {
+		ipp_t *one;
+		struct spool_printer p;
+		bool is_class;
+
+		while (a && ippGetGroupTag(a) != IPP_TAG_PRINTER)
+			a = ippNextAttribute(response);
+		if (!a)
+			break;
+		one = ippNew();
+		for (; a && ippGetGroupTag(a) == IPP_TAG_PRINTER; a = ippNextAttribute(response))
+			(void)ippCopyAttribute(one, a, 1);
+		read_printer(one, &p, &is_class);
+		ippDelete(one);
+		if (is_class != classes)
+			continue;
+		if (!text_is_queue(p.name)) {
+			log_line(LOG_WARNING, NULL,
+				"a queue was left out: its name is not one that Platen takes: %s",
+				p.name);
+			continue;
+		}
+		if (is_class)
+			resolve_class(watch, &p);
+		p.is_default = strcmp(p.name, first) == 0;
+		r = printer_note(watch, &p, is_class);
+	}
+	return r;
+}
+
+int watch_list_printers(struct watch *watch, const char *only)
+{
+	char first[NAME_SIZE];
+	ipp_t *request, *response;
+	int r = read_default(watch, first);
+
+	if (r < 0)
+		return r;
+	request = ipp_request(
+		only ? IPP_OP_GET_PRINTER_ATTRIBUTES : IPP_OP_CUPS_GET_PRINTERS, only, NULL);
+	if (!only)
+		ippDeleteAttribute(request, ippFindAttribute(request, "printer-uri", IPP_TAG_URI));
+	(void)ippAddStrings(request, IPP_TAG_OPERATION, IPP_TAG_KEYWORD, "requested-attributes",
+		COUNT(printer_attrs), NULL, printer_attrs);
+	r = ipp_do(watch->http, request, &response);
+	if (r == -ENOENT && only)
+		return watch_list_printers(watch, NULL);
+	if (r == -ENOENT) { /* cupsd's word for "no destinations" */
+		for (size_t i = 0; i < watch->count; i++)
+			watch->printers[i].seen = false;
+		printers_gone(watch);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	for (size_t i = 0; !only && i < watch->count; i++)
+		watch->printers[i].seen = false;
+	r = note_all(watch, response, first, false);
+	if (r == 0)
+		r = note_all(watch, response, first, true);
+	if (r == 0 && !only)
+		printers_gone(watch);
+	ippDelete(response);
+	return r;
+}
+
+static bool read_job(ipp_t *ipp, struct spool_job *j)
+{
+	char text[1024];
+	const char *slash;
+
+	*j = (struct spool_job){.head = {.type = SPOOL_JOB, .size = sizeof(*j)}};
+	ipp_text(ipp, SPOOL_ATTR_JOB, text, sizeof(text));
+	if (ipp_job_key(text, &j->job, &j->file) < 0)
+		return false;
+	ipp_text(ipp, SPOOL_ATTR_WORKSPACE, text, sizeof(text));
+	if (uuid_parse(text, &j->workspace) < 0)
+		return false;
+	j->host_job = (uint32_t)ipp_int(ipp, "job-id", 0);
+	j->state = (uint32_t)ipp_int(ipp, "job-state", 0);
+	j->pages = (uint32_t)ipp_int(
+		ipp, "job-impressions-completed", ipp_int(ipp, "job-media-sheets-completed", 0));
+	ipp_text(ipp, "job-printer-uri", text, sizeof(text));
+	slash = strrchr(text, '/');
+	text_copy_line(j->printer, sizeof(j->printer), slash ? slash + 1 : "");
+	ipp_list(ipp, "job-state-reasons", j->reasons, sizeof(j->reasons));
+	ipp_text(ipp, "job-printer-state-message", j->text, sizeof(j->text));
+	return j->host_job && j->state;
+}
+
+/* Tells a job if it is other than it was told before. */
+static int job_note(struct watch *watch, const struct spool_job *j)
+{
+	size_t i = 0;
+
+	while (i < watch->job_count && watch->jobs[i].host_job != j->host_job)
+		i++;
+	if (i < watch->job_count && memcmp(&watch->jobs[i], j, sizeof(*j)) == 0)
+		return 0;
+	tell(j);
+	if (j->state >= IPP_JSTATE_CANCELED) {
+		if (i < watch->job_count)
+			watch->jobs[i] = watch->jobs[--watch->job_count];
+		return 0;
+	}
+	if (i == watch->job_count) {
+		if (watch->job_count == watch->job_size) {
+			size_t size = watch->job_size ? watch->job_size * 2 : 16;
+			struct spool_job *grown = reallocarray(watch->jobs, size, sizeof(*grown));
+
+			if (!grown)
+				return -ENOMEM;
+			watch->jobs = grown;
+			watch->job_size = size;
+		}
+		watch->job_count++;
+	}
+	watch->jobs[i] = *j;
+	return 0;
+}
+
+int watch_list_jobs(struct watch *watch, uint32_t only)
+{
+	ipp_t *request, *response;
+	ipp_attribute_t *a;
+	int r;
+
+	request = ipp_request(only ? IPP_OP_GET_JOB_ATTRIBUTES : IPP_OP_GET_JOBS, NULL, NULL);
+	if (only) {
+		ippDeleteAttribute(request, ippFindAttribute(request, "printer-uri", IPP_TAG_URI));
+		(void)ippAddStringf(request, IPP_TAG_OPERATION, IPP_TAG_URI, "job-uri", NULL,
+			"ipp://localhost/jobs/%u", only);
+	} else {
+		(void)ippAddString(
+			request, IPP_TAG_OPERATION, IPP_TAG_KEYWORD, "which-jobs", NULL, "all");
+	}
+	(void)ippAddStrings(request, IPP_TAG_OPERATION, IPP_TAG_KEYWORD, "requested-attributes",
+		COUNT(job_attrs), NULL, job_attrs);
+	r = ipp_do(watch->http, request, &response);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	a = ippFirstAttribute(response);
+	while (a && r == 0) {
+		struct spool_job j;
+		ipp_t *one;
+
+		while (a && ippGetGroupTag(a) != IPP_TAG_JOB)
+			a = ippNextAttribute(response);
+		if (!a)
+			break;
+		one = ippNew();
+		for (; a && ippGetGroupTag(a) == IPP_TAG_JOB; a = ippNextAttribute(response))
+			(void)ippCopyAttribute(one, a, 1);
+		if (read_job(one, &j))
+			r = job_note(watch, &j);
+		ippDelete(one);
+	}
+	ippDelete(response);
+	return r;
+}
+
+void watch_forget(struct watch *watch)
+{
+	free(watch->printers);
+	free(watch->jobs);
+	watch->printers = NULL;
+	watch->jobs = NULL;
+	watch->count = watch->size = watch->job_count = watch->job_size = 0;
+}

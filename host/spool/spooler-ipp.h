@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What both lives of platen-spool need of libcups: a connection and typed reads of attributes. */
+#ifndef PLATEN_SPOOLER_IPP_H
+#define PLATEN_SPOOLER_IPP_H
+
+#include <cups/cups.h>
+
+#include "host/spool/spool.h"
+
+#define SPOOL_ATTR_OWNER "platen-owner" /* name: whose job it is; cupsd hides the real one */
+#define CONNECT_MSEC	 10000
+
+/* Connects to cupsd's socket. NULL when it does not answer. */
+http_t *ipp_connect(const char *socket);
+
+/* A request about a printer (or about the server with NULL), in `user`'s name. */
+ipp_t *ipp_request(ipp_op_t op, const char *printer, const char *user);
+
+/* Sends it; steals `request`. 0 with the answer, which the caller deletes; -errno otherwise
+ * (cupsLastError() tells more). */
+int ipp_do(http_t *http, ipp_t *request, ipp_t **ret_response);
+
+/* The first value as one line of text, the tail zeroed; empty if there is none. */
+void ipp_text(ipp_t *ipp, const char *name, char *buf, size_t size);
+
+/* All values of a keyword or name attribute, comma-separated. */
+void ipp_list(ipp_t *ipp, const char *name, char *buf, size_t size);
+
+int ipp_int(ipp_t *ipp, const char *name, int otherwise);
+
+/* What an IPP status means for a job that was to be taken. */
+enum job_refusal ipp_refusal(ipp_status_t status);
+
+/* Reads SPOOL_ATTR_JOB, "<uuid>/<file>". 0 or -EINVAL. */
+int ipp_job_key(const char *text, struct uuid *ret_job, uint32_t *ret_file);
+void ipp_job_key_format(const struct uuid *job, uint32_t file, char buf[static 64]);
+
+/* Cancels a job if it is still the one with that key. 0 or -errno. */
+int ipp_cancel(http_t *http, uint32_t host_job, const struct uuid *job, uint32_t file);
+
+int watch_run(const char *socket, const char *run_dir);
+int submit_run(const char *socket);
+
+#endif

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Taking one job into the spooler, in two phases.
+ *
+ * Create-Job makes a held job that bears the guest's job UUID, Send-Document streams the document
+ * into it from a pipe, chunked, with no copy on disk of our own. The last chunk is only sent when
+ * length and digest are what the guest says; otherwise the connection is broken off, and cupsd
+ * drops a document that broke off. Only Release-Job makes the job print, and platend asks for that
+ * after its ledger is on disk. (RFC 8011 4.2.4, 4.3.1, 4.3.6; measured: a first document that ends
+ * whole prints after MultipleOperationTimeout unless the job is held.)
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "host/spool/spooler-ipp.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+
+#define CHUNK 65536 /* bytes: 64 KiB writes are the fastest into cupsd (measured) */
+
+struct submission {
+	const char *socket;
+	http_t *http;
+	struct submit_open open;
+	bool active;  /* an OPEN is being served */
+	bool sending; /* Send-Document is under way: the body is open */
+	bool sealed;  /* seal holds what the guest says */
+	bool whole;   /* cupsd has the document */
+	int pipe;     /* the document; -1 when over */
+	uint32_t host_job;
+	uint64_t offset; /* bytes taken from the pipe */
+	XXH3_state_t *hash;
+	struct submit_seal seal;
+};
+
+static int say(uint32_t type)
+{
+	struct ipc_head m = {.type = type, .size = sizeof(m)};
+
+	return ipc_send(IPC_FD, &m, -1);
+}
+
+static int say_progress(const struct submission *s, uint32_t type)
+{
+	struct submit_progress m = {.head = {.type = type, .size = sizeof(m)},
+		.host_job = s->host_job,
+		.offset = s->offset};
+
+	return ipc_send(IPC_FD, &m, -1);
+}
+
+/* Whether cupsd answers on the connection, or on a new one. */
+static bool connected(struct submission *s)
+{
+	if (!s->http)
+		s->http = ipp_connect(s->socket);
+	return s->http != NULL;
+}
+
+static void disconnect(struct submission *s)
+{
+	if (s->http)
+		httpClose(s->http);
+	s->http = NULL;
+	s->sending = false;
+}
+
+static void over(struct submission *s)
+{
+	s->pipe = close_fd(s->pipe);
+	s->active = s->sealed = s->whole = false;
+	s->offset = 0;
+	s->host_job = 0;
+	(void)say(SUBMIT_READY);
+}
+
+/* The held job is taken away; a document that is under way is broken off first. */
+static void drop(struct submission *s)
+{
+	if (s->sending)
+		disconnect(s);
+	if (s->host_job && connected(s) &&
+		ipp_cancel(s->http, s->host_job, &s->open.job, s->open.file) == -ECONNRESET)
+		disconnect(s); /* platend cancels it when the spooler tells of it */
+}
+
+static void fail(struct submission *s, enum job_refusal refusal, bool released, const char *text)
+{
+	struct submit_failed m = {.head = {.type = SUBMIT_FAILED, .size = sizeof(m)},
+		.refusal = refusal,
+		.released = released,
+		.host_job = s->host_job};
+
+	text_copy_line(m.text, sizeof(m.text), text);
+	if (!released)
+		drop(s);
+	(void)ipc_send(IPC_FD, &m, -1);
+	over(s);
+}
+
+/* Fails with what libcups knows of the last request. */
+static void fail_ipp(struct submission *s, const char *what)
+{
+	ipp_status_t status = cupsLastError();
+	enum job_refusal refusal = ipp_refusal(status);
+	char text[MESSAGE_SIZE];
+	bool gone = status == IPP_STATUS_ERROR_INTERNAL ||
+		    status == IPP_STATUS_ERROR_SERVICE_UNAVAILABLE;
+
+	(void)snprintf(
+		text, sizeof(text), "%s: the host's spooler says: %s", what, cupsLastErrorString());
+	if (gone) {
+		disconnect(s);
+		refusal = REFUSAL_SPOOLER_DOWN;
+	}
+	fail(s, refusal, false, text);
+}
+
+static void add_options(const struct submission *s, ipp_t *request)
+{
+	const struct submit_open *o = &s->open;
+	cups_option_t *options = NULL;
+	const char *name, *value;
+	uint32_t pos = 0;
+	int count = 0;
+
+	while (options_next(o->options, o->options_size, &pos, &name, &value))
+		count = cupsAddOption(name, value, count, &options);
+	if (o->copies > 1)
+		count = cupsAddIntegerOption("copies", (int)o->copies, count, &options);
+	cupsEncodeOptions2(request, count, options, IPP_TAG_JOB);
+	cupsFreeOptions(count, options);
+}
+
+static int create_job(struct submission *s)
+{
+	const struct submit_open *o = &s->open;
+	ipp_t *request = ipp_request(IPP_OP_CREATE_JOB, o->printer, o->owner), *response;
+	char key[64], workspace[UUID_TEXT_SIZE];
+	int r;
+
+	ipp_job_key_format(&o->job, o->file, key);
+	(void)ippAddString(request, IPP_TAG_OPERATION, IPP_TAG_NAME, "job-name", NULL, o->title);
+	(void)ippAddString(
+		request, IPP_TAG_JOB, IPP_TAG_KEYWORD, "job-hold-until", NULL, "indefinite");
+	(void)ippAddString(request, IPP_TAG_JOB, IPP_TAG_NAME, SPOOL_ATTR_JOB, NULL, key);
+	(void)ippAddString(request, IPP_TAG_JOB, IPP_TAG_NAME, SPOOL_ATTR_WORKSPACE, NULL,
+		uuid_format(&o->workspace, workspace));
+	(void)ippAddString(request, IPP_TAG_JOB, IPP_TAG_NAME, SPOOL_ATTR_USER, NULL, o->user);
+	(void)ippAddString(request, IPP_TAG_JOB, IPP_TAG_NAME, SPOOL_ATTR_OWNER, NULL, o->owner);
+	add_options(s, request);
+	r = ipp_do(s->http, request, &response);
+	if (r < 0)
+		return r;
+	s->host_job = (uint32_t)ipp_int(response, "job-id", 0);
+	ippDelete(response);
+	return s->host_job ? 0 : -EIO;
+}
+
+/* Opens the body of Send-Document; the document's bytes follow by write_chunk(). */
+static int begin_document(struct submission *s)
+{
+	const struct submit_open *o = &s->open;
+	ipp_t *request = ipp_request(IPP_OP_SEND_DOCUMENT, o->printer, o->owner);
+	http_status_t status;
+
+	(void)ippAddInteger(
+		request, IPP_TAG_OPERATION, IPP_TAG_INTEGER, "job-id", (int)s->host_job);
+	(void)ippAddString(
+		request, IPP_TAG_OPERATION, IPP_TAG_NAME, "document-name", NULL, o->title);
+	(void)ippAddString(
+		request, IPP_TAG_OPERATION, IPP_TAG_MIMETYPE, "document-format", NULL, o->format);
+	(void)ippAddBoolean(request, IPP_TAG_OPERATION, "last-document", 1);
+	status = cupsSendRequest(s->http, request, "/", CUPS_LENGTH_VARIABLE);
+	ippDelete(request);
+	if (status != HTTP_STATUS_CONTINUE)
+		return -EIO;
+	s->sending = true;
+	return 0;
+}
+
+static void open_job(struct submission *s, const struct submit_open *open, int *fd)
+{
+	int r;
+
+	s->open = *open;
+	s->active = true;
+	s->pipe = steal_fd(fd);
+	XXH3_128bits_reset(s->hash);
+	if (!connected(s)) {
+		fail(s, REFUSAL_SPOOLER_DOWN, false, "the host's spooler does not answer");
+		return;
+	}
+	r = create_job(s);
+	if (r == -ECONNRESET) { /* cupsd had closed an idle connection, or is new */
+		disconnect(s);
+		r = connected(s) ? create_job(s) : r;
+	}
+	if (r < 0) {
+		fail_ipp(s, "the job was not made");
+		return;
+	}
+	if (begin_document(s) < 0) {
+		fail_ipp(s, "the document was not taken");
+		return;
+	}
+	(void)say_progress(s, SUBMIT_OPENED);
+}
+
+/* The document is as long as the guest says: is it the same? */
+static void finish(struct submission *s)
+{
+	XXH128_canonical_t digest;
+	ipp_t *response;
+
+	XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(s->hash));
+	_Static_assert(sizeof(digest) == DIGEST_SIZE, "an XXH3-128 is 16 bytes");
+	if (s->offset != s->seal.size || memcmp(&digest, s->seal.digest, DIGEST_SIZE) != 0) {
+		fail(s, REFUSAL_MISMATCH, false,
+			"what arrived is not what the workspace sent; it is sent again");
+		return;
+	}
+	if (s->offset == 0) {
+		fail(s, REFUSAL_EMPTY, false, "the document is empty: nothing to print");
+		return;
+	}
+	response = cupsGetResponse(s->http, "/");
+	s->sending = false;
+	if (!response || cupsLastError() > IPP_STATUS_OK_CONFLICTING) {
+		ippDelete(response);
+		fail_ipp(s, "the document was not taken");
+		return;
+	}
+	ippDelete(response);
+	s->pipe = close_fd(s->pipe);
+	s->whole = true;
+	(void)say_progress(s, SUBMIT_SEALED);
+}
+
+/* Takes one piece of the document. Returns whether there may be more at once. */
+static bool take_piece(struct submission *s)
+{
+	static char piece[CHUNK];
+	size_t want = sizeof(piece);
+	ssize_t n;
+
+	if (s->sealed && s->seal.size - s->offset < want)
+		want = (size_t)(s->seal.size - s->offset);
+	n = read(s->pipe, piece, want);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n <= 0) { /* no writer is left: whether that is the end, only a seal says */
+		if (s->sealed)
+			finish(s);
+		else
+			s->pipe = close_fd(s->pipe);
+		return false;
+	}
+	(void)XXH3_128bits_update(s->hash, piece, (size_t)n);
+	if (cupsWriteRequestData(s->http, piece, (size_t)n) != HTTP_STATUS_CONTINUE) {
+		fail_ipp(s, "the document broke off");
+		return false;
+	}
+	s->offset += (uint64_t)n;
+	if (s->sealed && s->offset == s->seal.size) {
+		finish(s);
+		return false;
+	}
+	return true;
+}
+
+static void seal_job(struct submission *s, const struct submit_seal *seal)
+{
+	s->seal = *seal;
+	s->sealed = true;
+	if (s->offset >= s->seal.size || s->pipe < 0)
+		finish(s);
+}
+
+/* After a release that failed: does the job wait for one at all? */
+static void release_failed(struct submission *s, bool unanswered)
+{
+	if (unanswered) {
+		disconnect(s);
+		fail(s, REFUSAL_FAILED, true, "the spooler did not answer the release");
+		return;
+	}
+	/* Somebody released or cancelled it by hand: the spooler's list tells what became of it. */
+	fail(s, REFUSAL_FAILED, true, cupsLastErrorString());
+}
+
+static void release_job(struct submission *s)
+{
+	ipp_t *request, *response;
+	int r;
+
+	request = ipp_request(IPP_OP_RELEASE_JOB, s->open.printer, s->open.owner);
+	(void)ippAddInteger(
+		request, IPP_TAG_OPERATION, IPP_TAG_INTEGER, "job-id", (int)s->host_job);
+	r = ipp_do(s->http, request, &response);
+	if (r < 0) {
+		release_failed(s, r == -ECONNRESET);
+		return;
+	}
+	ippDelete(response);
+	(void)say_progress(s, SUBMIT_RELEASED);
+	over(s);
+}
+
+static void on_query(struct submission *s)
+{
+	while (s->active && s->pipe >= 0 && take_piece(s))
+		;
+	if (s->active)
+		(void)say_progress(s, SUBMIT_OFFSET);
+}
+
+static int on_message(struct submission *s, const struct ipc_head *m, int *fd)
+{
+	switch (m->type) {
+	case SUBMIT_OPEN:
+		if (m->size != sizeof(struct submit_open) || s->active || *fd < 0)
+			return -EPROTO;
+		open_job(s, (const struct submit_open *)m, fd);
+		return 0;
+	case SUBMIT_SEAL:
+		if (m->size != sizeof(struct submit_seal))
+			return -EPROTO;
+		if (s->active && s->sending && !s->sealed)
+			seal_job(s, (const struct submit_seal *)m);
+		return 0;
+	case SUBMIT_RELEASE:
+		if (s->active && s->whole)
+			release_job(s);
+		return 0;
+	case SUBMIT_ABORT:
+		if (s->active) {
+			drop(s);
+			over(s);
+		}
+		return 0;
+	case SUBMIT_QUERY: on_query(s); return 0;
+	default: return -EPROTO;
+	}
+}
+
+int submit_run(const char *socket)
+{
+	static _Alignas(max_align_t) unsigned char buf[IPC_SIZE_MAX];
+	struct submission s = {.socket = socket, .pipe = -1, .hash = XXH3_createState()};
+
+	if (!s.hash)
+		return -ENOMEM;
+	s.http = ipp_connect(socket); /* ready beforehand; later is as good */
+	if (say(SUBMIT_READY) < 0)
+		return -ENOTCONN;
+	for (;;) {
+		struct pollfd fds[] = {{.fd = IPC_FD, .events = POLLIN},
+			{.fd = s.sending ? s.pipe : -1, .events = POLLIN}};
+		_cleanup_close_ int fd = -1;
+		int r;
+
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return -errno;
+		if (fds[0].revents) {
+			r = ipc_recv(IPC_FD, buf, sizeof(buf), &fd);
+			if (r == 0)
+				break;
+			if (r > 0)
+				r = on_message(&s, (const struct ipc_head *)buf, &fd);
+			if (r < 0 && r != -EAGAIN)
+				return r;
+		} else if (fds[1].revents) {
+			(void)take_piece(&s);
+		}
+	}
+	disconnect(&s);
+	s.pipe = close_fd(s.pipe);
+	XXH3_freeState(s.hash);
+	return 0;
+}

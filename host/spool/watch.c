@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Following the spooler.
+ *
+ * A subscription makes cupsd run our notifier, whose hints arrive within milliseconds; each makes
+ * us read the printer or the job it names. The connection is kept: when cupsd closes it (idle, or
+ * because it ends) we connect again at once and look whether the subscription still exists; if not,
+ * cupsd has forgotten us and everything is read anew. Without a notifier we look every second.
+ */
+#include "host/spool/watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host/spool/hint.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+
+#define RETRY_FIRST 100	 /* msec; doubles with each failure */
+#define RETRY_MOST  5000 /* msec */
+#define POLL_MSEC   1000 /* without a notifier */
+#define HINTS_MOST  16	 /* read one by one; beyond, everything is read */
+#define USER_DATA   "platen"
+
+static uint64_t now_msec(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void tell_text(uint32_t type, const char *text)
+{
+	struct spool_text m = {.head = {.type = type, .size = sizeof(m)}};
+
+	text_copy_line(m.text, sizeof(m.text), text);
+	(void)ipc_send(IPC_FD, &m, -1);
+}
+
+static void tell_head(uint32_t type)
+{
+	struct ipc_head m = {.type = type, .size = sizeof(m)};
+
+	(void)ipc_send(IPC_FD, &m, -1);
+}
+
+/* Subscriptions of ours that an earlier run left behind. */
+static int cancel_stale(struct watch *watch)
+{
+	ipp_t *request = ipp_request(IPP_OP_GET_SUBSCRIPTIONS, NULL, NULL), *response;
+	ipp_attribute_t *a;
+	int ids[64], count = 0, id = 0, r;
+	bool ours = false;
+
+	(void)ippAddBoolean(request, IPP_TAG_OPERATION, "my-subscriptions", 1);
+	r = ipp_do(watch->http, request, &response);
+	if (r < 0)
+		return r == -ECONNRESET ? r : 0;
+	for (a = ippFirstAttribute(response); a; a = ippNextAttribute(response)) {
+		const char *name = ippGetName(a);
+
+		if (!name) { /* between two subscriptions */
+			if (ours && id && count < 64)
+				ids[count++] = id;
+			ours = false;
+			id = 0;
+		} else if (strcmp(name, "notify-subscription-id") == 0) {
+			id = ippGetInteger(a, 0);
+		} else if (strcmp(name, "notify-recipient-uri") == 0) {
+			const char *uri = ippGetString(a, 0, NULL);
+
+			ours = uri && strncmp(uri, HINT_SCHEME ":", sizeof(HINT_SCHEME)) == 0;
+		}
+	}
+	if (ours && id && count < 64)
+		ids[count++] = id;
+	ippDelete(response);
+	for (int i = 0; i < count; i++) {
+		request = ipp_request(IPP_OP_CANCEL_SUBSCRIPTION, NULL, NULL);
+		(void)ippAddInteger(request, IPP_TAG_OPERATION, IPP_TAG_INTEGER,
+			"notify-subscription-id", ids[i]);
+		if (ipp_do(watch->http, request, &response) == 0)
+			ippDelete(response);
+	}
+	return 0;
+}
+
+static int subscribe(struct watch *watch)
+{
+	static const char *const events[] = {"printer-added", "printer-deleted", "printer-modified",
+		"printer-config-changed", "printer-state-changed", "printer-stopped",
+		"printer-restarted", "printer-media-changed", "job-created", "job-completed",
+		"job-state-changed", "job-stopped", "job-progress"};
+	ipp_t *request = ipp_request(IPP_OP_CREATE_PRINTER_SUBSCRIPTIONS, NULL, NULL), *response;
+	int r;
+
+	(void)ippAddString(request, IPP_TAG_SUBSCRIPTION, IPP_TAG_URI, "notify-recipient-uri", NULL,
+		HINT_SCHEME ":///");
+	(void)ippAddOctetString(request, IPP_TAG_SUBSCRIPTION, "notify-user-data", USER_DATA,
+		sizeof(USER_DATA) - 1);
+	(void)ippAddStrings(request, IPP_TAG_SUBSCRIPTION, IPP_TAG_KEYWORD, "notify-events",
+		(int)(sizeof(events) / sizeof(events[0])), NULL, events);
+	(void)ippAddInteger(
+		request, IPP_TAG_SUBSCRIPTION, IPP_TAG_INTEGER, "notify-lease-duration", 0);
+	r = ipp_do(watch->http, request, &response);
+	if (r == -ECONNRESET)
+		return r;
+	watch->subscription = r == 0 ? ipp_int(response, "notify-subscription-id", 0) : 0;
+	if (r == 0)
+		ippDelete(response);
+	watch->polling = watch->subscription == 0;
+	if (watch->polling)
+		log_line(LOG_WARNING, NULL,
+			"cupsd does not take the subscription (%s): is the notifier platen in its "
+			"ServerBin/notifier? Printers are looked at every second instead",
+			cupsLastErrorString());
+	return 0;
+}
+
+/* Whether cupsd still has our subscription. */
+static bool is_subscribed(struct watch *watch)
+{
+	ipp_t *request = ipp_request(IPP_OP_GET_SUBSCRIPTION_ATTRIBUTES, NULL, NULL), *response;
+
+	(void)ippAddInteger(request, IPP_TAG_OPERATION, IPP_TAG_INTEGER, "notify-subscription-id",
+		watch->subscription);
+	if (ipp_do(watch->http, request, &response) < 0)
+		return false;
+	ippDelete(response);
+	return true;
+}
+
+static void down(struct watch *watch)
+{
+	uint64_t wait = RETRY_FIRST << (watch->failures < 6 ? watch->failures : 6);
+	char text[MESSAGE_SIZE];
+
+	if (watch->http)
+		httpClose(watch->http);
+	watch->http = NULL;
+	if (watch->failures == 0 || watch->failures == 3) {
+		(void)snprintf(text, sizeof(text), "no cupsd answers at %s", watch->socket);
+		tell_text(SPOOL_DOWN, text);
+	}
+	watch->failures++;
+	watch->next = now_msec() + (wait < RETRY_MOST ? wait : RETRY_MOST);
+}
+
+/* Reads everything, tells what is new, and that this was all. */
+static int read_all(struct watch *watch)
+{
+	int r = watch_list_printers(watch, NULL);
+
+	if (r == 0)
+		r = watch_list_jobs(watch, 0);
+	if (r == 0)
+		tell_head(SPOOL_LISTED);
+	return r;
+}
+
+static const char *server_name(http_t *http, char buf[static VERSION_SIZE])
+{
+	const char *server = httpGetField(http, HTTP_FIELD_SERVER);
+
+	text_copy_line(buf, VERSION_SIZE, server && *server ? server : "CUPS");
+	buf[strcspn(buf, " ")] = '\0';
+	return buf;
+}
+
+static void up(struct watch *watch)
+{
+	char name[VERSION_SIZE];
+	int r;
+
+	watch->http = ipp_connect(watch->socket);
+	r = watch->http ? 0 : -ECONNREFUSED;
+	if (r == 0 && watch->subscription && is_subscribed(watch) && watch->failures == 0) {
+		watch->next = UINT64_MAX;
+		return; /* cupsd had only closed an idle connection */
+	}
+	if (r == 0)
+		r = cancel_stale(watch);
+	if (r == 0)
+		r = subscribe(watch);
+	if (r == 0) {
+		tell_text(SPOOL_UP, server_name(watch->http, name));
+		r = read_all(watch);
+	}
+	if (r < 0) {
+		down(watch);
+		return;
+	}
+	watch->failures = 0;
+	watch->next = watch->polling ? now_msec() + POLL_MSEC : UINT64_MAX;
+}
+
+/* Reads what the notifier has hinted at since. */
+static int take_hints(struct watch *watch)
+{
+	struct spool_hint hints[HINTS_MOST];
+	size_t count = 0;
+	bool all = false;
+	int r = 0;
+
+	for (;;) {
+		struct spool_hint hint;
+		size_t i = 0;
+
+		if (recv(watch->events, &hint, sizeof(hint), MSG_DONTWAIT) != sizeof(hint))
+			break;
+		if (!text_terminated(hint.printer, sizeof(hint.printer)))
+			continue;
+		while (i < count && memcmp(&hints[i], &hint, sizeof(hint)) != 0)
+			i++;
+		if (i < count)
+			continue;
+		if (count == HINTS_MOST || hint.printers)
+			all = true;
+		else
+			hints[count++] = hint;
+	}
+	if (!watch->http)
+		return 0; /* everything is read anyway when cupsd is back */
+	if (all)
+		r = watch_list_printers(watch, NULL);
+	if (all && r == 0 && count == HINTS_MOST)
+		return watch_list_jobs(watch, 0);
+	for (size_t i = 0; i < count && r == 0; i++) {
+		if (hints[i].host_job)
+			r = watch_list_jobs(watch, hints[i].host_job);
+		else if (!all)
+			r = watch_list_printers(
+				watch, hints[i].printer[0] ? hints[i].printer : NULL);
+	}
+	return r;
+}
+
+static int on_message(struct watch *watch, const struct ipc_head *m)
+{
+	const struct spool_cancel *c = (const struct spool_cancel *)m;
+	int r;
+
+	switch (m->type) {
+	case SPOOL_PING: tell_head(SPOOL_PONG); return 0;
+	case SPOOL_CHECK:
+		if (!watch->http)
+			return 0;
+		return is_subscribed(watch) || watch->polling ? read_all(watch) : -ECONNRESET;
+	case SPOOL_CANCEL:
+		if (m->size != sizeof(*c))
+			return -EPROTO;
+		r = watch->http ? ipp_cancel(watch->http, c->host_job, &c->job, c->file) : 0;
+		if (r < 0 && r != -ECONNRESET)
+			log_line(LOG_NOTICE, NULL, "host job %u was not cancelled: %s", c->host_job,
+				r == -ESTALE ? "it is another job now" : cupsLastErrorString());
+		if (r == 0 && watch->http)
+			r = watch_list_jobs(watch, c->host_job);
+		return r == -ECONNRESET ? r : 0;
+	default: return -EPROTO;
+	}
+}
+
+static int listen_for_hints(const char *run_dir)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	if (fd < 0)
+		return -errno;
+	if (text_printf(address.sun_path, sizeof(address.sun_path), "%s/" HINT_SOCKET, run_dir) < 0)
+		return -ENAMETOOLONG;
+	if (unlink(address.sun_path) < 0 && errno != ENOENT)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	/* cupsd's user writes here; a hint is only a hint, so anybody may. */
+	if (chmod(address.sun_path, 0666) < 0)
+		return -errno;
+	return steal_fd(&fd);
+}
+
+static int turn(struct watch *watch)
+{
+	static _Alignas(max_align_t) unsigned char buf[IPC_SIZE_MAX];
+	uint64_t now = now_msec();
+	int timeout = watch->next == UINT64_MAX ? -1
+		      : watch->next <= now	? 0
+						: (int)(watch->next - now);
+	struct pollfd fds[] = {{.fd = IPC_FD, .events = POLLIN},
+		{.fd = watch->events, .events = POLLIN},
+		{.fd = watch->http ? httpGetFd(watch->http) : -1, .events = POLLIN}};
+	int fd = -1, r = 0;
+
+	if (poll(fds, 3, timeout) < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (fds[0].revents) {
+		r = ipc_recv(IPC_FD, buf, sizeof(buf), &fd);
+		(void)close_fd(fd);
+		if (r == 0)
+			return 1;
+		if (r < 0)
+			return r;
+		r = on_message(watch, (const struct ipc_head *)buf);
+		if (r == -EPROTO)
+			return r;
+	}
+	if (r == 0 && fds[1].revents)
+		r = take_hints(watch);
+	if (r == -ECONNRESET || (watch->http && fds[2].revents)) {
+		if (watch->http)
+			httpClose(watch->http);
+		watch->http = NULL;
+		watch->next = 0; /* at once; from then on with patience */
+		return 0;
+	}
+	if (watch->next <= now_msec()) {
+		if (!watch->http)
+			up(watch);
+		else if (watch->polling && read_all(watch) < 0)
+			down(watch);
+		else if (watch->polling)
+			watch->next = now_msec() + POLL_MSEC;
+	}
+	return 0;
+}
+
+int watch_run(const char *socket, const char *run_dir)
+{
+	struct watch watch = {.socket = socket};
+	int r = 0;
+
+	watch.events = listen_for_hints(run_dir);
+	if (watch.events < 0) {
+		log_line(LOG_ERR, NULL, "cannot listen at %s/" HINT_SOCKET ": %s", run_dir,
+			strerror(-watch.events));
+		return watch.events;
+	}
+	while (r == 0)
+		r = turn(&watch);
+	if (watch.http)
+		httpClose(watch.http);
+	watch.events = close_fd(watch.events);
+	watch_forget(&watch);
+	return r < 0 ? r : 0;
+}

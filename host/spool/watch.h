@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state of `platen-spool watch`, shared by its two files. */
+#ifndef PLATEN_SPOOL_WATCH_H
+#define PLATEN_SPOOL_WATCH_H
+
+#include <stdbool.h>
+
+#include "host/spool/spooler-ipp.h"
+
+struct watch_printer {
+	struct spool_printer is;
+	bool seen; /* in the listing under way */
+	bool is_class;
+};
+
+struct watch {
+	const char *socket;
+	http_t *http; /* NULL: cupsd does not answer */
+	int events;   /* the notifier's hints */
+	int subscription;
+	bool polling;  /* no notifier: look again and again */
+	uint64_t next; /* CLOCK_MONOTONIC msec of the next look */
+	uint32_t failures;
+	struct watch_printer *printers;
+	size_t count, size;
+	struct spool_job *jobs; /* told and not ended */
+	size_t job_count, job_size;
+};
+
+/* list.c: reads all printers, or one, and tells what is new. 0 or -errno. */
+int watch_list_printers(struct watch *watch, const char *only);
+/* Reads all of Platen's jobs, or one, and tells what is new. 0 or -errno. */
+int watch_list_jobs(struct watch *watch, uint32_t only);
+void watch_forget(struct watch *watch);
+
+#endif
