@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One GET, bounded in every way that a server could stretch it.
+ *
+ * Only http and https, only the host that was asked, no more than a few megabytes, no slower than
+ * a modem, no longer than a minute. A redirect is an answer, not an instruction.
+ */
+#include "drivers-fetch/http.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "proto/base/text.h"
+
+static size_t on_body(char *data, size_t size, size_t count, void *userdata)
+{
+	struct http_answer *answer = userdata;
+	size_t n = size * count;
+	uint8_t *grown;
+
+	if (n > HTTP_BODY_MAX - answer->size)
+		return 0; /* ends the transfer */
+	grown = realloc(answer->body, answer->size + n + 1);
+	if (!grown)
+		return 0;
+	memcpy(grown + answer->size, data, n);
+	answer->body = grown;
+	answer->size += n;
+	return n;
+}
+
+static void header_value(const char *line, size_t size, char *buf, size_t buf_size)
+{
+	char value[256];
+	size_t n = size < sizeof(value) - 1 ? size : sizeof(value) - 1;
+
+	memcpy(value, line, n);
+	value[n] = '\0';
+	text_copy_line(buf, buf_size, value + strspn(value, " \t"));
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *userdata)
+{
+	struct http_answer *answer = userdata;
+	size_t n = size * count;
+
+	if (n > 14 && strncasecmp(data, "Last-Modified:", 14) == 0)
+		header_value(data + 14, n - 14, answer->modified, sizeof(answer->modified));
+	else if (n > 13 && strncasecmp(data, "Content-Type:", 13) == 0)
+		header_value(data + 13, n - 13, answer->type, sizeof(answer->type));
+	return n;
+}
+
+static void set_up(CURL *curl, const char *url, const char *socket, struct http_answer *answer)
+{
+	(void)curl_easy_setopt(curl, CURLOPT_URL, url);
+	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	(void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	(void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	(void)curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_SEC);
+	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)HTTP_TOTAL_SEC);
+	(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)HTTP_SLOW_SEC);
+	(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)HTTP_SLOW_BYTES);
+	(void)curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, (long)HTTP_BODY_MAX);
+	(void)curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	(void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "platen-fetch/" PLATEN_VERSION);
+	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+	(void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+	(void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, answer);
+	if (socket)
+		(void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
+}
+
+int http_get(const char *url, const char *socket, const char *since, struct http_answer *answer)
+{
+	struct curl_slist *headers = NULL;
+	char line[128], error[CURL_ERROR_SIZE] = "";
+	CURL *curl = curl_easy_init();
+	CURLcode r;
+
+	*answer = (struct http_answer){0};
+	if (!curl)
+		return -ENOMEM;
+	set_up(curl, url, socket, answer);
+	(void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+	if (since && *since) {
+		(void)snprintf(line, sizeof(line), "If-Modified-Since: %s", since);
+		headers = curl_slist_append(NULL, line);
+		(void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	}
+	r = curl_easy_perform(curl);
+	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
+	curl_slist_free_all(headers);
+	curl_easy_cleanup(curl);
+	if (r == CURLE_OK)
+		return 0;
+	free(answer->body);
+	answer->body = NULL;
+	if (r == CURLE_WRITE_ERROR || r == CURLE_FILESIZE_EXCEEDED) {
+		(void)snprintf(answer->why, sizeof(answer->why), "it sends more than %d MiB",
+			HTTP_BODY_MAX / 1024 / 1024);
+		return -EFBIG;
+	}
+	text_copy_line(answer->why, sizeof(answer->why), error[0] ? error : curl_easy_strerror(r));
+	return -EIO;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * platen-fetch: gets one printer's driver, cleans it and leaves it in the store.
+ *
+ * For platend it answers one request at descriptor 3 and ends; by hand it does the same for the
+ * printer on its command line, or cleans a file and says what it left out.
+ */
+#include <curl/curl.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "drivers-fetch/ppd.h"
+#include "drivers-fetch/source.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+
+#define MEMORY_MAX (512UL * 1024 * 1024) /* bytes of address space: libcurl's libraries map much   \
+					  */
+#define CPU_MAX 30			 /* seconds */
+
+static int usage(FILE *out, int status)
+{
+	fprintf(out,
+		"Usage: platen-fetch STORE\n"
+		"       platen-fetch STORE --queue NAME --uri URI --cups-socket PATH\n"
+		"       platen-fetch --clean FILE\n"
+		"Gets a printer's driver from its print server or the host's queue, cleans it, "
+		"and\n"
+		"leaves it in the store. Without options: started by platend(8).\n\n"
+		"      --queue NAME        the host's queue\n"
+		"      --uri URI           its device URI\n"
+		"      --cups-socket PATH  the host's cupsd (default /run/cups/cups.sock)\n"
+		"      --clean FILE        write the cleaned driver to standard output, and what\n"
+		"                          was left out to standard error\n"
+		"  -h, --help, --version\n");
+	return status;
+}
+
+/* No more of the machine than one driver needs. */
+static void limit(void)
+{
+	struct rlimit memory = {MEMORY_MAX, MEMORY_MAX}, cpu = {CPU_MAX, CPU_MAX}, none = {0, 0};
+
+#if !defined(__SANITIZE_ADDRESS__)
+	(void)setrlimit(RLIMIT_AS, &memory);
+#else
+	(void)memory;
+#endif
+	(void)setrlimit(RLIMIT_CPU, &cpu);
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+static void on_dropped(const char *keyword, unsigned int line, const char *reason, void *userdata)
+{
+	(void)userdata;
+	fprintf(stderr, "line %u: *%s: %s\n", line, keyword, reason);
+}
+
+static int clean_file(const char *path)
+{
+	_cleanup_free_ uint8_t *bytes = malloc(PPD_SIZE_MAX + 1);
+	_cleanup_free_ char *text = NULL;
+	struct ppd_report report;
+	FILE *file = fopen(path, "re");
+	size_t size, text_size;
+	int r;
+
+	if (!file || !bytes) {
+		fprintf(stderr, "platen-fetch: %s: %s\n", path, strerror(errno));
+		return 1;
+	}
+	size = fread(bytes, 1, PPD_SIZE_MAX + 1, file);
+	(void)fclose(file);
+	r = ppd_clean(bytes, size, on_dropped, NULL, &report, &text, &text_size);
+	if (r < 0) {
+		fprintf(stderr, "platen-fetch: %s: refused: %s\n", path,
+			r == -EBADMSG ? report.why : strerror(-r));
+		return 1;
+	}
+	fprintf(stderr, "%s: %u statements kept, %u dropped\n", path, report.kept, report.dropped);
+	return fwrite(text, 1, text_size, stdout) == text_size ? 0 : 1;
+}
+
+static int by_hand(const char *store, const struct fetch_get *get)
+{
+	static const char *const codes[] = {
+		"", "fetched", "unchanged", "missing", "refused", "failed"};
+	struct fetch_result result;
+
+	source_fetch(store, get, &result);
+	printf("%s: %s\n", codes[result.code], result.text);
+	return result.code == FETCH_OK || result.code == FETCH_UNCHANGED ? 0 : 1;
+}
+
+static int for_owner(const char *store)
+{
+	struct fetch_get get;
+	struct fetch_result result;
+	int fd, r = ipc_recv(IPC_FD, &get, sizeof(get), &fd);
+
+	(void)close_fd(fd);
+	if (r != sizeof(get) || get.head.type != FETCH_GET ||
+		!text_terminated(get.queue, sizeof(get.queue)) || !text_is_queue(get.queue) ||
+		!text_terminated(get.device_uri, sizeof(get.device_uri)) ||
+		!text_terminated(get.cups_socket, sizeof(get.cups_socket))) {
+		log_line(LOG_ERR, NULL,
+			"no request at descriptor 3 (started by platend, not by hand?)");
+		return 2;
+	}
+	source_fetch(store, &get, &result);
+	return ipc_send(IPC_FD, &result, -1) < 0 ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"queue", required_argument, NULL, 'q'},
+		{"uri", required_argument, NULL, 'u'},
+		{"cups-socket", required_argument, NULL, 's'},
+		{"clean", required_argument, NULL, 'c'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
+	};
+	struct fetch_get get = {.cups_socket = "/run/cups/cups.sock"};
+	int option, r = 0;
+
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+		switch (option) {
+		case 'q': r |= text_copy(get.queue, sizeof(get.queue), optarg); break;
+		case 'u': r |= text_copy(get.device_uri, sizeof(get.device_uri), optarg); break;
+		case 's': r |= text_copy(get.cups_socket, sizeof(get.cups_socket), optarg); break;
+		case 'c': return clean_file(optarg);
+		case 'h': return usage(stdout, 0);
+		case 'V': printf("platen-fetch %s\n", PLATEN_VERSION); return 0;
+		default: return usage(stderr, 2);
+		}
+	}
+	if (optind + 1 != argc || r < 0 || (get.queue[0] && !text_is_queue(get.queue)))
+		return usage(stderr, 2);
+	log_open("platen-fetch", LOG_INFO);
+	limit();
+	(void)umask(022);
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return 1;
+	return get.queue[0] ? by_hand(argv[optind], &get) : for_owner(argv[optind]);
+}

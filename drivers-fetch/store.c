@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Drivers by their SHA-256, and what is known of their sources.
+ *
+ * A file is written under a name of its own, synced and renamed, so that it is whole or absent,
+ * whatever dies and however many write at once: two writers of one driver write the same bytes.
+ */
+#include "drivers-fetch/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <nettle/sha2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "proto/base/cleanup.h"
+#include "proto/base/text.h"
+
+#define PATH_SIZE 512
+
+static void sha256_of(const void *data, size_t size, uint8_t digest[static 32])
+{
+	struct sha256_ctx sha;
+
+	sha256_init(&sha);
+	sha256_update(&sha, size, data);
+	sha256_digest(&sha, 32, digest);
+}
+
+static void hex_of(const uint8_t digest[static 32], char hex[static 65])
+{
+	for (int i = 0; i < 32; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+}
+
+static int write_all(int fd, const uint8_t *data, size_t size)
+{
+	while (size) {
+		ssize_t n = write(fd, data, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Writes a file whole: a name of its own, sync, rename. */
+static int file_put(const char *path, const void *data, size_t size)
+{
+	_cleanup_close_ int fd = -1;
+	char fresh[PATH_SIZE + 32];
+	int r;
+
+	(void)snprintf(fresh, sizeof(fresh), "%s.%d", path, (int)getpid());
+	(void)unlink(fresh); /* of a process that had our number and died */
+	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	r = write_all(fd, data, size);
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	if (r == 0 && rename(fresh, path) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlink(fresh);
+	return r;
+}
+
+/* gzip with a header that says nothing (mtime 0), so that the same driver is the same file. */
+static int pack(const char *text, size_t size, uint8_t **ret_bytes, size_t *ret_size)
+{
+	z_stream z = {0};
+	size_t room;
+	uint8_t *out;
+	int r;
+
+	if (deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY) != Z_OK)
+		return -ENOMEM;
+	room = deflateBound(&z, size);
+	out = malloc(room);
+	if (!out) {
+		(void)deflateEnd(&z);
+		return -ENOMEM;
+	}
+	z.next_in = (Bytef *)(uintptr_t)text;
+	z.avail_in = (uInt)size;
+	z.next_out = out;
+	z.avail_out = (uInt)room;
+	r = deflate(&z, Z_FINISH);
+	*ret_size = z.total_out;
+	(void)deflateEnd(&z);
+	if (r != Z_STREAM_END) {
+		free(out);
+		return -EIO;
+	}
+	*ret_bytes = out;
+	return 0;
+}
+
+static int json_put(const char *path, json_t *object)
+{
+	_cleanup_free_ char *text = object ? json_dumps(object, JSON_INDENT(2)) : NULL;
+
+	json_decref(object);
+	return text ? file_put(path, text, strlen(text)) : -ENOMEM;
+}
+
+static void source_path(const char *store, const char *url, char path[static PATH_SIZE])
+{
+	uint8_t digest[32];
+	char hex[65];
+
+	sha256_of(url, strlen(url), digest);
+	hex_of(digest, hex);
+	(void)snprintf(path, PATH_SIZE, "%s/sources/%s.json", store, hex);
+}
+
+static bool hex_parse(const char *hex, uint8_t digest[static 32])
+{
+	if (!hex || strlen(hex) != 64 || strspn(hex, "0123456789abcdef") != 64)
+		return false;
+	for (int i = 0; i < 32; i++) {
+		unsigned int byte;
+
+		(void)sscanf(hex + 2 * i, "%2x", &byte);
+		digest[i] = (uint8_t)byte;
+	}
+	return true;
+}
+
+int store_source_read(const char *store, const char *url, struct store_source *ret_source)
+{
+	char path[PATH_SIZE], driver[PATH_SIZE + 80];
+	const char *known, *modified, *sha, *model;
+	struct store_source s = {0};
+	json_t *object;
+	int size = 0, packed = 0;
+	bool sound;
+
+	source_path(store, url, path);
+	object = json_load_file(path, 0, NULL);
+	if (!object)
+		return -ENOENT;
+	sound = json_unpack(object, "{s:s, s:s, s:s, s:s, s:i, s:i}", "url", &known, "modified",
+			&modified, "sha256", &sha, "make_model", &model, "size", &size,
+			"packed_size", &packed) == 0 &&
+		strcmp(known, url) == 0 && hex_parse(sha, s.sha256) && size > 0 && packed > 0;
+	if (sound) {
+		(void)text_copy(s.url, sizeof(s.url), known);
+		text_copy_line(s.modified, sizeof(s.modified), modified);
+		text_copy_line(s.make_model, sizeof(s.make_model), model);
+		s.size = (uint32_t)size;
+		s.packed_size = (uint32_t)packed;
+		(void)snprintf(driver, sizeof(driver), "%s/%s.ppd.gz", store, sha);
+	}
+	json_decref(object);
+	if (!sound)
+		return -EBADMSG;
+	if (access(driver, R_OK) < 0)
+		return -ENOENT;
+	*ret_source = s;
+	return 0;
+}
+
+static int provenance_put(const char *store, const char *hex, const char *url, unsigned int dropped,
+	const struct fetch_result *result)
+{
+	static const char *const names[] = {"", "server", "device", "host", "generic", "manual"};
+	char path[PATH_SIZE];
+
+	(void)snprintf(path, sizeof(path), "%s/%s.json", store, hex);
+	return json_put(path,
+		json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:I}", "sha256", hex, "provenance",
+			names[result->provenance], "source", url, "make_model", result->make_model,
+			"size", (int)result->size, "packed_size", (int)result->packed_size,
+			"dropped", (int)dropped, "fetched", (json_int_t)time(NULL)));
+}
+
+int store_put(const char *store, const char *text, size_t size, const char *url,
+	const char *modified, unsigned int dropped, struct fetch_result *result)
+{
+	_cleanup_free_ uint8_t *packed = NULL;
+	char hex[65], path[PATH_SIZE];
+	size_t packed_size;
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s/sources", store);
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	r = pack(text, size, &packed, &packed_size);
+	if (r < 0)
+		return r;
+	sha256_of(text, size, result->sha256);
+	hex_of(result->sha256, hex);
+	result->size = (uint32_t)size;
+	result->packed_size = (uint32_t)packed_size;
+	(void)snprintf(path, sizeof(path), "%s/%s.ppd.gz", store, hex);
+	if (access(path, R_OK) < 0) {
+		r = file_put(path, packed, packed_size);
+		if (r == 0)
+			r = provenance_put(store, hex, url, dropped, result);
+	}
+	if (r < 0)
+		return r;
+	source_path(store, url, path);
+	return json_put(
+		path, json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "url", url, "modified", modified,
+			      "sha256", hex, "make_model", result->make_model, "size",
+			      (int)result->size, "packed_size", (int)result->packed_size));
+}
