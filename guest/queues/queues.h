@@ -16,10 +16,11 @@
 #include "proto/limits.h"
 #include "proto/message.h"
 
-#define QUEUES_URI_SIZE	   1024
-#define QUEUES_FINGERPRINT "platen-fingerprint" /* a queue's option default: what it was made of   \
-						 */
-#define FINGERPRINT_SIZE 40			/* 32 hex digits and their NUL, padded */
+#define QUEUES_URI_SIZE 1024
+#define QUEUES_FINGERPRINT                                                                         \
+	"platen-fingerprint" /* a queue's option default: what it was made of                      \
+			      */
+#define FINGERPRINT_SIZE 40  /* 32 hex digits and their NUL, padded */
 
 enum queues_message {
 	/* agent → worker */
