@@ -22,6 +22,15 @@ enum backend_message {
 			     asks for levels */
 };
 
+/* cups_backend_t of backend(7), which is an interface of numbers: nobody here needs libcups. */
+enum backend_exit {
+	BACKEND_EXIT_OK = 0,
+	BACKEND_EXIT_FAILED = 1,
+	BACKEND_EXIT_HOLD = 3,
+	BACKEND_EXIT_STOP = 4,
+	BACKEND_EXIT_CANCEL = 5,
+};
+
 struct backend_open {
 	struct ipc_head head;
 	uint32_t file; /* 1 for standard input, else what argv[6]'s name ends in */
@@ -55,7 +64,7 @@ struct backend_status {
 
 struct backend_end {
 	struct ipc_head head;
-	uint32_t exit_code;	 /* cups_backend_t, backend(7) */
+	uint32_t exit_code;	 /* enum backend_exit */
 	char text[MESSAGE_SIZE]; /* ERROR: or INFO: before the end */
 };
 
