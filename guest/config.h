@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* platen-agent's settings: platen-agent.conf(5). */
+#ifndef PLATEN_AGENT_CONFIG_H
+#define PLATEN_AGENT_CONFIG_H
+
+#include <stdint.h>
+
+#include "proto/limits.h"
+
+#define AGENT_PATH_SIZE 108 /* sun_path of unix(7) */
+
+enum agent_transport {
+	AGENT_AUTO = 0, /* the virtio port if it is there, else vsock */
+	AGENT_VIRTIO,
+	AGENT_VSOCK,
+	AGENT_UNIX,
+};
+
+struct agent_config {
+	enum agent_transport transport;
+	char path[AGENT_PATH_SIZE]; /* the virtio port, or the unix socket */
+	char cups_socket[AGENT_PATH_SIZE];
+	char run_dir[AGENT_PATH_SIZE];
+	char state_dir[AGENT_PATH_SIZE];
+	char libexec_dir[AGENT_PATH_SIZE];
+	char spooler_user[USER_SIZE]; /* whom cupsd runs backends as */
+	uint32_t vsock_port;
+};
+
+/* The settings without a file. */
+void agent_config_init(struct agent_config *config);
+
+/* Reads `path` over what `config` has. 0, or -errno with one line in ret_why: file, line, what
+ * stands there, what was expected. */
+int agent_config_read(const char *path, struct agent_config *config, char ret_why[static 512]);
+
+#endif
