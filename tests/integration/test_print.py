@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A page from a guest's spooler to the host's device: real cupsds, real programs, no VM.
+
+The channel is the unix transport; devices are TCP ports that keep every byte.
+"""
+import hashlib
+import os
+import pathlib
+import signal
+import unittest
+
+from harness import Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
+
+COMPLETED, CANCELED, HELD = 9, 7, 4
+
+
+class PrintTest(unittest.TestCase):
+    def setUp(self):
+        self.lab = Lab()
+        self.addCleanup(self.lab.close)
+        self.device = Sink(self.lab)
+        self.spooler = Spooler(self.lab, "host", notifier=True,
+                               env={"PLATEN_RUNDIR": self.lab.dir / "platend-run"})
+        self.ppd = vendor_ppd(self.lab.dir / "vendor.ppd")
+        self.spooler.add_queue("laser", self.device.uri, self.ppd, "-D", "Büro-Laser", "-L", "2nd floor")
+        self.host = Host(self.lab, self.spooler).start()
+        self.guest = Guest(self.lab, self.host).start()
+        self.queue_ready("laser")
+
+    def tearDown(self):
+        outcome = getattr(self, "_outcome", None)
+        errors = outcome.result.errors + outcome.result.failures if outcome and hasattr(outcome, "result") else []
+        if any(t is self for t, _ in errors):
+            print(self.lab.logs()[-12000:])
+
+    def queue_ready(self, name, timeout=20):
+        wait_for(lambda: any(p["name"] == name and p["guest"] == "ready"
+                             for p in self.host.ask("printers", workspace="box")["data"]["printers"]),
+                 f"{name} to be ready in the guest", timeout)
+
+    def ended(self, number, state=COMPLETED, timeout=30):
+        wait_for(lambda: (self.guest.job(number) or {}).get("job-state") == state,
+                 f"guest job {number} in state {state}, it is {self.guest.job(number)}", timeout)
+
+    def host_job(self):
+        return self.spooler.jobs()[0]
+
+    def test_options_title_owner_and_user_arrive(self):
+        number = self.guest.print("laser", pdf(4), "-n", "2", "-o", "sides=two-sided-long-edge", "-o", "number-up=2",
+                                  "-o", "StapleLocation=UpperLeft", title='Quote "x" & more', user="alice")
+        self.ended(number)
+        job = self.host_job()
+        self.assertEqual(job["job-name"], 'Quote "x" & more')
+        self.assertEqual(job["job-originating-user-name"], "box")
+        self.assertEqual(job["platen-guest-user"], "alice")
+        self.assertEqual(job["copies"], 2)
+        self.assertEqual(job["number-up"], 2)
+        self.assertEqual(job["sides"], "two-sided-long-edge")
+        self.assertEqual(job["StapleLocation"], "UpperLeft")
+        self.assertEqual(job["document-format-supplied"] if "document-format-supplied" in job else job["document-format"],
+                         "application/pdf")
+        row = self.host.ask("jobs", all=True)["data"]["jobs"][0]
+        self.assertEqual((row["phase"], row["user"], row["owner"]), ("completed", "alice", "box"))
+
+    def test_queue_looks_like_the_printer(self):
+        queue = self.guest.spooler.printer("laser")
+        self.assertEqual(queue["printer-info"], "Büro-Laser")
+        self.assertEqual(queue["printer-location"], "2nd floor")
+        self.assertIn("Acme Laser 100", queue["printer-make-and-model"])
+        self.assertFalse(queue["printer-is-shared"])
+        options = self.guest.spooler.run("lpoptions", "-p", "laser", "-l").stdout
+        self.assertEqual(sorted(options.splitlines()),
+                         sorted(self.spooler.run("lpoptions", "-p", "laser", "-l").stdout.splitlines()))
+
+    def test_added_changed_paused_removed_live(self):
+        other = Sink(self.lab)
+        self.spooler.add_queue("second", other.uri, self.ppd)
+        self.queue_ready("second", 5)
+        self.spooler.run("cupsdisable", "-r", "out of order", "second")
+        wait_for(lambda: self.guest.spooler.printer("second")["printer-state"] == 5, "the pause in the guest", 2)
+        self.spooler.run("cupsenable", "second")
+        wait_for(lambda: self.guest.spooler.printer("second")["printer-state"] == 3, "the resume in the guest", 2)
+        self.spooler.run("lpadmin", "-p", "second", "-L", "cellar")
+        wait_for(lambda: self.guest.spooler.printer("second")["printer-location"] == "cellar", "the place in the guest", 2)
+        self.spooler.run("lpadmin", "-x", "second")
+        wait_for(lambda: "second" not in self.guest.spooler.queues(), "the removal in the guest", 2)
+
+    def test_mode_is_toggled_live(self):
+        self.host.ask("mode", workspace="box", mode="off")
+        wait_for(lambda: "laser" not in self.guest.spooler.queues(), "no queue in mode off", 5)
+        self.spooler.add_queue("usb", "file:///dev/null", self.ppd)
+        self.host.ask("mode", workspace="box", mode="network")
+        self.queue_ready("laser", 5)
+        self.assertNotIn("usb", self.guest.spooler.queues())
+        self.host.ask("mode", workspace="box", mode="all")
+        self.queue_ready("usb", 5)
+
+    def test_cancel_in_the_guest_reaches_the_host(self):
+        self.spooler.run("cupsdisable", "laser")
+        wait_for(lambda: self.guest.spooler.printer("laser")["printer-state"] == 5, "the pause", 5)
+        self.guest.spooler.run("cupsenable", "laser")
+        number = self.guest.print("laser", pdf())
+        wait_for(lambda: [j for j in self.spooler.jobs() if j["job-state"] == 3], "the job on the host")
+        self.guest.spooler.run("cancel", str(number))
+        wait_for(lambda: self.host_job()["job-state"] == CANCELED, "the host's job to be cancelled", 10)
+        self.ended(number, CANCELED)
+        self.assertEqual(self.device.received, [])
+
+    def test_cancel_on_the_host_reaches_the_guest(self):
+        self.spooler.run("cupsdisable", "laser")
+        wait_for(lambda: self.guest.spooler.printer("laser")["printer-state"] == 5, "the pause", 5)
+        self.guest.spooler.run("cupsenable", "laser")
+        number = self.guest.print("laser", pdf())
+        wait_for(lambda: [j for j in self.spooler.jobs() if j["job-state"] == 3], "the job on the host")
+        self.spooler.run("cancel", "-a", "-u", "box")
+        self.ended(number, CANCELED)
+
+    def test_several_files_and_standard_input(self):
+        a, b = self.lab.dir / "a.pdf", self.lab.dir / "b.pdf"
+        a.write_bytes(pdf(1, "first"))
+        b.write_bytes(pdf(1, "second"))
+        out = self.guest.spooler.run("lp", "-d", "laser", a, b).stdout
+        number = int(out.split("request id is ")[1].split()[0].rsplit("-", 1)[1])
+        self.ended(number)
+        self.assertEqual(len(self.spooler.jobs()), 2)
+        self.assertEqual(len({j["platen-job-uuid"] for j in self.spooler.jobs()}), 2)
+        self.guest.spooler.run("lp", "-d", "laser", input="hello from standard input\n")
+        wait_for(lambda: len([j for j in self.spooler.jobs() if j["job-state"] == COMPLETED]) == 3, "three jobs printed")
+
+    def test_queue_of_a_person_is_left_alone(self):
+        self.guest.spooler.add_queue("mine", "file:///dev/null", self.ppd, "-D", "mine by hand")
+        self.spooler.add_queue("mine", self.device.uri, self.ppd)
+        wait_for(lambda: any(p["name"] == "mine" and p["guest"] == "name-taken"
+                             for p in self.host.ask("printers", workspace="box")["data"]["printers"]), "the report", 10)
+        self.assertEqual(self.guest.spooler.printer("mine")["printer-info"], "mine by hand")
+
+    def test_queue_for_the_same_device_is_not_doubled(self):
+        other = Sink(self.lab)
+        self.guest.spooler.add_queue("byhand", other.uri, self.ppd)
+        self.spooler.add_queue("same", other.uri, self.ppd)
+        wait_for(lambda: any(p["name"] == "same" and p["guest"] == "device-taken"
+                             for p in self.host.ask("printers", workspace="box")["data"]["printers"]), "the report", 10)
+        self.assertNotIn("same", self.guest.spooler.queues())
+
+    def test_host_goes_and_comes(self):
+        self.host.stop()
+        wait_for(lambda: "Waiting for the host" in self.guest.spooler.printer("laser")["printer-state-message"],
+                 "the queue to say that the host is away", 5)
+        number = self.guest.print("laser", pdf())
+        self.host.start()
+        self.ended(number)
+        self.assertEqual(len(self.device.received), 1)
+
+    def crash(self, kill, size=30_000_000):
+        """Kills one program in mid-job: the document is printed once, whole."""
+        self.spooler.add_queue("raw", self.device.uri, self.ppd)
+        self.queue_ready("raw")
+        data = os.urandom(1 << 20) * (size >> 20)
+        self.device.paused.clear()
+        number = self.guest.print("raw", data, "-o", "document-format=application/vnd.cups-raw")
+        kill()
+        self.device.paused.set()
+        self.ended(number, timeout=60)
+        done = [j for j in self.spooler.jobs() if j["job-state"] == COMPLETED]
+        self.assertEqual(len(done), 1)
+        wait_for(lambda: len(self.device.received) == 1, "the document at the device")
+        self.assertEqual(hashlib.sha256(self.device.received[0]).digest(), hashlib.sha256(data).digest())
+
+    def transfer_begins(self):
+        wait_for(lambda: self.spooler.jobs(), "the job on the host")
+
+    def test_agent_killed_in_mid_job(self):
+        def kill():
+            self.transfer_begins()
+            self.guest.stop(signal.SIGKILL)
+            self.guest.start()
+        self.crash(kill)
+
+    def test_channel_killed_in_mid_job(self):
+        def kill():
+            self.transfer_begins()
+            for pid, _ in self.host.children("platen-channel"):
+                os.kill(pid, signal.SIGKILL)
+        self.crash(kill)
+
+    def test_platend_killed_in_mid_job(self):
+        def kill():
+            self.transfer_begins()
+            self.host.stop(signal.SIGKILL)
+            self.host.start()
+        self.crash(kill)
+
+    def test_submit_worker_killed_in_mid_job(self):
+        def kill():
+            self.transfer_begins()
+            for pid, argv in self.host.children("platen-spool"):
+                if argv[1] == "submit":
+                    os.kill(pid, signal.SIGKILL)
+        self.crash(kill)
+
+    def test_programs_end_cleanly(self):
+        self.assertEqual(self.guest.stop(), 0)
+        self.assertEqual(self.host.stop(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
