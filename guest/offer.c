@@ -83,7 +83,10 @@ void offer_printer(struct agent *agent, const struct message_printer *printer)
 		o->driver_refused = false;
 		o->report = 0;
 	}
-	queues_changed(agent->queues);
+	if (agent->offer_whole)
+		queues_look_again(agent->queues); /* a person may have made one meanwhile */
+	else
+		queues_changed(agent->queues);
 	job_offer_changed(agent);
 }
 
