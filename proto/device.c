@@ -17,6 +17,19 @@
 
 #define KEY_SIZE 1024
 
+static bool is_scheme(const char *scheme, size_t len, const char *name)
+{
+	return len == strlen(name) && strncasecmp(scheme, name, len) == 0;
+}
+
+/* What stands behind "://" is no host: no other machine can have a queue for the same device. */
+static bool is_local(const char *scheme, size_t len)
+{
+	return is_scheme(scheme, len, "usb") || is_scheme(scheme, len, "file") ||
+	       is_scheme(scheme, len, "parallel") || is_scheme(scheme, len, "serial") ||
+	       is_scheme(scheme, len, "implicitclass");
+}
+
 static bool is_loopback(const char *host, size_t len)
 {
 	return (len >= 4 && strncmp(host, "127.", 4) == 0) ||
@@ -24,18 +37,27 @@ static bool is_loopback(const char *host, size_t len)
 	       (len == 5 && strncmp(host, "[::1]", 5) == 0);
 }
 
-/* The queue's name when the path is that of a print server's queue, else NULL. */
-static const char *queue_of(const char *scheme, size_t scheme_len, const char *path)
+/* The queue's name when the path is that of a print server's queue, else NULL. An SMB path may
+ * begin with a workgroup in the host's place, so the whole of it counts. */
+static const char *queue_of(
+	const char *scheme, size_t scheme_len, const char *path, size_t *ret_len)
 {
-	if (scheme_len == 3 && strncasecmp(scheme, "smb", 3) == 0)
-		return path + (*path == '/');
-	if (scheme_len == 3 && strncasecmp(scheme, "lpd", 3) == 0)
-		return path + (*path == '/');
-	if (strncmp(path, "/printers/", 10) == 0)
-		return path + 10;
-	if (strncmp(path, "/classes/", 9) == 0)
-		return path + 9;
-	return NULL;
+	const char *end = "?/";
+
+	if (is_scheme(scheme, scheme_len, "smb")) {
+		path += *path == '/';
+		end = "?";
+	} else if (is_scheme(scheme, scheme_len, "lpd")) {
+		path += *path == '/';
+	} else if (strncmp(path, "/printers/", 10) == 0) {
+		path += 10;
+	} else if (strncmp(path, "/classes/", 9) == 0) {
+		path += 9;
+	} else {
+		return NULL;
+	}
+	*ret_len = strcspn(path, end);
+	return path;
 }
 
 void device_digest(const char *uri, uint8_t ret_digest[static SHA256_SIZE])
@@ -43,12 +65,14 @@ void device_digest(const char *uri, uint8_t ret_digest[static SHA256_SIZE])
 	char key[KEY_SIZE];
 	struct sha256_ctx sha;
 	const char *host = strstr(uri, "://"), *queue, *port;
-	size_t scheme_len, host_len, used = 0;
+	size_t scheme_len, host_len, queue_len = 0, used = 0;
 
 	memset(ret_digest, 0, SHA256_SIZE);
 	if (!host)
 		return;
 	scheme_len = (size_t)(host - uri);
+	if (is_local(uri, scheme_len))
+		return;
 	host += 3;
 	host_len = strcspn(host, "/?");
 	if (memchr(host, '@', host_len)) {
@@ -57,7 +81,7 @@ void device_digest(const char *uri, uint8_t ret_digest[static SHA256_SIZE])
 		host_len -= (size_t)(at + 1 - host);
 		host = at + 1;
 	}
-	queue = queue_of(uri, scheme_len, host + host_len);
+	queue = queue_of(uri, scheme_len, host + host_len, &queue_len);
 	port = host[0] == '[' ? memchr(host, ']', host_len) : host;
 	port = port ? memchr(port, ':', (size_t)(host + host_len - port)) : NULL;
 	if (port && !is_loopback(host, (size_t)(port - host)))
@@ -68,7 +92,7 @@ void device_digest(const char *uri, uint8_t ret_digest[static SHA256_SIZE])
 		key[used++] = (char)tolower((unsigned char)host[i]);
 	if (queue)
 		used += (size_t)snprintf(
-			key + used, sizeof(key) - used, "/%.*s", (int)strcspn(queue, "?/"), queue);
+			key + used, sizeof(key) - used, "/%.*s", (int)queue_len, queue);
 	if (used >= sizeof(key))
 		used = sizeof(key) - 1;
 	sha256_init(&sha);

@@ -16,7 +16,8 @@
  * SHA-256 of what a device URI points at: the host in lower case (with the port if it is this
  * machine), and for a print server's queue or an SMB share its name. Scheme, user, options and,
  * for a device, the path are left out: ipp://10.0.0.5/ipp/print and socket://10.0.0.5 are one
- * printer. All zeros when the URI has no host (usb:, file:, dnssd: names are taken as they are).
+ * printer. All zeros when the URI has no host (usb:, file:, hp:/net/…); a dnssd: name is taken as
+ * it is.
  */
 void device_digest(const char *uri, uint8_t ret_digest[static SHA256_SIZE]);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames and tokens as bytes.
+ * Frames, tokens and padding as bytes.
  *
  * A frame is told by its magic, a size within the limit, and a checksum over its payload; a token
- * by sixteen bytes that no frame head can be. The two never share a first word, so a reader at a
- * border knows at once what it sees, and a reader that has lost the border can search for a token.
+ * by sixteen bytes that no frame head can be; padding by zeros, which begin neither. So a reader
+ * at a border knows at once what it sees, and one that has lost the border can search for a token.
  */
 #include "proto/frame.h"
 
@@ -32,30 +32,47 @@ static uint64_t get64(const uint8_t *p)
 	return le64toh(v);
 }
 
-enum frame_kind frame_look(const uint8_t *untrusted_bytes, size_t size, size_t *ret_payload)
+/* Whether the bytes begin as `magic` does, as far as there are any. */
+static bool begins(const uint8_t *bytes, size_t size, const uint8_t magic[static 4])
 {
-	uint8_t nonce[NONCE_SIZE];
+	return memcmp(bytes, magic, size < 4 ? size : 4) == 0;
+}
+
+enum frame_kind frame_look(const uint8_t *untrusted_bytes, size_t size, size_t *ret_size)
+{
+	struct token token;
+	size_t zeros = 0;
 	uint32_t payload;
 
-	if (size < sizeof(frame_magic))
+	if (size == 0)
 		return FRAME_MORE;
-	if (memcmp(untrusted_bytes, token_magic, sizeof(token_magic)) == 0) {
+	while (zeros < size && untrusted_bytes[zeros] == 0)
+		zeros++;
+	if (zeros) {
+		*ret_size = zeros;
+		return FRAME_PADDING;
+	}
+	if (begins(untrusted_bytes, size, token_magic)) {
 		if (size < TOKEN_SIZE)
 			return FRAME_MORE;
-		return token_read(untrusted_bytes, nonce) ? FRAME_TOKEN : FRAME_BAD;
+		return token_read(untrusted_bytes, &token) ? FRAME_TOKEN : FRAME_BAD;
 	}
-	if (memcmp(untrusted_bytes, frame_magic, sizeof(frame_magic)) != 0)
+	if (!begins(untrusted_bytes, size, frame_magic))
 		return FRAME_BAD;
 	if (size < FRAME_HEAD_SIZE)
 		return FRAME_MORE;
 	payload = get32(untrusted_bytes + 4);
-	if (payload == 0 || payload > FRAME_PAYLOAD_MAX)
+	if (payload == 0)
 		return FRAME_BAD;
+	if (payload > FRAME_PAYLOAD_MAX) {
+		*ret_size = payload;
+		return FRAME_LARGE;
+	}
 	if (size < FRAME_HEAD_SIZE + payload)
 		return FRAME_MORE;
 	if (XXH3_64bits(untrusted_bytes + FRAME_HEAD_SIZE, payload) != get64(untrusted_bytes + 8))
 		return FRAME_BAD;
-	*ret_payload = payload;
+	*ret_size = payload;
 	return FRAME_WHOLE;
 }
 
@@ -69,33 +86,44 @@ void frame_head(uint8_t head[static FRAME_HEAD_SIZE], const uint8_t *payload, si
 	memcpy(head + 8, &sum, 8);
 }
 
-void token_write(uint8_t token[static TOKEN_SIZE], enum token_kind kind,
-	const uint8_t nonce[static NONCE_SIZE])
+size_t frame_extent(const uint8_t *bytes)
 {
-	uint32_t k = htole32((uint32_t)kind);
-
-	memcpy(token, token_magic, 4);
-	memcpy(token + 4, &k, 4);
-	memcpy(token + 8, token_tail, 8);
-	memcpy(token + 16, nonce, NONCE_SIZE);
+	if (bytes[0] == 0)
+		return 1;
+	if (memcmp(bytes, token_magic, 4) == 0)
+		return TOKEN_SIZE;
+	return FRAME_HEAD_SIZE + get32(bytes + 4);
 }
 
-int token_read(const uint8_t *untrusted_bytes, uint8_t ret_nonce[static NONCE_SIZE])
+void token_write(uint8_t bytes[static TOKEN_SIZE], const struct token *token)
+{
+	uint32_t kind = htole32((uint32_t)token->kind);
+
+	memcpy(bytes, token_magic, 4);
+	memcpy(bytes + 4, &kind, 4);
+	memcpy(bytes + 8, token_tail, 8);
+	memcpy(bytes + 16, token->guest, NONCE_SIZE);
+	memcpy(bytes + 32, token->host, NONCE_SIZE);
+}
+
+bool token_read(const uint8_t *untrusted_bytes, struct token *ret_token)
 {
 	uint32_t kind = get32(untrusted_bytes + 4);
 
 	if (memcmp(untrusted_bytes, token_magic, 4) != 0 ||
 		memcmp(untrusted_bytes + 8, token_tail, 8) != 0)
-		return 0;
+		return false;
 	if (kind < TOKEN_SYNC || kind > TOKEN_RESYNC)
-		return 0;
-	memcpy(ret_nonce, untrusted_bytes + 16, NONCE_SIZE);
-	return (int)kind;
+		return false;
+	ret_token->kind = (enum token_kind)kind;
+	memcpy(ret_token->guest, untrusted_bytes + 16, NONCE_SIZE);
+	memcpy(ret_token->host, untrusted_bytes + 32, NONCE_SIZE);
+	return true;
 }
 
 size_t token_find(const uint8_t *untrusted_bytes, size_t size)
 {
-	uint8_t nonce[NONCE_SIZE];
+	struct token token;
 	size_t at = 0;
 
 	while (at < size) {
@@ -106,12 +134,8 @@ size_t token_find(const uint8_t *untrusted_bytes, size_t size)
 			return size;
 		at = (size_t)(p - untrusted_bytes);
 		left = size - at;
-		if (left < TOKEN_SIZE) {
-			if (memcmp(p, token_magic, left < 4 ? left : 4) == 0)
-				return at;
-		} else if (token_read(p, nonce)) {
+		if (left < TOKEN_SIZE ? begins(p, left, token_magic) : token_read(p, &token))
 			return at;
-		}
 		at++;
 	}
 	return size;

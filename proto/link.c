@@ -2,19 +2,20 @@
 /*
  * One end of a channel as a state machine over a byte stream.
  *
- *            SYNC sent / SYNC seen          BYE
- *   HUNTING ───────────────────────► ON ─────────► OVER
- *      ▲   bad frame, silence, end    │              │
- *      └──────────────────────────────┴──────────────┘  (a new SYNC, from any state)
+ *            SYNC and ACK passed            BYE
+ *   HUNTING ────────────────────► ON ────────────────► OVER
+ *      ▲   bad frame, silence, end │                     │
+ *      └───────────────────────────┴─────────────────────┘  (a new SYNC or RESYNC, in any phase)
  *
- * HUNTING discards everything but a token. The guest leads with zeros as long as the longest
- * frame, so that a host in the middle of a dead session's frame completes it with zeros, finds
- * its checksum wrong, and hunts; the host answers the token with the guest's nonce, and the guest
- * believes nothing before that nonce. Both directions are then at a border, whatever the transport
- * had kept from before.
+ * A session begins when the guest has named the host's nonce and the host the guest's: then both
+ * have heard the other's present, not something that the transport or a dead process had kept.
+ * Who starts leads with zeros as long as the longest frame, so a reader in the middle of a dead
+ * writer's frame completes it with zeros, finds its checksum wrong, and searches for the token
+ * that follows. A reader at a border skips them. PROTOCOL.md, Synchronisation, has the reasons.
  */
 #include "proto/link.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,107 +23,113 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 #include "proto/frame.h"
+#include "proto/outbox.h"
 #include "proto/session.h"
 
-#define RX_SIZE (2 * FRAME_MAX) /* bytes: a whole frame always fits behind a consumed one */
+#define RX_SIZE	    (2 * FRAME_MAX) /* bytes: a whole frame always fits behind a consumed one */
+#define END_OF_FILE (-ECONNRESET)   /* how the end of the stream is called */
 
 enum phase {
-	PHASE_HUNTING,
+	PHASE_HUNTING, /* no session; the guest asks for one */
 	PHASE_ON,
-	PHASE_OVER,
+	PHASE_OVER, /* BYE was said; the guest's owner asks for the next one */
 };
 
 struct link {
 	int fd;
 	enum link_side side;
 	bool persistent;
-	bool again;  /* the last read filled the buffer */
-	bool away;   /* persistent: the last read said end of file */
-	bool synced; /* LINK_SYNCED is to be reported */
-	bool lost;   /* LINK_LOST is to be reported */
-	bool pinged; /* a ping waits for anything to come back */
+	bool again;   /* the last read filled the buffer */
+	bool away;    /* persistent: the last read said end of file */
+	bool drained; /* link_next() has nothing more to say about what was read */
+	bool astray;  /* the border is lost: only a token is looked for */
+	bool synced;  /* LINK_SYNCED is to be reported */
+	bool lost;    /* LINK_LOST is to be reported */
+	bool pinged;  /* a ping waits for anything to come back */
+	int end;      /* -errno that ended the stream; told when drained */
 	enum phase phase;
 	struct session session;
-	uint8_t nonce[NONCE_SIZE];
-	uint64_t now, heard, since; /* usec: last step, last bytes of a session, phase began */
-	uint32_t keepalive;	    /* msec */
+	uint8_t guest_nonce[NONCE_SIZE], host_nonce[NONCE_SIZE];
+	uint64_t now;	    /* usec: the last step */
+	uint64_t heard;	    /* the last bytes */
+	uint64_t since;	    /* the phase began, or SYNC was sent last */
+	uint64_t ping_time; /* the ping went out */
+	uint32_t keepalive; /* msec */
 	uint32_t serial;
 	uint8_t *rx;
 	size_t rx_used, rx_done; /* bytes read, bytes consumed of them */
-	uint8_t *tx;
-	size_t tx_size, tx_used, tx_done; /* allocated, queued, written */
+	struct outbox outbox;
 	char reason[192];
 };
 
 #define USEC(msec) ((uint64_t)(msec)*1000)
 
-/* Makes room for `size` more bytes at the end of tx. 0 or -ENOBUFS. */
-static int tx_reserve(struct link *link, size_t size)
+static void new_nonce(uint8_t nonce[static NONCE_SIZE])
 {
-	size_t waiting = link->tx_used - link->tx_done, want;
-	uint8_t *grown;
-
-	if (waiting + size > LINK_QUEUE_MAX)
-		return -ENOBUFS;
-	if (link->tx_done) {
-		memmove(link->tx, link->tx + link->tx_done, waiting);
-		link->tx_used = waiting;
-		link->tx_done = 0;
-	}
-	if (waiting + size <= link->tx_size)
-		return 0;
-	want = waiting + size > FRAME_MAX ? waiting + size : 4096;
-	if (want < link->tx_size * 2)
-		want = link->tx_size * 2;
-	grown = realloc(link->tx, want);
-	if (!grown)
-		return -ENOBUFS;
-	link->tx = grown;
-	link->tx_size = want;
-	return 0;
+	if (getrandom(nonce, NONCE_SIZE, 0) != NONCE_SIZE)
+		abort();
 }
 
-static void tx_clear(struct link *link)
+static void send_token(struct link *link, enum token_kind kind, size_t padding)
 {
-	link->tx_used = link->tx_done = 0;
+	struct token token = {.kind = kind};
+	uint8_t *at = outbox_reserve(&link->outbox, padding + TOKEN_SIZE, LINK_QUEUE_MAX);
+
+	if (!at)
+		return; /* no memory: the guest's next try comes */
+	memcpy(token.guest, link->guest_nonce, NONCE_SIZE);
+	memcpy(token.host, link->host_nonce, NONCE_SIZE);
+	memset(at, 0, padding);
+	token_write(at + padding, &token);
+	outbox_commit(&link->outbox, padding + TOKEN_SIZE);
 }
 
-static void tx_token(struct link *link, enum token_kind kind, size_t padding)
+/* The owner hears of a session's end if it heard of its start. */
+static void tell_lost(struct link *link, const char *reason)
 {
-	if (tx_reserve(link, padding + TOKEN_SIZE) < 0)
-		return; /* no memory: the deadline brings the next try */
-	memset(link->tx + link->tx_used, 0, padding);
-	token_write(link->tx + link->tx_used + padding, kind, link->nonce);
-	link->tx_used += padding + TOKEN_SIZE;
-}
-
-/* Everything of the current session is over; what was queued for it must not be sent into the
- * next, but a frame that is partly written is made harmless by the next padding. */
-static void lose(struct link *link, const char *reason)
-{
-	if (link->phase != PHASE_HUNTING) {
+	if (link->phase != PHASE_ON)
+		return;
+	if (!link->synced) {
 		link->lost = true;
-		link->synced = false;
 		(void)text_printf(link->reason, sizeof(link->reason), "%s", reason);
 	}
+	link->synced = false;
+}
+
+/* The session is over; what is queued is the caller's to keep or to trim. */
+static void lose(struct link *link, const char *reason)
+{
+	tell_lost(link, reason);
 	link->phase = PHASE_HUNTING;
 	link->since = link->now;
 	link->pinged = false;
-	tx_clear(link);
+	if (link->side == LINK_GUEST)
+		new_nonce(link->guest_nonce);
 }
 
-static void sync_begin(struct link *link)
+/* Guest: asks for a session, and forgets what else was to be sent. */
+static void ask(struct link *link)
 {
-	if (getrandom(link->nonce, sizeof(link->nonce), 0) != (ssize_t)sizeof(link->nonce))
-		abort();
 	link->since = link->now;
-	tx_clear(link);
-	tx_token(link, TOKEN_SYNC, FRAME_MAX);
+	outbox_trim(&link->outbox);
+	send_token(link, TOKEN_SYNC, FRAME_MAX);
+}
+
+/* The session is over for a reason of ours, of which the peer may not know. */
+static void give_up(struct link *link, const char *reason)
+{
+	lose(link, reason);
+	outbox_trim(&link->outbox);
+	if (link->side == LINK_GUEST)
+		ask(link);
+	else
+		send_token(link, TOKEN_RESYNC, 0);
 }
 
 static void session_begin(struct link *link)
@@ -152,11 +159,15 @@ int link_new(enum link_side side, int fd, bool persistent, struct link **ret_lin
 	link->fd = fd;
 	link->side = side;
 	link->persistent = persistent;
+	link->astray = link->drained = true;
 	link->keepalive = KEEPALIVE_MSEC;
-	if (side == LINK_GUEST)
-		sync_begin(link);
-	else
-		tx_token(link, TOKEN_RESYNC, 0);
+	if (side == LINK_GUEST) {
+		new_nonce(link->guest_nonce);
+		ask(link);
+	} else {
+		new_nonce(link->host_nonce);
+		send_token(link, TOKEN_RESYNC, FRAME_MAX);
+	}
 	*ret_link = link;
 	return 0;
 }
@@ -166,8 +177,8 @@ struct link *link_free(struct link *link)
 	if (!link)
 		return NULL;
 	link->fd = close_fd(link->fd);
+	outbox_deinit(&link->outbox);
 	free(link->rx);
-	free(link->tx);
 	free(link);
 	return NULL;
 }
@@ -183,7 +194,7 @@ short link_events(const struct link *link)
 
 	if (link->rx_used - link->rx_done < RX_SIZE)
 		events |= POLLIN;
-	if (link->tx_used > link->tx_done)
+	if (outbox_waiting(&link->outbox))
 		events |= POLLOUT;
 	return events;
 }
@@ -196,22 +207,28 @@ static uint64_t silence_usec(const struct link *link)
 	return link->side == LINK_HOST ? usec : usec + usec / 2;
 }
 
-uint64_t link_deadline(const struct link *link)
+/* When timers() has something to do. */
+static uint64_t timer(const struct link *link)
 {
 	switch (link->phase) {
 	case PHASE_HUNTING:
-		if (link->side == LINK_GUEST && !link->away && link->tx_used == link->tx_done)
+		if (link->side == LINK_GUEST && !link->away && !outbox_waiting(&link->outbox))
 			return link->since + USEC(SYNC_MSEC);
 		return UINT64_MAX;
 	case PHASE_ON:
 		if (link->session.state != SESSION_OPEN)
 			return link->since + USEC(HELLO_MSEC);
 		if (link->pinged)
-			return link->heard + silence_usec(link) + USEC(KEEPALIVE_DEAD_MSEC);
+			return link->ping_time + USEC(KEEPALIVE_DEAD_MSEC);
 		return link->heard + silence_usec(link);
 	case PHASE_OVER: break;
 	}
 	return UINT64_MAX;
+}
+
+uint64_t link_deadline(const struct link *link)
+{
+	return link->end ? link->now : timer(link);
 }
 
 static void ping(struct link *link)
@@ -222,54 +239,35 @@ static void ping(struct link *link)
 	m.ping.serial = ++link->serial;
 	(void)link_send(link, &m); /* a full queue: the deadline decides */
 	link->pinged = true;
+	link->ping_time = link->now;
 }
 
 static void timers(struct link *link)
 {
-	if (link->now < link_deadline(link))
+	if (link->now < timer(link))
 		return;
-	if (link->phase == PHASE_HUNTING) {
-		link->since = link->now;
-		tx_token(link, TOKEN_SYNC, FRAME_MAX);
-		return;
-	}
-	if (link->session.state != SESSION_OPEN)
-		lose(link, "no greeting came in time");
+	if (link->phase == PHASE_HUNTING)
+		ask(link);
+	else if (link->session.state != SESSION_OPEN)
+		give_up(link, "no greeting came in time");
 	else if (!link->pinged)
 		ping(link);
 	else
-		lose(link, "the peer is silent, also when pinged");
-	if (link->phase == PHASE_HUNTING && link->side == LINK_GUEST)
-		sync_begin(link);
+		give_up(link, "the peer is silent, also when pinged");
 }
 
-static int do_write(struct link *link)
+/* Why a socket is not connected: 0 while it still connects, or -errno. */
+static int connect_error(int fd)
 {
-	while (link->tx_done < link->tx_used) {
-		ssize_t n =
-			write(link->fd, link->tx + link->tx_done, link->tx_used - link->tx_done);
+	socklen_t size = sizeof(int);
+	int error = 0;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == ENOTCONN))
-			return 0;
-		if (n < 0 && link->persistent && (errno == EPIPE || errno == ENODEV))
-			return errno == EPIPE ? 0 : -errno;
-		if (n < 0)
-			return -errno;
-		link->tx_done += (size_t)n;
-	}
-	tx_clear(link);
-	if (link->tx_size > FRAME_MAX * 2) { /* a burst is over: give the memory back */
-		free(link->tx);
-		link->tx = NULL;
-		link->tx_size = 0;
-	}
-	return 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+		return -errno;
+	return -error;
 }
 
-/* 0; 1 at the end of the stream; -errno. */
-static int do_read(struct link *link)
+static void do_read(struct link *link)
 {
 	ssize_t n;
 
@@ -283,94 +281,128 @@ static int do_read(struct link *link)
 		n = read(link->fd, link->rx + link->rx_used, RX_SIZE - link->rx_used);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && (errno == EAGAIN || errno == ENOTCONN))
-			return 0;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return 1;
-		link->away = false;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			link->end = n == 0 ? END_OF_FILE : -errno;
+			if (link->end == -ENOTCONN)
+				link->end = connect_error(link->fd);
+			return;
+		}
+		link->away = link->drained = link->pinged = false;
 		link->heard = link->now;
-		link->pinged = false;
 		link->rx_used += (size_t)n;
 	}
 	link->again = true;
-	return 0;
+}
+
+/* Guest: nobody is at the other end of a port that lasts. Who comes next knows nothing of us. */
+static void go_away(struct link *link)
+{
+	link->end = 0;
+	if (link->away)
+		return;
+	lose(link, "the host is away");
+	link->away = link->astray = true;
+	link->rx_used = link->rx_done = 0;
+	outbox_drop(&link->outbox);
+	memset(link->host_nonce, 0, NONCE_SIZE);
+	ask(link);
 }
 
 int link_step(struct link *link, uint64_t now)
 {
 	int r;
 
+	if (link->now == 0)
+		link->since = link->heard = now;
 	link->now = now;
-	r = do_read(link);
-	if (r < 0)
-		return r;
-	if (r == 1 && !link->persistent)
-		return link->rx_used > link->rx_done ? 0 : -ECONNRESET;
-	if (r == 1 && !link->away) {
-		link->away = true;
-		link->rx_used = link->rx_done = 0;
-		lose(link, "the host is away");
-		sync_begin(link);
+	if (link->end == 0)
+		do_read(link);
+	if (link->end) {
+		if (!link->drained)
+			return 0; /* what came before the end is delivered first */
+		if (!link->persistent || link->end != END_OF_FILE)
+			return link->end;
+		go_away(link);
 	}
 	timers(link);
-	return do_write(link);
+	r = outbox_write(&link->outbox, link->fd);
+	if (r == -ENOTCONN || (r == -EPIPE && link->persistent))
+		return 0; /* not yet, or not at the moment: reading tells */
+	link->end = r;
+	return link->drained ? r : 0;
 }
 
 bool link_again(const struct link *link)
 {
-	return link->again;
+	return link->again || link->end;
 }
 
-/* A violation or bytes that are no frame: the session ends with a BYE that may never be read. */
+/* The peer broke the protocol: the session ends with a BYE that may never be read. A guest asks
+ * for another one only after a while, so that two ends that disagree do not quarrel all the time.
+ */
 static void violate(struct link *link, const char *why)
 {
-	char reason[160];
+	tell_lost(link, why);
+	outbox_trim(&link->outbox);
+	link_close(link, BYE_VIOLATION, why);
+	lose(link, why);
+}
 
-	(void)text_printf(reason, sizeof(reason), "%s", why);
-	link_close(link, BYE_VIOLATION, reason);
-	lose(link, reason);
-	if (link->side == LINK_GUEST)
-		sync_begin(link);
+/* Host: a guest asks for a session. */
+static void take_sync(struct link *link, const struct token *token)
+{
+	bool known = memcmp(token->host, link->host_nonce, NONCE_SIZE) == 0;
+	bool same = memcmp(token->guest, link->guest_nonce, NONCE_SIZE) == 0;
+
+	if (known && same && link->phase == PHASE_ON && link->session.state == SESSION_SYNCED) {
+		send_token(link, TOKEN_ACK, 0); /* it asked twice before it heard */
+		return;
+	}
+	lose(link, "the guest began a new session");
+	outbox_trim(&link->outbox);
+	memcpy(link->guest_nonce, token->guest, NONCE_SIZE);
+	send_token(link, known ? TOKEN_ACK : TOKEN_RESYNC, 0);
+	if (known)
+		session_begin(link);
 }
 
 /* A token stands at the border. */
 static void take_token(struct link *link)
 {
-	uint8_t nonce[NONCE_SIZE];
-	int kind = token_read(link->rx + link->rx_done, nonce);
+	struct token token;
 
+	(void)token_read(link->rx + link->rx_done, &token); /* it was looked at before */
 	link->rx_done += TOKEN_SIZE;
+	link->astray = false;
 	if (link->side == LINK_HOST) {
-		if (kind != TOKEN_SYNC)
-			return;
-		lose(link, "the guest began a new session");
-		memcpy(link->nonce, nonce, sizeof(nonce));
-		tx_token(link, TOKEN_ACK, 0);
+		if (token.kind == TOKEN_SYNC)
+			take_sync(link, &token);
+	} else if (token.kind == TOKEN_ACK) {
+		if (link->phase != PHASE_HUNTING ||
+			memcmp(token.guest, link->guest_nonce, NONCE_SIZE) != 0)
+			return; /* to a SYNC of before */
+		outbox_trim(&link->outbox);
 		session_begin(link);
-	} else if (kind == TOKEN_ACK && link->phase == PHASE_HUNTING &&
-		   memcmp(nonce, link->nonce, sizeof(nonce)) == 0) {
-		session_begin(link);
-	} else if (kind == TOKEN_RESYNC) {
-		bool hunting = link->phase == PHASE_HUNTING;
-
+	} else if (token.kind == TOKEN_RESYNC) {
+		if (link->phase == PHASE_HUNTING &&
+			memcmp(token.host, link->host_nonce, NONCE_SIZE) == 0)
+			return; /* our SYNC with this nonce is on its way */
 		lose(link, "the host asked for a new session");
-		if (!hunting)
-			sync_begin(link);
-		else if (link->tx_used == link->tx_done)
-			tx_token(link, TOKEN_SYNC, FRAME_MAX);
+		memcpy(link->host_nonce, token.host, NONCE_SIZE);
+		ask(link);
 	}
 }
 
-static void hunt(struct link *link)
+/* Searches for a token. Returns whether one was taken. */
+static bool hunt(struct link *link)
 {
-	size_t left = link->rx_used - link->rx_done;
-	size_t at = token_find(link->rx + link->rx_done, left);
-
-	link->rx_done += at;
-	if (link->rx_used - link->rx_done >= TOKEN_SIZE)
-		take_token(link);
+	link->rx_done += token_find(link->rx + link->rx_done, link->rx_used - link->rx_done);
+	if (link->rx_used - link->rx_done < TOKEN_SIZE)
+		return false;
+	take_token(link);
+	return true;
 }
 
 /* Looks at one frame. Returns whether `m` holds a message for the owner. */
@@ -381,6 +413,8 @@ static bool take_frame(struct link *link, size_t payload, struct message *m)
 	char why[128];
 
 	link->rx_done += FRAME_HEAD_SIZE + payload;
+	if (link->phase != PHASE_ON)
+		return false; /* no one listens */
 	if (message_decode(bytes, payload, m, why) < 0) {
 		violate(link, why);
 		return false;
@@ -399,35 +433,56 @@ static bool take_frame(struct link *link, size_t payload, struct message *m)
 		(void)link_send(link, m); /* a full queue speaks for itself */
 		return false;
 	}
-	if (m->head.type == MESSAGE_BYE)
+	if (m->head.type == MESSAGE_BYE) {
+		tell_lost(link, m->bye.text[0] ? m->bye.text : "the peer said goodbye");
 		link->phase = PHASE_OVER;
+		outbox_trim(&link->outbox);
+	}
 	return m->head.type != MESSAGE_PONG;
+}
+
+/* Bytes that are none of ours. */
+static void stray(struct link *link, enum frame_kind kind, size_t size)
+{
+	char why[128];
+
+	link->astray = true;
+	if (link->phase != PHASE_ON)
+		return;
+	if (kind == FRAME_LARGE)
+		(void)snprintf(why, sizeof(why),
+			"a frame of %zu bytes came, at most %d are allowed", size,
+			FRAME_PAYLOAD_MAX);
+	else
+		(void)snprintf(why, sizeof(why),
+			"bytes came that are no frame (the peer ended in the middle of one?)");
+	violate(link, why);
 }
 
 /* One look at the border. Returns whether `m` holds a message for the owner. */
 static bool look(struct link *link, struct message *m, bool *ret_more)
 {
-	size_t payload;
+	enum frame_kind kind;
+	size_t size = 0;
 
-	*ret_more = true;
-	switch (frame_look(link->rx + link->rx_done, link->rx_used - link->rx_done, &payload)) {
-	case FRAME_MORE: *ret_more = false; return false;
+	kind = frame_look(link->rx + link->rx_done, link->rx_used - link->rx_done, &size);
+	*ret_more = kind != FRAME_MORE;
+	switch (kind) {
+	case FRAME_MORE: return false;
 	case FRAME_TOKEN: take_token(link); return false;
-	case FRAME_WHOLE:
-		if (link->phase == PHASE_ON)
-			return take_frame(link, payload, m);
-		link->rx_done += FRAME_HEAD_SIZE + payload; /* OVER: no one listens */
-		return false;
-	case FRAME_BAD: violate(link, "bytes came that are no frame"); return false;
+	case FRAME_PADDING: link->rx_done += size; return false;
+	case FRAME_WHOLE: return take_frame(link, size, m);
+	case FRAME_LARGE:
+	case FRAME_BAD: stray(link, kind, size); return false;
 	}
 	return false;
 }
 
 enum link_event link_next(struct link *link, struct message *m)
 {
-	for (;;) {
-		bool more = true;
+	bool more = true;
 
+	while (more || link->lost || link->synced) {
 		if (link->lost) {
 			link->lost = false;
 			return LINK_LOST;
@@ -436,18 +491,13 @@ enum link_event link_next(struct link *link, struct message *m)
 			link->synced = false;
 			return LINK_SYNCED;
 		}
-		if (link->phase == PHASE_HUNTING) {
-			size_t before = link->rx_done;
-
-			hunt(link);
-			if (link->rx_done == before || link->rx_done == link->rx_used)
-				more = link->synced || link->lost;
-		} else if (look(link, m, &more)) {
+		if (link->astray)
+			more = hunt(link);
+		else if (look(link, m, &more))
 			return LINK_MESSAGE;
-		}
-		if (!more && !link->lost && !link->synced)
-			return LINK_NONE;
 	}
+	link->drained = true;
+	return LINK_NONE;
 }
 
 const char *link_reason(const struct link *link)
@@ -462,9 +512,8 @@ bool link_is_synced(const struct link *link)
 
 void link_restart(struct link *link)
 {
-	lose(link, "the session is begun anew");
-	link->rx_used = link->rx_done = 0;
-	sync_begin(link);
+	assert(link->side == LINK_GUEST);
+	give_up(link, "the session is begun anew");
 }
 
 void link_keepalive(struct link *link, uint32_t msec)
@@ -485,13 +534,12 @@ int link_send(struct link *link, const struct message *m)
 	r = session_pass(&next, sender, m->head.type);
 	if (r < 0)
 		return r;
-	r = tx_reserve(link, FRAME_MAX);
-	if (r < 0)
-		return r;
-	at = link->tx + link->tx_used;
+	at = outbox_reserve(&link->outbox, FRAME_MAX, LINK_QUEUE_MAX);
+	if (!at)
+		return -ENOBUFS;
 	size = message_encode(m, at + FRAME_HEAD_SIZE);
 	frame_head(at, at + FRAME_HEAD_SIZE, size);
-	link->tx_used += FRAME_HEAD_SIZE + size;
+	outbox_commit(&link->outbox, FRAME_HEAD_SIZE + size);
 	link->session = next;
 	if (m->head.type == MESSAGE_BYE)
 		link->phase = PHASE_OVER;
@@ -501,12 +549,12 @@ int link_send(struct link *link, const struct message *m)
 bool link_bulk_ready(const struct link *link)
 {
 	return link->phase == PHASE_ON && link->session.state == SESSION_OPEN &&
-	       link->tx_used == link->tx_done;
+	       !outbox_waiting(&link->outbox);
 }
 
 size_t link_queued(const struct link *link)
 {
-	return link->tx_used - link->tx_done;
+	return outbox_waiting(&link->outbox);
 }
 
 void link_close(struct link *link, enum bye_code code, const char *text)
@@ -518,6 +566,10 @@ void link_close(struct link *link, enum bye_code code, const char *text)
 	message_init(&m, MESSAGE_BYE);
 	m.bye.code = code;
 	text_copy_line(m.bye.text, sizeof(m.bye.text), text);
-	(void)link_send(link, &m);
-	(void)do_write(link);
+	if (link_send(link, &m) == -ENOBUFS) {
+		outbox_trim(&link->outbox);
+		(void)link_send(link, &m); /* what is left leaves room for it */
+	}
+	link->phase = PHASE_OVER;
+	(void)outbox_write(&link->outbox, link->fd); /* the next step tells */
 }

@@ -4,10 +4,10 @@
  * an event loop. The agent drives it from sd-event, platen-channel from poll(2).
  *
  * A session begins when both sides have synchronised, and is over at the next synchronisation, at
- * a violation, or when the peer is silent for too long. Bytes of an earlier session, in either
- * direction, cut at any place, are never taken for a message: a frame carries a checksum, the
- * guest's SYNC is preceded by as many zeros as a frame can be long, and the guest discards all
- * until its own nonce comes back (virtio-serial keeps bytes for a port that is closed).
+ * a violation, at a BYE, or when the peer is silent for too long. Bytes of an earlier session, in
+ * either direction, cut at any place, are never taken for a message (PROTOCOL.md,
+ * Synchronisation): virtio-serial keeps bytes for a port that is closed, and its host end does not
+ * see the guest's close.
  */
 #ifndef PLATEN_LINK_H
 #define PLATEN_LINK_H
@@ -32,6 +32,9 @@ enum link_event {
 	LINK_LOST,     /* the session is over, link_reason() says why; the link goes on */
 };
 
+/* Each LINK_SYNCED is followed by one LINK_LOST, also after a BYE of the peer was delivered; only
+ * the owner's own link_close() or BYE ends a session without one. */
+
 /*
  * Takes `fd` (any byte stream) and makes it non-blocking. `persistent`: end of file means that the
  * peer is away and may come back (a guest's virtio-serial port), otherwise the link is at its end.
@@ -51,17 +54,20 @@ uint64_t link_deadline(const struct link *link);
 
 /*
  * Reads, writes and keeps time as far as it can without waiting. `now` is CLOCK_MONOTONIC in
- * microseconds. 0; -ECONNRESET at the end of a stream; another -errno of read(2) or write(2).
+ * microseconds. 0; -ECONNRESET at the end of a stream; another -errno of read(2) or write(2). An
+ * error is told only when link_next() has said LINK_NONE to all that came before it.
  */
 int link_step(struct link *link, uint64_t now);
 
-/* Whether link_step() stopped before the descriptor was exhausted: call it again after link_next()
- * has said LINK_NONE. Who waits edge-triggered must, who polls need not. */
+/* Whether link_step() stopped before the descriptor was exhausted, or has an error to tell: call
+ * it again after link_next() has said LINK_NONE. Who waits edge-triggered must, who polls need
+ * not: link_deadline() is then due. */
 bool link_again(const struct link *link);
 
 /* What has happened, one at a time: call until LINK_NONE, after every link_step(). `m` is valid
- * until the next call. A violation of the frame, the schema or a limit ends the session: the link
- * sends BYE_VIOLATION by itself and reports LINK_LOST. */
+ * until the next call. A violation of the frame, the schema, a limit or the order ends the
+ * session: the link sends BYE_VIOLATION by itself and reports LINK_LOST. A guest's link asks for
+ * the next session SYNC_MSEC later. */
 enum link_event link_next(struct link *link, struct message *m);
 
 /* Why the session was lost, one line. */
@@ -70,7 +76,8 @@ const char *link_reason(const struct link *link);
 /* Whether a session is on: synchronised, and no BYE yet. */
 bool link_is_synced(const struct link *link);
 
-/* Guest: gives the session up and synchronises anew, e.g. some time after a BYE. */
+/* Guest: gives the session up and synchronises anew, e.g. some time after a BYE. After a BYE a
+ * link does so by itself only when the host asks for it (a RESYNC of a new host). */
 void link_restart(struct link *link);
 
 /* Adopts another keep-alive interval (the host's, from WELCOME; tests have short ones). */
@@ -91,7 +98,8 @@ bool link_bulk_ready(const struct link *link);
 /* Bytes that wait to be written. */
 size_t link_queued(const struct link *link);
 
-/* Ends the session from this side: BYE is sent as far as it goes at once. */
+/* Ends the session from this side: BYE is queued behind what waits (or in its place, when the queue
+ * is full), and as much is written as goes at once. Nothing happens when no session is on. */
 void link_close(struct link *link, enum bye_code code, const char *text);
 
 #endif

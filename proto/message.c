@@ -118,7 +118,8 @@ static bool is_levels(const char *s)
 	return strspn(s, "0123456789,-") == strlen(s);
 }
 
-/* Pairs as options_add() makes them: names are keywords, values are lines, nothing left over. */
+/* Pairs as options_add() makes them: names are keywords, values are lines, nothing left over, and
+ * zeros behind them. */
 static bool is_options(const char *options, uint32_t size, size_t capacity, uint32_t most)
 {
 	const char *name, *value;
@@ -126,6 +127,9 @@ static bool is_options(const char *options, uint32_t size, size_t capacity, uint
 
 	if (size > capacity || (size && options[size - 1]))
 		return false;
+	for (size_t i = size; i < capacity; i++)
+		if (options[i])
+			return false;
 	while (options_next(options, size, &pos, &name, &value)) {
 		if (!text_is_keyword(name) || !text_is_line(value) || ++count > most)
 			return false;

@@ -217,7 +217,7 @@ enum job_phase {
 	JOB_PHASE_COMPLETED,	/* ended: printed */
 	JOB_PHASE_CANCELED,	/* ended: cancelled on either side */
 	JOB_PHASE_ABORTED,	/* ended: the host's spooler gave it up */
-	JOB_PHASE_REFUSED,	/* ended: never accepted; see outcome */
+	JOB_PHASE_REFUSED,	/* ended: never accepted; see refusal */
 	JOB_PHASE_ASK,		/* it cannot be known whether paper came out: a person decides */
 	JOB_PHASE_COUNT,
 };

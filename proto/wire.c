@@ -4,7 +4,8 @@
  *
  * Unpacking takes its memory from one static arena of MESSAGE_BUDGET bytes, so a peer's message
  * can neither grow the process nor fragment it, and freeing is forgetting. What comes out is
- * copied into the fixed struct; a string that does not fit its array is a violation, not a cut.
+ * copied into the fixed struct; a string that does not fit its array is a violation, not a cut,
+ * and so is one with a NUL inside: protobuf-c forgets a string's length, but the arena knows it.
  */
 #include "proto/message.h"
 
@@ -21,17 +22,27 @@ static struct {
 	size_t used;
 } arena;
 
+/* Stands before each allocation. */
+union arena_head {
+	size_t size; /* bytes asked for */
+	max_align_t align;
+};
+
 static void *arena_alloc(void *data, size_t size)
 {
-	size_t need = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-	void *p;
+	union arena_head *head;
+	size_t need;
 
 	(void)data;
-	if (need < size || need > sizeof(arena.bytes) - arena.used)
+	if (size > sizeof(arena.bytes))
 		return NULL;
-	p = arena.bytes + arena.used;
+	need = sizeof(*head) + ((size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1));
+	if (need > sizeof(arena.bytes) - arena.used)
+		return NULL;
+	head = (union arena_head *)(void *)(arena.bytes + arena.used);
+	head->size = size;
 	arena.used += need;
-	return p;
+	return head + 1;
 }
 
 static void arena_free(void *data, void *p)
@@ -42,12 +53,22 @@ static void arena_free(void *data, void *p)
 
 static ProtobufCAllocator arena_allocator = {.alloc = arena_alloc, .free = arena_free};
 
+/* Whether a string of protobuf-c's ends at its first NUL. An absent one is a constant. */
+static bool is_whole(const char *s)
+{
+	const uint8_t *p = (const uint8_t *)s;
+
+	if (p < arena.bytes || p >= arena.bytes + sizeof(arena.bytes))
+		return true;
+	return ((const union arena_head *)(const void *)s)[-1].size == strlen(s) + 1;
+}
+
 /* Copies a protobuf string whole, tail zeroed; false when it does not fit. */
 static bool take(char *to, size_t size, const char *from)
 {
 	size_t len = strlen(from);
 
-	if (len >= size)
+	if (len >= size || !is_whole(from))
 		return false;
 	memcpy(to, from, len);
 	memset(to + len, 0, size - len);
@@ -74,9 +95,12 @@ static bool take_options(
 {
 	if (count > JOB_OPTIONS_MAX)
 		return false;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		if (!is_whole(from[i]->name) || !is_whole(from[i]->value))
+			return false;
 		if (options_add(to, capacity, size, from[i]->name, from[i]->value) < 0)
 			return false;
+	}
 	return true;
 }
 
@@ -281,7 +305,7 @@ int message_decode(
 		return -EBADMSG;
 	}
 	if (!decode_body(e, m)) {
-		(void)snprintf(ret_why, 128, "%s: a field is longer or shorter than its limit",
+		(void)snprintf(ret_why, 128, "%s: a field is longer or shorter than it may be",
 			m->head.type ? message_name(m->head.type) : "a message of unknown type");
 		return -EBADMSG;
 	}

@@ -139,14 +139,16 @@ bool text_is_mime(const char *s)
 {
 	const char *slash = strchr(s, '/');
 
-	if (!slash || slash == s || !slash[1] || strchr(slash + 1, '/'))
+	if (!slash || !is_alnum(s[0]) || !is_alnum(slash[1]) || strchr(slash + 1, '/'))
 		return false;
 	return all_of(s, 127, "/!#$&-^_.+");
 }
 
 bool text_is_user(const char *s)
 {
-	if (!is_alnum(s[0]) && s[0] != '_')
+	size_t len = strlen(s);
+
+	if (len == 0 || (!is_alnum(s[0]) && s[0] != '_') || s[len - 1] == ' ')
 		return false;
 	return all_of(s, 63, "_.@-+ ");
 }
@@ -193,15 +195,26 @@ char *text_escape(const char *s, char *buf, size_t size)
 	return buf;
 }
 
+/* The most of the `len` bytes that do not end within a character that goes on behind them. */
+static size_t whole(const char *s, size_t len)
+{
+	size_t back = 0;
+	unsigned char lead;
+
+	while (back < 3 && back < len && ((unsigned char)s[len - 1 - back] & 0xC0) == 0x80)
+		back++;
+	if (back == len)
+		return len;
+	lead = (unsigned char)s[len - 1 - back];
+	if (lead >= 0xC2 && back + 1 < (lead < 0xE0 ? 2u : lead < 0xF0 ? 3u : 4u))
+		return len - 1 - back;
+	return len;
+}
+
 int text_copy(char *buf, size_t size, const char *s)
 {
-	size_t len = strlen(s), keep = len;
+	size_t len = strlen(s), keep = len < size ? len : whole(s, size - 1);
 
-	if (keep >= size) {
-		keep = size - 1;
-		while (keep && ((unsigned char)s[keep] & 0xC0) == 0x80)
-			keep--;
-	}
 	memcpy(buf, s, keep);
 	memset(buf + keep, 0, size - keep);
 	return keep == len ? 0 : -E2BIG;
@@ -235,6 +248,7 @@ void text_copy_line(char *buf, size_t size, const char *s)
 int text_printf(char *buf, size_t size, const char *format, ...)
 {
 	va_list ap;
+	size_t keep;
 	int n;
 
 	va_start(ap, format);
@@ -246,5 +260,7 @@ int text_printf(char *buf, size_t size, const char *format, ...)
 		memset(buf + n, 0, size - (size_t)n);
 		return 0;
 	}
+	keep = whole(buf, size - 1);
+	memset(buf + keep, 0, size - keep);
 	return -E2BIG;
 }

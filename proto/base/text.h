@@ -29,7 +29,8 @@ bool text_is_keyword(const char *s);
  * quote, '<', '>' or '&', not beginning with '-' or '.'. */
 bool text_is_queue(const char *s);
 
-/* A MIME media type `type/subtype` (RFC 6838 4.2), at most 127 bytes, no parameters. */
+/* A MIME media type `type/subtype`, each beginning with a letter or digit (RFC 6838 4.2), at most
+ * 127 bytes, no parameters. */
 bool text_is_mime(const char *s);
 
 /* A POSIX-like user name as Platen submits it: [A-Za-z0-9_][A-Za-z0-9_.@-]*, at most 63 bytes,
@@ -49,7 +50,8 @@ int text_copy(char *buf, size_t size, const char *s);
  * of our own side's programs (cupsd, libvirt) that may carry anything. */
 void text_copy_line(char *buf, size_t size, const char *s);
 
-/* printf into a fixed array with its tail zeroed. 0, or -E2BIG when cut. */
+/* printf into a fixed array with its tail zeroed. 0, or -E2BIG when cut (at a character's border,
+ * so that a line of UTF-8 stays one). */
 int text_printf(char *buf, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

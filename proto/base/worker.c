@@ -3,9 +3,9 @@
  * Starting, hearing, timing and ending a worker.
  *
  * The child gets stdin from /dev/null, stdout and stderr of its owner, its connection at IPC_FD,
- * and nothing else; it dies with its owner. The owner is told of the worker's end exactly once, by
- * whatever comes first of its exit, its deadline or a broken connection, and never from within a
- * call that it made itself.
+ * and nothing else; it dies with its owner. The owner is told of the worker's end exactly once,
+ * when it has ended, whether by itself, by its deadline or for its broken connection, after its
+ * last words, and never from within a call that it made itself.
  */
 #include "proto/base/worker.h"
 
@@ -22,12 +22,17 @@
 
 #include "proto/base/cleanup.h"
 
+#define HANGUP_USEC   1000000ULL /* from closing its connection to its exit */
+#define DRAIN_AT_ONCE 64	 /* messages before other sources have their turn */
+#define DRAIN_LAST    4096	 /* messages of the dead: more than a socket holds */
+
 struct worker {
 	sd_event *event;
 	struct worker_setup setup;
 	pid_t pid; /* 0 once reaped */
 	int fd;
 	bool full;    /* a send said -EAGAIN: POLLOUT is watched */
+	bool hung_up; /* it closed its connection */
 	bool killed;  /* by its deadline */
 	bool calling; /* a handler of the owner's runs: it may free us */
 	bool doomed;  /* it did: the memory goes when it returns */
@@ -81,30 +86,57 @@ static void ended(struct worker *worker, int status)
 	(void)called(worker);
 }
 
-/* Reads what is there. Returns false when a handler freed the worker. */
-static bool drain(struct worker *worker)
+/* Its children go with it: that is what its process group is for. */
+static void slay(const struct worker *worker)
+{
+	if (worker->pid <= 0)
+		return;
+	(void)kill(-worker->pid, SIGKILL); /* not there yet when it has just been forked */
+	(void)kill(worker->pid, SIGKILL);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata);
+
+static int arm(struct worker *worker, uint64_t usec)
+{
+	uint64_t now;
+	int r = sd_event_now(worker->event, CLOCK_MONOTONIC, &now);
+
+	if (r < 0)
+		return r;
+	if (worker->timer) {
+		r = sd_event_source_set_time(worker->timer, now + usec);
+		return r < 0 ? r : sd_event_source_set_enabled(worker->timer, SD_EVENT_ONESHOT);
+	}
+	return sd_event_add_time(worker->event, &worker->timer, CLOCK_MONOTONIC, now + usec, 100000,
+		on_deadline, worker);
+}
+
+/* Reads at most `most` messages. Returns false when a handler freed the worker. */
+static bool drain(struct worker *worker, int most)
 {
 	static _Alignas(max_align_t) unsigned char buf[IPC_SIZE_MAX];
-	int r = 0;
 
-	for (int i = 0; i < 64; i++) {
-		int fd;
+	for (int i = 0; i < most; i++) {
+		int fd, r = ipc_recv(worker->fd, buf, sizeof(buf), &fd);
 
-		r = ipc_recv(worker->fd, buf, sizeof(buf), &fd);
-		if (r <= 0)
-			break;
+		if (r == -EAGAIN)
+			return true;
+		if (r <= 0) {
+			/* Its connection is over. It may still end in its own way; one that
+			 * broke it may not. */
+			worker->io = sd_event_source_unref(worker->io);
+			worker->hung_up = true;
+			if (r < 0 || arm(worker, HANGUP_USEC) < 0)
+				slay(worker);
+			return true;
+		}
 		worker->calling = true;
 		worker->setup.on_message(
 			worker, (const struct ipc_head *)buf, &fd, worker->setup.userdata);
 		(void)close_fd(fd);
 		if (!called(worker))
 			return false;
-	}
-	if (r == 0 || (r < 0 && r != -EAGAIN)) {
-		/* The connection is over: so is the worker, its exit is told when it comes. */
-		worker->io = sd_event_source_unref(worker->io);
-		if (worker->pid > 0)
-			(void)kill(worker->pid, SIGKILL);
 	}
 	return true;
 }
@@ -115,7 +147,7 @@ static int on_child(sd_event_source *source, const siginfo_t *si, void *userdata
 
 	(void)source;
 	worker->child = sd_event_source_unref(worker->child);
-	if (worker->io && !drain(worker)) /* its last words first */
+	if (worker->io && !drain(worker, DRAIN_LAST)) /* its last words first */
 		return 0;
 	ended(worker, si->si_code == CLD_EXITED ? si->si_status << 8 : si->si_status);
 	return 0;
@@ -137,7 +169,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 			return 0;
 	}
 	if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
-		(void)drain(worker);
+		(void)drain(worker, DRAIN_AT_ONCE);
 	return 0;
 }
 
@@ -147,10 +179,9 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 
 	(void)source;
 	(void)usec;
-	worker->killed = true;
+	worker->killed = !worker->hung_up;
 	worker->timer = sd_event_source_unref(worker->timer);
-	if (worker->pid > 0)
-		(void)kill(worker->pid, SIGKILL); /* on_child() tells the owner */
+	slay(worker); /* on_child() tells the owner */
 	return 0;
 }
 
@@ -217,7 +248,7 @@ struct worker *worker_free(struct worker *worker)
 	worker->io = sd_event_source_disable_unref(worker->io);
 	worker->timer = sd_event_source_disable_unref(worker->timer);
 	if (worker->pid > 0) {
-		(void)kill(worker->pid, SIGKILL);
+		slay(worker);
 		while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
@@ -251,20 +282,11 @@ int worker_send(struct worker *worker, const void *msg, int fd)
 
 int worker_deadline(struct worker *worker, uint64_t usec)
 {
-	uint64_t now;
-	int r;
-
+	if (worker->hung_up || worker->pid == 0)
+		return 0; /* its end is near */
 	if (usec == 0) {
 		worker->timer = sd_event_source_disable_unref(worker->timer);
 		return 0;
 	}
-	r = sd_event_now(worker->event, CLOCK_MONOTONIC, &now);
-	if (r < 0)
-		return r;
-	if (worker->timer) {
-		r = sd_event_source_set_time(worker->timer, now + usec);
-		return r < 0 ? r : sd_event_source_set_enabled(worker->timer, SD_EVENT_ONESHOT);
-	}
-	return sd_event_add_time(worker->event, &worker->timer, CLOCK_MONOTONIC, now + usec, 100000,
-		on_deadline, worker);
+	return arm(worker, usec);
 }

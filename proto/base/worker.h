@@ -23,15 +23,17 @@ struct worker;
 typedef void worker_message_fn(
 	struct worker *worker, const struct ipc_head *msg, int *fd, void *userdata);
 
-/* The worker ended: by itself (wait status), killed by its deadline (timed_out), or its connection
- * broke. It is reaped and cannot be used any more; the handler frees it with worker_free(). */
+/* The worker ended (wait status, see wait(2)): by itself, killed by its deadline (timed_out), or
+ * killed because it broke its connection or did not end within a second of closing it. All that it
+ * had sent was delivered before. It cannot be used any more; the handler frees it with
+ * worker_free(). */
 typedef void worker_exit_fn(struct worker *worker, int status, bool timed_out, void *userdata);
 
 /* The worker's queue has room again after -EAGAIN of worker_send(). May be NULL. */
 typedef void worker_room_fn(struct worker *worker, void *userdata);
 
 struct worker_setup {
-	const char *const *argv; /* argv[0]: absolute path */
+	const char *const *argv; /* argv[0]: absolute path; read by worker_new() only */
 	const char *user;	 /* when we are root: the user to become, or NULL to stay */
 	worker_message_fn *on_message;
 	worker_exit_fn *on_exit;
@@ -39,11 +41,17 @@ struct worker_setup {
 	void *userdata;
 };
 
-/* Starts it (posix_spawn or fork; closes all but 0 to 3; its own process group; PDEATHSIG). 0 or
- * -errno. */
+/*
+ * Starts it: with stdin from /dev/null, descriptors 0 to 3 only, its own process group, no signal
+ * blocked, to die with its owner (PR_SET_PDEATHSIG). The owner must have SIGCHLD blocked in all its
+ * threads before (sd_event_add_child(3): -EBUSY otherwise) and SIGPIPE ignored, and must not reap
+ * children that it did not start. A program that cannot be executed is told here (-ENOENT, -EACCES)
+ * or ends with status 126 or 127. 0 or -errno.
+ */
 int worker_new(sd_event *event, const struct worker_setup *setup, struct worker **ret_worker);
 
-/* Kills it if it runs (SIGKILL), reaps it, frees. Returns NULL. NULL is accepted. */
+/* Kills it and its process group if it runs (SIGKILL), reaps it, frees; on_exit is not called.
+ * Returns NULL. NULL is accepted. */
 struct worker *worker_free(struct worker *worker);
 
 pid_t worker_pid(const struct worker *worker);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `platenctl printers [WORKSPACE]`: the host's printers, and what became of each in a workspace.
+ *
+ * Without a workspace the table is about the host: what each printer is, and whether there is a
+ * driver for it. With one it is about the way into that workspace. NOTE is what keeps a printer
+ * away, else what the printer itself says.
+ */
+#include "host/ctl/ctl.h"
+
+#include <string.h>
+
+/* What an admin wants to read first of a row. */
+static const char *note_of(const json_t *row)
+{
+	const char *driver = ctl_string(row, "driver"), *text = ctl_string(row, "text");
+	bool without = strcmp(driver, "missing") == 0 || strcmp(driver, "refused") == 0 ||
+		       strcmp(driver, "failed") == 0;
+
+	if (without && ctl_string(row, "driver_text")[0])
+		return ctl_string(row, "driver_text");
+	return text;
+}
+
+static void add(struct table *table, const json_t *row, bool in_workspace)
+{
+	const char *state = ctl_string(row, "state"), *driver = ctl_string(row, "driver");
+	const char *guest = ctl_string(row, "guest");
+	bool offered = ctl_true(row, "offered");
+
+	table_cell(table, TONE_PLAIN, ctl_string(row, "name"));
+	table_cell(table, TONE_PLAIN, ctl_string(row, "kind"));
+	table_cell_printf(table, ctl_tone(state), "%s%s", state,
+		ctl_true(row, "accepting") ? "" : ", rejecting");
+	table_cell(table, ctl_tone(driver), driver);
+	if (in_workspace) {
+		table_cell(table, ctl_tone(offered ? "yes" : "no"), offered ? "yes" : "no");
+		table_cell(table, ctl_tone(guest), guest);
+	} else {
+		table_cell(table, TONE_PLAIN, ctl_string(row, "make_model"));
+		table_cell(table, TONE_PLAIN, ctl_string(row, "location"));
+	}
+	table_cell(table, TONE_PLAIN, note_of(row));
+}
+
+int ctl_printers(struct ctl *ctl, int argc, char **argv)
+{
+	static const char *const host_heads[] = {
+		"NAME", "KIND", "STATE", "DRIVER", "MODEL", "LOCATION", "NOTE", NULL};
+	static const char *const workspace_heads[] = {
+		"NAME", "KIND", "STATE", "DRIVER", "OFFERED", "THERE", "NOTE", NULL};
+	json_auto_t *data = NULL;
+	const char *workspace;
+	struct table *table;
+	json_t *row;
+	size_t i;
+	int code;
+
+	if (!ctl_operands(ctl, argc, argv, 0, 1))
+		return CTL_USAGE;
+	workspace = argv[optind];
+	code = ctl_ask(
+		ctl, json_pack("{s:s, s:s*}", "verb", "printers", "workspace", workspace), &data);
+	if (code != CTL_OK)
+		return code;
+	if (ctl->json)
+		return ctl_print_json(data);
+	table = table_new(workspace ? workspace_heads : host_heads);
+	json_array_foreach(json_object_get(data, "printers"), i, row)
+		add(table, row, workspace != NULL);
+	return ctl_print_table(ctl, table,
+		"the host's spooler has no printers: `lpadmin -p NAME -E -v URI -m everywhere` "
+		"adds "
+		"one");
+}

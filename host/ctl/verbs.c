@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The verbs of platenctl.
+ *
+ * The one table that the program, its help and its manual's test go by: a new verb is a file with
+ * its function and a row here. The order is that of the help: to look, to change, to find out.
+ */
+#include "host/ctl/ctl.h"
+
+const struct verb ctl_verbs[] = {
+	{"status", ctl_status, "", "how platend, libvirt and the spooler are, in short"},
+	{"workspaces", ctl_workspaces, "", "list workspaces, their channel and their mode"},
+	{"printers", ctl_printers, "[WORKSPACE]",
+		"list the host's printers; with WORKSPACE, what became of each there"},
+	{"jobs", ctl_jobs, "[--all]", "list jobs on their way; with --all, ended ones too"},
+	{"mode", ctl_mode, "[WORKSPACE | --default] [off | network | all | unset]",
+		"show or set what a workspace is offered"},
+	{"attach", ctl_attach, "WORKSPACE [--virtio | --vsock]",
+		"give a domain a channel, at once where libvirt can"},
+	{"detach", ctl_detach, "WORKSPACE", "take a domain's channel and its settings away"},
+	{"doctor", ctl_doctor, "[WORKSPACE]",
+		"check each link from libvirt to the workspace's spooler"},
+	{"explain", ctl_explain, "PRINTER WORKSPACE",
+		"say why a printer is in a workspace, or is not"},
+	{0},
+};

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A worker's owner, with a real program as the worker: it answers, hangs, dies, closes, and the
+ * owner always hears of its end once, after all that it said, and is left without a child.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proto/base/worker.h"
+
+#define HELPER TEST_BINARY_DIR "/helper-worker"
+
+struct number {
+	struct ipc_head head;
+	uint32_t value, reserved;
+};
+
+static sd_event *event;
+static struct worker *worker;
+static uint32_t values[1000];
+static int count, exits, rooms, status, fds;
+static bool timed_out;
+static bool free_here; /* the next handler frees the worker */
+
+static void on_message(struct worker *w, const struct ipc_head *msg, int *fd, void *userdata)
+{
+	const struct number *m = (const struct number *)msg;
+
+	ck_assert_ptr_eq(userdata, &event);
+	ck_assert_uint_eq(msg->size, sizeof(*m));
+	ck_assert_int_eq(exits, 0);
+	fds += *fd >= 0;
+	values[count++] = m->value;
+	if (free_here)
+		worker = worker_free(w);
+}
+
+static void on_exit_(struct worker *w, int s, bool late, void *userdata)
+{
+	ck_assert_ptr_eq(userdata, &event);
+	exits++;
+	status = s;
+	timed_out = late;
+	ck_assert_int_eq(worker_send(w, &(struct number){.head = {1, sizeof(struct number)}}, -1),
+		-ENOTCONN);
+	ck_assert_int_eq(worker_deadline(w, 1000), 0);
+	worker = worker_free(w);
+}
+
+static void on_room(struct worker *w, void *userdata)
+{
+	(void)w;
+	(void)userdata;
+	rooms++;
+}
+
+static int start(const char *how)
+{
+	const char *argv[] = {HELPER, how, NULL};
+	struct worker_setup setup = {
+		.argv = argv,
+		.on_message = on_message,
+		.on_exit = on_exit_,
+		.on_room = on_room,
+		.userdata = &event,
+	};
+
+	return worker_new(event, &setup, &worker);
+}
+
+static int tell(uint32_t value, int fd)
+{
+	struct number m = {.head = {.type = 1, .size = sizeof(m)}, .value = value};
+
+	return worker_send(worker, &m, fd);
+}
+
+/* Runs until `n` messages came. */
+static void run_to(int n)
+{
+	while (count < n) {
+		ck_assert_int_eq(exits, 0);
+		ck_assert_int_ge(sd_event_run(event, UINT64_MAX), 0);
+	}
+}
+
+/* Runs until the worker ended. */
+static void run_out(void)
+{
+	while (!exits)
+		ck_assert_int_ge(sd_event_run(event, UINT64_MAX), 0);
+}
+
+static void setup(void)
+{
+	sigset_t mask;
+
+	(void)sigemptyset(&mask);
+	(void)sigaddset(&mask, SIGCHLD);
+	ck_assert_int_eq(sigprocmask(SIG_BLOCK, &mask, NULL), 0);
+	(void)signal(SIGPIPE, SIG_IGN);
+	ck_assert_int_ge(sd_event_new(&event), 0);
+}
+
+static void teardown(void)
+{
+	worker = worker_free(worker);
+	ck_assert_int_lt(waitpid(-1, NULL, WNOHANG), 0); /* no child is left */
+	ck_assert_int_eq(errno, ECHILD);
+	event = sd_event_unref(event);
+}
+
+/* It answers, a descriptor goes there and back, and it ends when it is freed. */
+START_TEST(test_answers)
+{
+	int pipe_fds[2];
+
+	ck_assert_int_eq(pipe(pipe_fds), 0);
+	ck_assert_int_eq(write(pipe_fds[1], "\x28", 1), 1);
+	ck_assert_int_eq(start("echo"), 0);
+	ck_assert_int_gt(worker_pid(worker), 0);
+	ck_assert_int_eq(tell(1, -1), 0);
+	ck_assert_int_eq(tell(1, pipe_fds[0]), 0);
+	run_to(2);
+	ck_assert_uint_eq(values[0], 2);
+	ck_assert_uint_eq(values[1], 42);
+	ck_assert_int_eq(fds, 1);
+	ck_assert_int_ge(fcntl(pipe_fds[0], F_GETFD), 0); /* ours is still ours */
+}
+END_TEST
+
+/* How it ends, and what the owner is told. Those that hang are ended by a deadline; one that only
+ * closed its connection has a moment to end in its own way; a broken connection is the end. */
+START_TEST(test_ends)
+{
+	static const struct {
+		const char *how;
+		uint64_t deadline; /* usec */
+		bool timed_out;
+		int status; /* wait status */
+		int messages;
+	} rows[] = {
+		{"die", 0, false, 3 << 8, 0},
+		{"die", 60000000, false, 3 << 8, 0},
+		{"crash", 0, false, SIGKILL, 0},
+		{"flood", 0, false, 0, 200},
+		{"leave", 0, false, 7 << 8, 0},
+		{"close", 0, false, SIGKILL, 0},
+		{"close", 60000000, false, SIGKILL, 0},
+		{"garbage", 0, false, SIGKILL, 0},
+		{"hang", 50000, true, SIGKILL, 0},
+	};
+
+	ck_assert_int_eq(start(rows[_i].how), 0);
+	ck_assert_int_eq(worker_deadline(worker, rows[_i].deadline), 0);
+	run_out();
+	ck_assert_msg(status == rows[_i].status, "%s: status 0x%x", rows[_i].how, status);
+	ck_assert_msg(timed_out == rows[_i].timed_out, "%s: timed_out", rows[_i].how);
+	ck_assert_msg(count == rows[_i].messages, "%s: %d messages", rows[_i].how, count);
+	for (int i = 0; i < count; i++)
+		ck_assert_uint_eq(values[i], (uint32_t)i);
+	ck_assert_int_eq(exits, 1);
+	ck_assert_ptr_null(worker);
+}
+END_TEST
+
+/* A deadline that is replaced or taken away does not strike. */
+START_TEST(test_deadline_moves)
+{
+	ck_assert_int_eq(start("echo"), 0);
+	ck_assert_int_eq(worker_deadline(worker, 1), 0);
+	ck_assert_int_eq(worker_deadline(worker, 60000000), 0);
+	ck_assert_int_eq(tell(1, -1), 0);
+	run_to(1);
+	ck_assert_int_eq(worker_deadline(worker, 1), 0);
+	ck_assert_int_eq(worker_deadline(worker, 0), 0);
+	ck_assert_int_eq(tell(1, -1), 0);
+	run_to(2);
+	ck_assert_int_eq(exits, 0);
+	ck_assert_int_eq(worker_deadline(worker, 1), 0);
+	run_out();
+	ck_assert(timed_out);
+}
+END_TEST
+
+/* A worker that does not read makes sending say -EAGAIN, and its owner hears when there is room. */
+START_TEST(test_room)
+{
+	int sent = 0, r;
+
+	ck_assert_int_eq(start("stop"), 0);
+	while ((r = tell(0, -1)) == 0)
+		sent++;
+	ck_assert_int_eq(r, -EAGAIN);
+	ck_assert_int_gt(sent, 0);
+	ck_assert_int_eq(rooms, 0);
+	while (waitpid(worker_pid(worker), NULL, WUNTRACED | WNOHANG) == 0)
+		(void)usleep(1000);
+	ck_assert_int_eq(kill(worker_pid(worker), SIGCONT), 0);
+	while (!rooms)
+		ck_assert_int_ge(sd_event_run(event, UINT64_MAX), 0);
+	run_to(sent);
+	ck_assert_int_eq(rooms, 1);
+}
+END_TEST
+
+/* A handler may free its worker, in the middle of what it says and in its last words. */
+START_TEST(test_free_in_handler)
+{
+	ck_assert_int_eq(start(_i == 0 ? "flood" : "echo"), 0);
+	free_here = true;
+	if (_i == 0) {
+		siginfo_t info;
+
+		ck_assert_int_eq(
+			waitid(P_PID, (id_t)worker_pid(worker), &info, WEXITED | WNOWAIT), 0);
+	} else {
+		ck_assert_int_eq(tell(1, -1), 0);
+		ck_assert_int_eq(tell(1, -1), 0);
+	}
+	run_to(1);
+	ck_assert_ptr_null(worker);
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_ge(sd_event_run(event, 1000), 0);
+	ck_assert_int_eq(count, 1);
+	ck_assert_int_eq(exits, 0);
+}
+END_TEST
+
+/* Nothing of the owner's is inherited: descriptors, signal mask, terminal. */
+START_TEST(test_clean)
+{
+	int stray = dup(0);
+
+	ck_assert_int_ge(stray, 0);
+	ck_assert_int_eq(start("faults"), 0);
+	run_out();
+	ck_assert_int_eq(count, 1);
+	ck_assert_uint_eq(values[0], 0);
+	(void)close(stray);
+}
+END_TEST
+
+/* What a worker started goes with it. */
+START_TEST(test_children)
+{
+	pid_t child;
+
+	ck_assert_int_eq(start("parent"), 0);
+	run_to(1);
+	child = (pid_t)values[0];
+	ck_assert_int_eq(kill(child, 0), 0);
+	worker = worker_free(worker);
+	for (int i = 0; i < 5000; i++) { /* init, or who takes its place, reaps it */
+		char path[64], state = 'Z';
+		FILE *f;
+
+		(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)child);
+		f = fopen(path, "re");
+		if (f) {
+			(void)fscanf(f, "%*d (%*[^)]) %c", &state);
+			(void)fclose(f);
+		}
+		if (state == 'Z')
+			return;
+		(void)usleep(1000);
+	}
+	ck_abort_msg("the worker's child lives on");
+}
+END_TEST
+
+/* What cannot be started is said at once. */
+START_TEST(test_not_started)
+{
+	static const struct {
+		const char *path, *user;
+		int error;
+	} rows[] = {
+		{"/nonexistent/platen-spool", NULL, -ENOENT},
+		{"/etc/passwd", NULL, -EACCES},
+		{HELPER, "no such user", -ESRCH},
+	};
+	const char *argv[] = {rows[_i].path, NULL};
+	struct worker_setup s = {
+		.argv = argv, .user = rows[_i].user, .on_message = on_message, .on_exit = on_exit_};
+
+	if (rows[_i].user && geteuid() != 0)
+		return; /* only root becomes another */
+	ck_assert_int_eq(worker_new(event, &s, &worker), rows[_i].error);
+	ck_assert_ptr_null(worker);
+}
+END_TEST
+
+/* SIGCHLD must be blocked: told at the start, not by a lost end. */
+START_TEST(test_sigchld)
+{
+	sigset_t mask;
+
+	(void)sigemptyset(&mask);
+	ck_assert_int_eq(sigprocmask(SIG_SETMASK, &mask, NULL), 0);
+	ck_assert_int_eq(start("echo"), -EBUSY);
+	ck_assert_ptr_null(worker);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("worker");
+	TCase *tc = tcase_create("worker");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, test_answers);
+	tcase_add_loop_test(tc, test_ends, 0, 9);
+	tcase_add_test(tc, test_deadline_moves);
+	tcase_add_test(tc, test_room);
+	tcase_add_loop_test(tc, test_free_in_handler, 0, 2);
+	tcase_add_test(tc, test_clean);
+	tcase_add_test(tc, test_children);
+	tcase_add_loop_test(tc, test_not_started, 0, 3);
+	tcase_add_test(tc, test_sigchld);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
