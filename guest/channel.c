@@ -216,8 +216,6 @@ static void rearm(struct channel *channel)
 {
 	uint64_t deadline = link_deadline(channel->link);
 
-	if (channel->io)
-		(void)sd_event_source_set_io_events(channel->io, EPOLLET | EPOLLIN | EPOLLOUT);
 	if (deadline == UINT64_MAX) {
 		(void)sd_event_source_set_enabled(channel->timer, SD_EVENT_OFF);
 		return;

@@ -564,8 +564,10 @@ int channel_run(struct channel *channel)
 			from_guest(channel);
 			if (channel->synced)
 				feed_drivers(channel);
-			if (r == 0)
+			if (r == 0) { /* writes what that made, and reads: never without looking */
 				r = link_step(channel->link, now_usec());
+				from_guest(channel);
+			}
 		}
 		if (r < 0) {
 			if (channel->link)

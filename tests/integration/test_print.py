@@ -112,7 +112,7 @@ class PrintTest(unittest.TestCase):
         self.guest.spooler.run("cupsenable", "laser")
         number = self.guest.print("laser", pdf())
         wait_for(lambda: [j for j in self.spooler.jobs() if j["job-state"] == 3], "the job on the host")
-        self.spooler.run("cancel", "-a", "-u", "box")
+        self.spooler.run("cancel", f"laser-{self.host_job()['job-id']}")
         self.ended(number, CANCELED)
 
     def test_several_files_and_standard_input(self):
