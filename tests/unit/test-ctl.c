@@ -148,7 +148,6 @@ static const struct {
 	{"mode off", CTL_USAGE, "whose mode?"},
 	{"mode x printers", CTL_USAGE, "one of off, network, all and unset"},
 	{"mode --default x", CTL_USAGE, "one of off, network, all and unset"},
-	{"mode --default unset", CTL_USAGE, "the host's default is one of"},
 	{"mode x off y", CTL_USAGE, "mode wants nothing more"},
 	/* Nobody there: which socket, and what to do. */
 	{"status", CTL_NOT_RUNNING, "systemctl status platend"},
@@ -199,6 +198,7 @@ static const struct {
 	{"mode", "{\"verb\":\"mode\",\"workspace\":null,\"mode\":null}\n"},
 	{"mode --default", "{\"verb\":\"mode\",\"workspace\":null,\"mode\":null}\n"},
 	{"mode --default all", "{\"verb\":\"mode\",\"workspace\":null,\"mode\":\"all\"}\n"},
+	{"mode --default unset", "{\"verb\":\"mode\",\"workspace\":null,\"mode\":\"unset\"}\n"},
 	{"mode w", "{\"verb\":\"mode\",\"workspace\":\"w\",\"mode\":null}\n"},
 	{"mode w off", "{\"verb\":\"mode\",\"workspace\":\"w\",\"mode\":\"off\"}\n"},
 	{"mode w unset", "{\"verb\":\"mode\",\"workspace\":\"w\",\"mode\":\"unset\"}\n"},
