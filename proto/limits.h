@@ -16,8 +16,8 @@
 #define FRAME_HEAD_SIZE	  16			  /* bytes */
 #define FRAME_MAX	  (FRAME_HEAD_SIZE + FRAME_PAYLOAD_MAX)
 
-/* Memory that one unpacked message may take: twice its bytes and a table of options. A message of
- * JOB_OPTIONS_MAX options takes a third of it (tests/unit/test-message.c). */
+/* Memory that one unpacked message may take: twice its bytes and a table of options. The largest
+ * message of each type fits (tests/unit/test-message.c). */
 #define MESSAGE_BUDGET (FRAME_PAYLOAD_MAX * 2 + 65536) /* bytes */
 
 /* Offer. ChromeOS stops at 40 printers, RDS at 20; sites have 1,000 (see the scale bench). */

@@ -17,6 +17,8 @@
 #include "proto/base/text.h"
 #include "proto/message.h"
 
+#define SCHEME	   "platen:"
+#define NAME_MOST  127	/* bytes of an option's name, text_is_keyword() */
 #define VALUE_SIZE 4096 /* bytes of one option's value */
 
 static int hex(char c)
@@ -31,9 +33,9 @@ int args_queue(const char *uri, char *name, size_t size)
 {
 	size_t used = 0;
 
-	if (strncmp(uri, "platen:", 7) != 0)
+	if (strncmp(uri, SCHEME, strlen(SCHEME)) != 0)
 		return -EINVAL;
-	uri += 7;
+	uri += strlen(SCHEME);
 	uri += strspn(uri, "/");
 	for (; *uri; uri++) {
 		char c = *uri;
@@ -54,72 +56,87 @@ int args_queue(const char *uri, char *name, size_t size)
 	return text_is_queue(name) ? 0 : -EINVAL;
 }
 
-/* One character, a backslash taken away. */
-static void take(const char **text, char *buf, size_t size, size_t *used)
+static bool is_blank(char c)
 {
-	if (**text == '\\' && (*text)[1])
-		(*text)++;
-	if (*used + 1 < size)
-		buf[*used] = **text;
-	(*used)++;
-	(*text)++;
+	return c == ' ' || c == '\t' || c == '\n';
 }
 
-/* A value up to the next blank; quotes are taken away, braces are kept (a collection). */
+/* Bytes of a value that is whole in quotes or braces, both included, or 0. */
+static size_t enclosed(const char *s)
+{
+	const char *at = s + 1;
+	int depth = *s == '{';
+
+	if (*s != '{' && *s != '"' && *s != '\'')
+		return 0;
+	for (; *at; at++) {
+		if (*at == '\\' && at[1])
+			at++;
+		else if (*s == '{' && *at == '{')
+			depth++;
+		else if (*s == '{' ? *at == '}' && --depth == 0 : *at == *s)
+			break;
+	}
+	return *at && (!at[1] || is_blank(at[1])) ? (size_t)(at - s) + 1 : 0;
+}
+
+/* Takes a value. False when it does not fit. */
 static bool value_read(const char **text, char *buf, size_t size)
 {
-	size_t used = 0;
-	int depth = 0;
-	char quote = 0;
+	size_t used = 0, whole = enclosed(*text), quote = whole && **text != '{';
+	const char *s = *text + quote, *end = whole ? *text + whole - quote : NULL;
 
-	while (**text && (quote || depth || (**text != ' ' && **text != '\t'))) {
-		if (quote && **text == quote) {
-			quote = 0;
-			(*text)++;
-		} else if (!quote && depth == 0 && (**text == '\'' || **text == '"')) {
-			quote = *(*text)++;
-		} else {
-			if (!quote && **text == '{')
-				depth++;
-			else if (!quote && **text == '}' && depth)
-				depth--;
-			take(text, buf, size, &used);
-		}
+	for (; end ? s < end : *s && !is_blank(*s); s++) {
+		if (*s == '\\' && s[1])
+			s++;
+		if (used + 1 < size)
+			buf[used] = *s;
+		used++;
 	}
 	buf[used < size ? used : size - 1] = '\0';
+	*text = end ? end + quote : s;
 	return used < size;
+}
+
+/* Takes one option. False when it is none. */
+static bool option_read(const char **text, char *name, char *value)
+{
+	size_t len = strcspn(*text, "= \t\n");
+	bool sound = len >= 1 && len <= NAME_MOST;
+
+	memcpy(name, *text, sound ? len : 0);
+	name[sound ? len : 0] = '\0';
+	*text += len;
+	if (**text == '=') {
+		(*text)++;
+		return value_read(text, value, VALUE_SIZE) && sound;
+	}
+	strcpy(value, "true");
+	if (len > 2 && strncmp(name, "no", 2) == 0) {
+		memmove(name, name + 2, len - 1);
+		strcpy(value, "false");
+	}
+	return sound;
 }
 
 int args_options(const char *text, char *options, size_t capacity, uint32_t *ret_size)
 {
-	char name[128], value[VALUE_SIZE];
+	char name[NAME_MOST + 1], value[VALUE_SIZE];
 	uint32_t size = 0;
-	int left_out = 0;
+	int left_out = 0, count = 0;
 
 	memset(options, 0, capacity);
-	while (*text) {
-		const char *plain = name;
-		size_t used = 0;
-		bool sound;
-
-		text += strspn(text, " \t");
+	for (;;) {
+		while (is_blank(*text))
+			text++;
 		if (!*text)
 			break;
-		while (*text && !strchr("= \t", *text))
-			take(&text, name, sizeof(name), &used);
-		sound = used && used < sizeof(name);
-		name[used < sizeof(name) ? used : sizeof(name) - 1] = '\0';
-		if (*text == '=') {
-			text++;
-			sound &= value_read(&text, value, sizeof(value));
-		} else if (strncmp(name, "no", 2) == 0) {
-			plain = name + 2;
-			strcpy(value, "false");
-		} else {
-			strcpy(value, "true");
-		}
-		if (!sound || !text_is_keyword(plain) || !text_is_line(value) ||
-			options_add(options, capacity, &size, plain, value) < 0)
+		if (option_read(&text, name, value) && strncmp(name, "platen-", 7) == 0)
+			continue;
+		if (text_is_keyword(name) && text_is_line(value) && count < JOB_OPTIONS_MAX &&
+			options_add(options, capacity, &size, name, value) == 0)
+			count++;
+		else
 			left_out++;
 	}
 	*ret_size = size;
@@ -136,40 +153,48 @@ static uint32_t file_index(const char *path)
 	return n >= 1 && n <= JOB_FILES_MAX && !*end ? (uint32_t)n : 1;
 }
 
-static void take_out(struct backend_open *open, const char *name)
+/* Takes the job's UUID out of the options. 0, or -EINVAL: there is none, or more than one, which
+ * only a job attribute with blanks in its name can bring about. */
+static int uuid_take(struct backend_open *open)
 {
 	struct backend_open kept = *open;
-	const char *n, *v;
+	const char *name, *value;
 	uint32_t pos = 0;
+	int found = 0;
 
 	open->options_size = 0;
 	memset(open->options, 0, sizeof(open->options));
-	while (options_next(kept.options, kept.options_size, &pos, &n, &v))
-		if (strcmp(n, name) != 0)
-			(void)options_add(
-				open->options, sizeof(open->options), &open->options_size, n, v);
+	while (options_next(kept.options, kept.options_size, &pos, &name, &value)) {
+		if (strcmp(name, "job-uuid") != 0)
+			(void)options_add(open->options, sizeof(open->options), &open->options_size,
+				name, value);
+		else if (found++ || uuid_parse(value, &open->job) < 0)
+			return -EINVAL;
+	}
+	return found && !uuid_is_null(&open->job) ? 0 : -EINVAL;
 }
 
-int args_read(int argc, char *const *argv, struct backend_open *ret_open, int *ret_left_out,
-	char ret_why[static 256])
+enum backend_exit args_read(int argc, char *const *argv, struct backend_open *ret_open,
+	int *ret_left_out, char ret_why[static ARGS_WHY_SIZE])
 {
-	const char *uri = getenv("DEVICE_URI"), *type = getenv("CONTENT_TYPE"), *uuid;
+	const char *uri = getenv("DEVICE_URI"), *type = getenv("CONTENT_TYPE");
 	long copies = strtol(argv[4], NULL, 10), number = strtol(argv[1], NULL, 10);
 	struct backend_open *o = ret_open;
 
 	*o = (struct backend_open){.head = {.type = BACKEND_OPEN, .size = sizeof(*o)}};
 	if (args_queue(uri ? uri : argv[0], o->printer, sizeof(o->printer)) < 0) {
-		(void)snprintf(ret_why, 256, "the device URI is not platen:/QUEUE");
-		return -EINVAL;
+		(void)snprintf(ret_why, ARGS_WHY_SIZE,
+			"The device URI is not platen:/QUEUE: delete the queue, platen-agent makes "
+			"it anew");
+		return BACKEND_EXIT_STOP;
 	}
 	*ret_left_out = args_options(argv[5], o->options, sizeof(o->options), &o->options_size);
-	uuid = options_get(o->options, o->options_size, "job-uuid");
-	if (!uuid || uuid_parse(uuid, &o->job) < 0) {
-		(void)snprintf(
-			ret_why, 256, "the spooler gave no job-uuid: CUPS 1.5 or newer is needed");
-		return -EINVAL;
+	if (uuid_take(o) < 0) {
+		(void)snprintf(ret_why, ARGS_WHY_SIZE,
+			"The job has no job-uuid of its own, so it could be printed twice: print "
+			"the document anew");
+		return BACKEND_EXIT_HOLD;
 	}
-	take_out(o, "job-uuid");
 	o->file = argc == 7 ? file_index(argv[6]) : 1;
 	o->copies = copies >= 1 && copies <= JOB_COPIES_MAX ? (uint32_t)copies : 1;
 	o->guest_job = number > 0 ? (uint32_t)number : 0;
@@ -177,5 +202,5 @@ int args_read(int argc, char *const *argv, struct backend_open *ret_open, int *r
 	text_copy_line(o->title, sizeof(o->title), argv[3]);
 	(void)text_copy(o->format, sizeof(o->format),
 		type && text_is_mime(type) ? type : "application/octet-stream");
-	return 0;
+	return BACKEND_EXIT_OK;
 }

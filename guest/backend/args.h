@@ -5,18 +5,25 @@
 
 #include "guest/backend/backend.h"
 
-/*
- * Reads argv (6 or 7 of them) and the environment's DEVICE_URI and CONTENT_TYPE. 0; -EINVAL with
- * one line in ret_why. A title or user that is too long is cut; an option that is no option is
- * left out and counted in ret_left_out.
- */
-int args_read(int argc, char *const *argv, struct backend_open *ret_open, int *ret_left_out,
-	char ret_why[static 256]);
+#define ARGS_WHY_SIZE 256 /* bytes of one line about what is wrong */
 
 /*
- * Reads options in the form that cupsd writes in argv[5] (scheduler's get_options(): name=value
- * with a backslash before blanks, quotes and backslashes; lone names are booleans, "noname" is
- * false; a value may be in quotes or braces) into a packed list. Returns how many were left out.
+ * Reads argv (6 or 7 of them) and the environment's DEVICE_URI and CONTENT_TYPE. Returns
+ * BACKEND_EXIT_OK, or with one line in ret_why BACKEND_EXIT_STOP (the queue is wrong) or
+ * BACKEND_EXIT_HOLD (only this job is). A title or user that is too long is cut at a character's
+ * border, never the printer's name or the job's UUID. What was left out of the options is counted
+ * in ret_left_out.
+ */
+enum backend_exit args_read(int argc, char *const *argv, struct backend_open *ret_open,
+	int *ret_left_out, char ret_why[static ARGS_WHY_SIZE]);
+
+/*
+ * Reads options as cupsd writes them into argv[5] (get_options() of its scheduler): name=value with
+ * a backslash before blanks, quotes and backslashes; a lone name is true, "noname" false. A value
+ * that is whole in quotes or braces is taken as such, as a person's command line may have it; a
+ * lone quote or brace is itself, so that no value can swallow the options after it. Returns how
+ * many were left out: what is no name, no line of text, beyond the channel's bounds, or Platen's
+ * own (platen-…, which only mark queues and jobs).
  */
 int args_options(const char *text, char *options, size_t capacity, uint32_t *ret_size);
 

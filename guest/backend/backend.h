@@ -15,7 +15,9 @@
 
 enum backend_message {
 	BACKEND_OPEN = 1, /* backend → agent: struct backend_open, with the document's descriptor */
-	BACKEND_CANCEL,	  /* backend → agent: struct ipc_head: SIGTERM came */
+	BACKEND_CANCEL,	  /* backend → agent: struct ipc_head: the spooler's job was cancelled (a
+			     backend that is only stopped hangs up without it: the job comes
+			     again, with the same UUID) */
 	BACKEND_STATUS,	  /* agent → backend: struct backend_status: to be shown by the spooler */
 	BACKEND_END,	  /* agent → backend: struct backend_end: exit with this */
 	BACKEND_SUPPLIES, /* backend → agent: struct backend_open without document: a command file
@@ -29,6 +31,7 @@ enum backend_exit {
 	BACKEND_EXIT_HOLD = 3,
 	BACKEND_EXIT_STOP = 4,
 	BACKEND_EXIT_CANCEL = 5,
+	BACKEND_EXIT_RETRY_CURRENT = 7, /* cupsd runs the job again at once, whatever the policy */
 };
 
 struct backend_open {

@@ -2,128 +2,68 @@
 /*
  * The CUPS backend `platen`: hands a job to platen-agent and ends as the job ends.
  *
- * It passes the open document, not its bytes, and then only relays: what the agent says goes to
- * cupsd as INFO:, STATE:, ATTR: and PAGE: lines of our own making, for a backend's stderr is a
- * control channel of cupsd (backend(7), filter(7)). It never ends well unless the agent says so.
- * When the agent goes away it waits for the next one and hands the same job over again: the job's
- * UUID keeps that from printing twice.
+ * It passes the open document, not its bytes, and then only relays. It never ends well unless the
+ * agent says so. When the agent goes away it waits for the next one and hands the same job over
+ * again: the job's UUID keeps that from printing twice. When cupsd stops it without cancelling the
+ * job, or dies, it hangs up, and the job goes on as far as it can: cupsd starts it anew later.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "guest/backend/args.h"
+#include "guest/backend/cancel.h"
+#include "guest/backend/document.h"
+#include "guest/backend/report.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 
 #define RUN_DIR	    "/run/platen-agent"
 #define RUN_DIR_ENV "PLATEN_AGENT_RUNDIR" /* another one, by cupsd's SetEnv */
-#define RETRY_MSEC  1000		  /* between two tries to reach the agent */
-#define CANCEL_MSEC 20000		  /* after SIGTERM: cupsd kills after 30 s (JobKillDelay) */
+#define COMMANDS    "application/vnd.cups-command"
+#define RETRY_MSEC  1000  /* between two tries to reach the agent */
+#define LISTEN_MSEC 20	  /* from the making of its socket to its listening */
+#define PARENT_MSEC 150	  /* in which a cupsd that ends is gone after its SIGTERM */
+#define CANCEL_MSEC 20000 /* for the agent's answer: cupsd kills after 30 s (JobKillDelay) */
+#define AGAIN_MSEC  2000  /* before an end after which cupsd starts us again at once */
 
 struct backend {
 	struct backend_open open;
+	struct report report;
 	int document, agent, signals;
-	bool cancelled;
-	char reasons[REASONS_SIZE]; /* what STATE: was set to */
-	struct backend_status shown;
+	pid_t spooler;
+	bool stopped, cancelled, lost;
+	int64_t give_up; /* msec, with `cancelled` */
 };
 
-/* One line of our own on cupsd's control channel: `text` cannot add another. */
-static void tell(const char *prefix, const char *text)
+static int64_t now_msec(void)
 {
-	char line[MESSAGE_SIZE];
+	struct timespec t;
 
-	text_copy_line(line, sizeof(line), text);
-	fprintf(stderr, "%s: %s\n", prefix, line);
-}
-
-/* STATE: takes what was set away, and sets the new reasons. */
-static void tell_reasons(struct backend *b, const char *reasons)
-{
-	if (strcmp(b->reasons, reasons) == 0)
-		return;
-	if (b->reasons[0])
-		fprintf(stderr, "STATE: -%s\n", b->reasons);
-	if (reasons[0])
-		fprintf(stderr, "STATE: +%s\n", reasons);
-	(void)text_copy(b->reasons, sizeof(b->reasons), reasons);
-}
-
-static bool is_reasons(const char *s)
-{
-	return strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_,") ==
-	       strlen(s);
-}
-
-/* ATTR: name="value", quotes and backslashes escaped (filter(7)). */
-static void tell_attr(const char *name, const char *value)
-{
-	if (!value[0])
-		return;
-	fprintf(stderr, "ATTR: %s=", name);
-	if (strchr(value, '"')) { /* a list of quoted names: it is its own quoting */
-		fprintf(stderr, "'");
-		for (; *value; value++)
-			if (*value != '\'' && *value != '\\')
-				fputc(*value, stderr);
-		fprintf(stderr, "'\n");
-		return;
-	}
-	fprintf(stderr, "%s\n", value);
-}
-
-static bool is_sound(const struct backend_status *s)
-{
-#define LINE(m) (text_terminated(s->m, sizeof(s->m)) && text_is_line(s->m))
-	return LINE(text) && LINE(reasons) && is_reasons(s->reasons) && LINE(marker_names) &&
-	       LINE(marker_types) && LINE(marker_colors) && LINE(marker_levels) &&
-	       LINE(marker_low_levels) && LINE(marker_high_levels);
-#undef LINE
-}
-
-static void on_status(struct backend *b, const struct backend_status *s)
-{
-	if (!is_sound(s))
-		return;
-	if (s->text[0] && strcmp(s->text, b->shown.text) != 0)
-		tell("INFO", s->text);
-	tell_reasons(b, s->reasons);
-	if (s->progress && s->progress != b->shown.progress)
-		fprintf(stderr, "ATTR: job-media-progress=%u\n", s->progress);
-	if (s->pages && s->pages != b->shown.pages)
-		fprintf(stderr, "PAGE: total %u\n", s->pages);
-	if (strcmp(s->marker_levels, b->shown.marker_levels) != 0) {
-		tell_attr("marker-colors", s->marker_colors);
-		tell_attr("marker-high-levels", s->marker_high_levels);
-		tell_attr("marker-levels", s->marker_levels);
-		tell_attr("marker-low-levels", s->marker_low_levels);
-		tell_attr("marker-names", s->marker_names);
-		tell_attr("marker-types", s->marker_types);
-	}
-	b->shown = *s;
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
 static const char *run_dir(void)
 {
 	const char *dir = getenv(RUN_DIR_ENV);
 
-	return dir ? dir : RUN_DIR;
+	return dir && *dir ? dir : RUN_DIR;
 }
 
 static int agent_connect(void)
 {
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	if (fd < 0)
@@ -135,127 +75,171 @@ static int agent_connect(void)
 	return steal_fd(&fd);
 }
 
+static int say_cancel(struct backend *b)
+{
+	struct ipc_head cancel = {.type = BACKEND_CANCEL, .size = sizeof(cancel)};
+
+	return ipc_send(b->agent, &cancel, -1);
+}
+
+/* SIGTERM came: finds out what it means. */
+static void on_signal(struct backend *b)
+{
+	struct signalfd_siginfo info;
+	struct pollfd none;
+
+	if (read(b->signals, &info, sizeof(info)) < 0 || b->cancelled)
+		return;
+	/* A cupsd that ends is not asked: with socket activation that would start it again. */
+	(void)poll(&none, 0, PARENT_MSEC);
+	b->stopped = getppid() != b->spooler ||
+		     cancel_asked(getenv("CUPS_SERVER"), b->open.guest_job) != 1;
+	if (b->stopped)
+		return;
+	b->cancelled = true;
+	b->give_up = now_msec() + CANCEL_MSEC;
+	if (b->agent >= 0)
+		(void)say_cancel(b); /* an agent that is gone is noticed by the read */
+}
+
+static bool is_over(const struct backend *b)
+{
+	return b->stopped || (b->cancelled && now_msec() >= b->give_up);
+}
+
 /* Waits until the agent may be back: its socket appears, a second passes, or a signal comes. */
 static void wait_for_agent(struct backend *b)
 {
 	_cleanup_close_ int notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	struct pollfd fds[] = {
-		{.fd = notify, .events = POLLIN}, {.fd = b->signals, .events = POLLIN}};
+		{.fd = b->signals, .events = POLLIN}, {.fd = notify, .events = POLLIN}};
 
 	if (notify >= 0)
 		(void)inotify_add_watch(notify, run_dir(), IN_CREATE | IN_MOVED_TO | IN_ATTRIB);
 	(void)poll(fds, 2, RETRY_MSEC);
-	if (fds[1].revents)
-		b->cancelled = true;
+	if (fds[1].revents) /* it is there, but may not listen yet */
+		(void)poll(fds, 1, LISTEN_MSEC);
+	if (fds[0].revents)
+		on_signal(b);
 }
 
-/* Hands the job to the agent, however long that takes. 0, or -ECANCELED after SIGTERM. */
+/* Shows, once, that the agent is not there. */
+static void lost(struct backend *b, int error)
+{
+	if (b->lost)
+		return;
+	b->lost = true;
+	report_reasons(&b->report, "connecting-to-device");
+	report_line("INFO", error == -EACCES
+				    ? "platen-agent does not take this spooler's user: see "
+				      "spooler-user in platen-agent.conf(5)"
+				    : "Waiting for platen-agent: see `systemctl status "
+				      "platen-agent`");
+}
+
+static void found(struct backend *b)
+{
+	if (!b->lost)
+		return;
+	b->lost = false;
+	report_reasons(&b->report, "");
+	report_line("INFO", "");
+}
+
+/* Hands the job to the agent. 0 or -errno. */
 static int hand_over(struct backend *b)
 {
-	for (;;) {
-		int r;
+	int r;
 
-		b->agent = agent_connect();
-		r = b->agent < 0 ? b->agent : ipc_send(b->agent, &b->open, b->document);
-		if (r == 0)
-			return 0;
-		b->agent = close_fd(b->agent);
-		if (!b->reasons[0]) {
-			tell_reasons(b, "connecting-to-device");
-			tell("INFO",
-				r == -EACCES
-					? "platen-agent does not take this spooler's user: see "
-					  "spooler-user in platen-agent.conf(5)"
-					: "Waiting for platen-agent: `systemctl status "
-					  "platen-agent`");
-		}
-		wait_for_agent(b);
-		if (b->cancelled)
-			return -ECANCELED;
-	}
+	b->agent = agent_connect();
+	if (b->agent < 0)
+		return b->agent;
+	if (b->document >= 0)
+		(void)lseek(b->document, 0, SEEK_SET);
+	r = ipc_send(b->agent, &b->open, b->document);
+	return r == 0 && b->cancelled ? say_cancel(b) : r;
 }
 
-static void on_signal(struct backend *b)
-{
-	struct ipc_head cancel = {.type = BACKEND_CANCEL, .size = sizeof(cancel)};
-	struct signalfd_siginfo info;
-
-	if (read(b->signals, &info, sizeof(info)) < 0)
-		return;
-	b->cancelled = true;
-	(void)ipc_send(b->agent, &cancel, -1); /* an agent that is gone is noticed by the read */
-}
-
-/* Relays until the agent says how to end. The exit code, or -ECONNRESET: the agent went away. */
-static int follow(struct backend *b)
+/* Relays until the agent says how to end, which is then in `ret_end`. 0; -ECONNRESET: the agent
+ * went away; -ETIME: it is over before. */
+static int follow(struct backend *b, struct backend_end *ret_end)
 {
 	static _Alignas(max_align_t) unsigned char buf[IPC_SIZE_MAX];
 	const struct ipc_head *m = (const struct ipc_head *)buf;
-	const struct backend_end *end = (const struct backend_end *)buf;
 
-	for (;;) {
+	while (!is_over(b)) {
 		struct pollfd fds[] = {
 			{.fd = b->agent, .events = POLLIN}, {.fd = b->signals, .events = POLLIN}};
 		int fd = -1, r;
 
-		r = poll(fds, 2, b->cancelled ? CANCEL_MSEC : -1);
-		if (r == 0)
-			return BACKEND_EXIT_CANCEL; /* the agent does not answer; it finds out later
-						     */
+		if (poll(fds, 2, b->cancelled || b->lost ? RETRY_MSEC : -1) == 0)
+			found(b); /* it took the job and did not hang up */
 		if (fds[1].revents)
 			on_signal(b);
 		if (!fds[0].revents)
 			continue;
 		r = ipc_recv(b->agent, buf, sizeof(buf), &fd);
 		(void)close_fd(fd);
+		if (r == -EAGAIN)
+			continue;
 		if (r <= 0)
 			return -ECONNRESET;
+		found(b);
 		if (m->type == BACKEND_STATUS && m->size == sizeof(struct backend_status)) {
-			on_status(b, (const struct backend_status *)buf);
-		} else if (m->type == BACKEND_END && m->size == sizeof(*end) &&
-			   text_terminated(end->text, sizeof(end->text))) {
-			if (end->text[0])
-				tell(end->exit_code == BACKEND_EXIT_OK ? "INFO" : "ERROR",
-					end->text);
-			return (int)end->exit_code;
+			(void)report_status(&b->report, (const struct backend_status *)buf);
+		} else if (m->type == BACKEND_END && m->size == sizeof(*ret_end)) {
+			*ret_end = *(const struct backend_end *)buf;
+			if (text_terminated(ret_end->text, sizeof(ret_end->text)))
+				return 0;
+			return -ECONNRESET;
 		}
+	}
+	return -ETIME;
+}
+
+/* Says the agent's last words, and gives the code to exit with. */
+static int finish(struct backend *b, const struct backend_end *end)
+{
+	struct pollfd fd = {.fd = b->signals, .events = POLLIN};
+
+	if (end->text[0])
+		report_line(end->exit_code == BACKEND_EXIT_OK ? "INFO" : "ERROR", end->text);
+	switch (end->exit_code) {
+	case BACKEND_EXIT_OK:
+	case BACKEND_EXIT_HOLD:
+	case BACKEND_EXIT_STOP:
+	case BACKEND_EXIT_CANCEL: return (int)end->exit_code;
+	default: /* or cupsd would start us as often as it can */
+		(void)poll(&fd, 1, AGAIN_MSEC);
+		return end->exit_code == BACKEND_EXIT_FAILED ? BACKEND_EXIT_FAILED
+							     : BACKEND_EXIT_RETRY_CURRENT;
 	}
 }
 
-/* The job's document: the file of argv[6], or standard input spooled where nobody sees it. */
-static int document_open(int argc, char *const *argv, char why[static 256])
+static int run(struct backend *b)
 {
-	const char *folder = getenv("TMPDIR");
-	_cleanup_close_ int fd = -1;
-	char buf[65536];
-	ssize_t n;
+	bool supplies = b->open.head.type == BACKEND_SUPPLIES;
+	struct backend_end end;
+	int r;
 
-	if (argc == 7) {
-		fd = open(argv[6], O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			(void)snprintf(why, 256, "%s: %s", argv[6], strerror(errno));
-		return fd < 0 ? -EIO : steal_fd(&fd);
+	for (;;) {
+		r = hand_over(b);
+		if (r == 0)
+			r = follow(b, &end);
+		b->agent = close_fd(b->agent);
+		if (r == 0 || is_over(b) || supplies)
+			break;
+		lost(b, r);
+		wait_for_agent(b);
+		if (is_over(b))
+			break;
 	}
-	fd = open(folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		(void)snprintf(why, 256, "no temporary file can be made: %s", strerror(errno));
-		return -EIO;
-	}
-	while ((n = read(STDIN_FILENO, buf, sizeof(buf))) > 0) {
-		for (ssize_t at = 0, w; at < n; at += w) {
-			w = write(fd, buf + at, (size_t)(n - at));
-			if (w < 0) {
-				(void)snprintf(why, 256, "the document cannot be kept: %s",
-					strerror(errno));
-				return -EIO;
-			}
-		}
-	}
-	if (n < 0) {
-		(void)snprintf(why, 256, "standard input: %s", strerror(errno));
-		return -EIO;
-	}
-	return steal_fd(&fd);
+	report_reasons(&b->report, "");
+	if (r == 0)
+		return finish(b, &end);
+	if (supplies) /* whoever asked asks again, and no job waits behind this */
+		return BACKEND_EXIT_OK;
+	return b->cancelled ? BACKEND_EXIT_CANCEL : BACKEND_EXIT_RETRY_CURRENT;
 }
 
 static int signals_open(void)
@@ -267,59 +251,56 @@ static int signals_open(void)
 	(void)sigaddset(&mask, SIGTERM);
 	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
 		return -errno;
+	/* A cupsd that was killed runs the job again once it is back; this one is then over. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	return signalfd(-1, &mask, SFD_CLOEXEC);
 }
 
-static int run(struct backend *b)
+/* A job: 6 or 7 arguments. */
+static int job(int argc, char **argv)
 {
-	int r;
+	struct backend b = {.agent = -1, .spooler = getppid()};
+	char why[ARGS_WHY_SIZE];
+	int left_out, r;
 
-	do {
-		r = hand_over(b);
-		if (r == 0)
-			r = follow(b);
-		b->agent = close_fd(b->agent);
-		if (r == -ECONNRESET && !b->cancelled)
-			wait_for_agent(b);
-	} while (r == -ECONNRESET && !b->cancelled);
-	tell_reasons(b, "");
-	return r < 0 ? BACKEND_EXIT_CANCEL : r;
+	report_init(&b.report, getenv("PRINTER_STATE_REASONS"));
+	r = (int)args_read(argc, argv, &b.open, &left_out, why);
+	if (r != BACKEND_EXIT_OK) {
+		report_line("ERROR", why);
+		return r;
+	}
+	if (left_out)
+		fprintf(stderr, "WARNING: %d job options cannot be passed on and are left out\n",
+			left_out);
+	b.signals = signals_open();
+	b.document = document_open(argc == 7 ? argv[6] : NULL, b.signals);
+	if (b.document == -EINTR)
+		return BACKEND_EXIT_RETRY_CURRENT;
+	if (b.document < 0) {
+		fprintf(stderr, "ERROR: The job's document cannot be read: %s\n",
+			strerror(-b.document));
+		return BACKEND_EXIT_HOLD;
+	}
+	if (strcmp(b.open.format, COMMANDS) == 0) {
+		b.open.head.type = BACKEND_SUPPLIES;
+		b.document = close_fd(b.document);
+	}
+	return run(&b);
 }
 
 int main(int argc, char **argv)
 {
-	struct backend b = {.document = -1, .agent = -1};
-	char why[256];
-	int left_out, r;
-
+	/* Discovery lists nothing: queues are made by platen-agent, not by hand, and lpinfo(8) is
+	 * not to offer what a person cannot use. */
 	if (argc == 1)
-		return BACKEND_EXIT_OK; /* discovery: queues are made by platen-agent only */
+		return BACKEND_EXIT_OK;
+	if (argc == 6 || argc == 7)
+		return job(argc, argv);
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		printf("platen-backend %s\n", PLATEN_VERSION);
 		return 0;
 	}
-	if (argc != 6 && argc != 7) {
-		fprintf(stderr,
-			"Usage: platen JOB USER TITLE COPIES OPTIONS [FILE]\n"
+	fprintf(stderr, "Usage: platen JOB USER TITLE COPIES OPTIONS [FILE]\n"
 			"The CUPS backend of Platen; run by cupsd(8), see platen-backend(8).\n");
-		return argc == 2 && strcmp(argv[1], "--help") == 0 ? 0 : BACKEND_EXIT_FAILED;
-	}
-	r = args_read(argc, argv, &b.open, &left_out, why);
-	if (r < 0) {
-		tell("ERROR", why);
-		return BACKEND_EXIT_STOP;
-	}
-	if (left_out)
-		fprintf(stderr, "WARNING: %d options that are none were left out\n", left_out);
-	if (strcmp(b.open.format, "application/vnd.cups-command") == 0)
-		b.open.head.type = BACKEND_SUPPLIES;
-	b.document = document_open(argc, argv, why);
-	if (b.document < 0) {
-		tell("ERROR", why);
-		return BACKEND_EXIT_FAILED; /* the queue's policy tries again */
-	}
-	b.signals = signals_open();
-	if (b.signals < 0)
-		return BACKEND_EXIT_FAILED;
-	return run(&b);
+	return argc == 2 && strcmp(argv[1], "--help") == 0 ? 0 : BACKEND_EXIT_FAILED;
 }

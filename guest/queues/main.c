@@ -2,28 +2,27 @@
 /*
  * platen-queues: makes and removes Platen's queues in the guest's spooler, for platen-agent.
  *
- * It serves one request at a time from descriptor 3, in order. Between requests it keeps an eye on
- * its connection to cupsd, so that the agent hears when the spooler goes and comes.
+ * It serves one request at a time from descriptor 3, in order. Between requests it does what had to
+ * wait (mirror.h), and keeps an eye on cupsd (watch.h), so that the agent hears when the spooler
+ * goes and comes. It may stall in libcups; the agent's deadline is what ends that.
  */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#include "guest/queues/spooler.h"
+#include "guest/queues/mirror.h"
+#include "guest/queues/queue.h"
+#include "guest/queues/watch.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define RETRY_MSEC 500 /* while cupsd does not answer */
-#define PURGE_MSEC 300 /* while supply reports are under way */
-
 struct server {
-	struct spooler spooler;
-	bool watching, up, told;
-	bool reports; /* some are under way */
+	struct cupsd cupsd;
+	struct mirror mirror;
+	struct watch watch;
 };
 
 static void done(struct server *server, uint32_t serial, const char *name, int error)
@@ -33,29 +32,26 @@ static void done(struct server *server, uint32_t serial, const char *name, int e
 
 	(void)text_copy(m.name, sizeof(m.name), name);
 	if (error < 0)
-		text_copy_line(m.text, sizeof(m.text), server->spooler.text);
+		(void)text_copy(m.text, sizeof(m.text), server->cupsd.text);
 	(void)ipc_send(IPC_FD, &m, -1);
 }
 
-/* Looks whether cupsd answers, and tells when that has changed. */
-static void watch(struct server *server)
+static void look_at_spooler(struct server *server)
 {
 	struct queues_done m = {.head = {.size = sizeof(m)}};
-	const char *name;
-	bool up;
 
-	if (!server->watching)
-		return;
-	up = spooler_connect(&server->spooler) == 0;
-	if (server->told && up == server->up)
-		return;
-	server->up = up;
-	server->told = true;
-	m.head.type = up ? QUEUES_UP : QUEUES_DOWN;
-	name = up ? httpGetField(server->spooler.http, HTTP_FIELD_SERVER) : server->spooler.text;
-	text_copy_line(m.text, sizeof(m.text), name && *name ? name : "CUPS");
-	if (up)
-		m.text[strcspn(m.text, " ")] = '\0';
+	switch (watch_turn(&server->watch)) {
+	case WATCH_NOTHING: return;
+	case WATCH_UP:
+		m.head.type = QUEUES_UP;
+		(void)text_copy(m.text, sizeof(m.text), server->cupsd.server);
+		mirror_reset(&server->mirror);
+		break;
+	case WATCH_DOWN:
+		m.head.type = QUEUES_DOWN;
+		(void)text_copy(m.text, sizeof(m.text), server->cupsd.text);
+		break;
+	}
 	(void)ipc_send(IPC_FD, &m, -1);
 }
 
@@ -65,32 +61,60 @@ static void on_queue(const struct queues_queue *queue, void *userdata)
 	(void)ipc_send(IPC_FD, queue, -1);
 }
 
+static int refuse(struct server *server, const char *what)
+{
+	(void)text_printf(
+		server->cupsd.text, sizeof(server->cupsd.text), "%s: not asked for", what);
+	return -EINVAL;
+}
+
 static int on_request(struct server *server, const struct queues_request *request)
 {
 	const char *name = request->name;
-	int r = 0;
 
-	if (request->head.size != sizeof(*request) ||
-		!text_terminated(request->name, sizeof(request->name)))
-		return -EPROTO;
 	switch (request->head.type) {
-	case QUEUES_LIST: r = spooler_list(&server->spooler, on_queue, NULL); break;
-	case QUEUES_REMOVE:
-	case QUEUES_DEFAULT:
-		if (!text_is_queue(name))
-			return -EPROTO;
-		r = request->head.type == QUEUES_REMOVE ? spooler_remove(&server->spooler, name)
-							: spooler_default(&server->spooler, name);
-		break;
-	case QUEUES_WATCH: server->watching = true; break;
-	default: break; /* PING */
+	case QUEUES_LIST: return queue_list(&server->cupsd, on_queue, NULL);
+	case QUEUES_WATCH: server->watch.on = true; return 0;
+	case QUEUES_PING: return 0;
+	default: break;
 	}
-	done(server, request->serial, name, r);
-	return 0;
+	if (!text_is_queue(name))
+		return refuse(server, "this is no name of a queue");
+	if (request->head.type == QUEUES_DEFAULT)
+		return queue_default(&server->cupsd, name);
+	mirror_forget(&server->mirror, name);
+	return queue_remove(&server->cupsd, name);
 }
 
+static int on_put(struct server *server, const struct queues_put *put, int driver)
+{
+#define LINE(m) (text_terminated(put->m, sizeof(put->m)) && text_is_line(put->m))
+	if (!LINE(name) || !text_is_queue(put->name))
+		return refuse(server, "this is no name of a queue");
+	if (!LINE(info) || !LINE(location) || !LINE(fingerprint) ||
+		put->defaults_size > sizeof(put->defaults))
+		return refuse(server, "a queue's text is no text");
+#undef LINE
+	return queue_put(&server->cupsd, put, driver);
+}
+
+static int on_state(struct server *server, const struct queues_state *state)
+{
+#define LINE(m) (text_terminated(state->m, sizeof(state->m)) && text_is_line(state->m))
+	if (!LINE(name) || !text_is_queue(state->name))
+		return refuse(server, "this is no name of a queue");
+	if (!LINE(reasons) || !LINE(text) || !LINE(marker_names) || !LINE(marker_types) ||
+		!LINE(marker_colors) || !LINE(marker_levels) || !LINE(marker_low_levels) ||
+		!LINE(marker_high_levels))
+		return refuse(server, "a queue's state is no text");
+#undef LINE
+	return mirror_set(&server->mirror, state);
+}
+
+/* Serves one message. -EPROTO: the agent is of another build. */
 static int on_message(struct server *server, const struct ipc_head *m, int fd)
 {
+	const struct queues_request *request = (const struct queues_request *)m;
 	const struct queues_put *put = (const struct queues_put *)m;
 	const struct queues_state *state = (const struct queues_state *)m;
 
@@ -99,23 +123,29 @@ static int on_message(struct server *server, const struct ipc_head *m, int fd)
 	case QUEUES_LIST:
 	case QUEUES_REMOVE:
 	case QUEUES_DEFAULT:
-	case QUEUES_WATCH: return on_request(server, (const struct queues_request *)m);
-	case QUEUES_PUT:
-		if (m->size != sizeof(*put) || !text_terminated(put->name, sizeof(put->name)) ||
-			!text_is_queue(put->name) || put->defaults_size > sizeof(put->defaults))
+	case QUEUES_WATCH:
+		if (m->size != sizeof(*request) ||
+			!text_terminated(request->name, sizeof(request->name)))
 			return -EPROTO;
-		done(server, put->serial, put->name, spooler_put(&server->spooler, put, fd));
+		done(server, request->serial, request->name, on_request(server, request));
+		return 0;
+	case QUEUES_PUT:
+		if (m->size != sizeof(*put))
+			return -EPROTO;
+		done(server, put->serial, put->name, on_put(server, put, fd));
 		return 0;
 	case QUEUES_STATE:
-		if (m->size != sizeof(*state) ||
-			!text_terminated(state->name, sizeof(state->name)) ||
-			!text_is_queue(state->name))
+		if (m->size != sizeof(*state))
 			return -EPROTO;
-		done(server, state->serial, state->name, spooler_state(&server->spooler, state));
-		server->reports = server->spooler.report_count > 0;
+		done(server, state->serial, state->name, on_state(server, state));
 		return 0;
 	default: return -EPROTO;
 	}
+}
+
+static int earlier(int a, int b)
+{
+	return a < 0 ? b : b < 0 || a < b ? a : b;
 }
 
 static int serve(struct server *server)
@@ -123,19 +153,20 @@ static int serve(struct server *server)
 	static _Alignas(max_align_t) unsigned char buf[IPC_SIZE_MAX];
 
 	for (;;) {
-		http_t *http = server->spooler.http;
+		http_t *http = server->cupsd.http;
 		struct pollfd fds[] = {{.fd = IPC_FD, .events = POLLIN},
-			{.fd = http ? httpGetFd(http) : -1, .events = POLLIN}};
-		int timeout = server->reports			? PURGE_MSEC
-			      : server->watching && !server->up ? RETRY_MSEC
-								: -1;
+			{.fd = http ? httpGetFd(http) : -1, .events = POLLIN},
+			{.fd = server->watch.notify, .events = POLLIN}};
 		_cleanup_close_ int fd = -1;
 		int r;
 
-		if (poll(fds, 2, timeout) < 0 && errno != EINTR)
+		if (poll(fds, 3,
+			    earlier(mirror_wait(&server->mirror), watch_wait(&server->watch))) <
+				0 &&
+			errno != EINTR)
 			return -errno;
-		if (fds[1].revents) /* cupsd has closed: idle, or over */
-			spooler_disconnect(&server->spooler);
+		if (fds[1].revents)
+			cupsd_check(&server->cupsd);
 		if (fds[0].revents) {
 			r = ipc_recv(IPC_FD, buf, sizeof(buf), &fd);
 			if (r == 0)
@@ -144,16 +175,15 @@ static int serve(struct server *server)
 				r = on_message(server, (const struct ipc_head *)buf, fd);
 			if (r < 0)
 				return r;
-		} else if (server->reports) {
-			server->reports = spooler_purge(&server->spooler);
 		}
-		watch(server);
+		look_at_spooler(server);
+		mirror_turn(&server->mirror);
 	}
 }
 
 int main(int argc, char **argv)
 {
-	struct server server = {0};
+	struct server server;
 	int r;
 
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
@@ -169,9 +199,13 @@ int main(int argc, char **argv)
 	}
 	log_open("platen-queues", LOG_INFO);
 	(void)signal(SIGPIPE, SIG_IGN);
-	server.spooler.socket = argv[1];
+	cupsd_init(&server.cupsd, argv[1]);
+	mirror_init(&server.mirror, &server.cupsd);
+	watch_init(&server.watch, &server.cupsd);
 	r = serve(&server);
-	spooler_disconnect(&server.spooler);
+	watch_deinit(&server.watch);
+	mirror_deinit(&server.mirror);
+	cupsd_disconnect(&server.cupsd);
 	if (r < 0) {
 		log_line(LOG_ERR, NULL, "ended: %s (started by platen-agent, not by hand?)",
 			strerror(-r));

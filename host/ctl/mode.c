@@ -3,8 +3,9 @@
  * `platenctl mode`: what a workspace is offered, or the host's default.
  *
  * A workspace's own mode is kept with its domain; "unset" takes it away, and the host's default
- * holds again. Without a word it only shows. A lone "off" could be meant for either, and switching
- * off the wrong one is worse than asking, so it is refused.
+ * holds again, which "unset" in turn sets back to that of platen.conf. Without a word it only
+ * shows. A lone "off" could be meant for either, and switching off the wrong one is worse than
+ * asking, so it is refused.
  */
 #include "host/ctl/ctl.h"
 
@@ -72,7 +73,5 @@ int ctl_mode(struct ctl *ctl, int argc, char **argv)
 			workspace, workspace);
 	if (mode && !is_mode(mode))
 		return ctl_usage(ctl, "the mode is one of off, network, all and unset");
-	if (mode && !workspace && strcmp(mode, "unset") == 0)
-		return ctl_usage(ctl, "the host's default is one of off, network and all");
 	return ask(ctl, workspace, mode);
 }
