@@ -18,6 +18,7 @@ class PrintTest(unittest.TestCase):
     def setUp(self):
         self.lab = Lab()
         self.addCleanup(self.lab.close)
+        self.addCleanup(self.show_logs)
         self.device = Sink(self.lab)
         self.spooler = Spooler(self.lab, "host", notifier=True,
                                env={"PLATEN_RUNDIR": self.lab.dir / "platend-run"})
@@ -27,7 +28,7 @@ class PrintTest(unittest.TestCase):
         self.guest = Guest(self.lab, self.host).start()
         self.queue_ready("laser")
 
-    def tearDown(self):
+    def show_logs(self):
         outcome = getattr(self, "_outcome", None)
         errors = outcome.result.errors + outcome.result.failures if outcome and hasattr(outcome, "result") else []
         if any(t is self for t, _ in errors):

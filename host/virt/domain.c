@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading a domain's XML, with libxml2.
+ *
+ * The XML is libvirt's own, so it is trusted as far as the host's admin is; still it is parsed
+ * without network, entities or huge documents, and only the few attributes that Platen acts on are
+ * looked at.
+ */
+#include "host/virt/domain.h"
+
+#include <errno.h>
+#include <libxml/parser.h>
+#include <libxml/xpath.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/text.h"
+
+#define OPTIONS (XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING)
+
+/* The text of the first node that an expression finds; empty if there is none. */
+static void find(xmlXPathContextPtr context, const char *expression, char *buf, size_t size)
+{
+	xmlXPathObjectPtr found = xmlXPathEvalExpression((const xmlChar *)expression, context);
+	xmlChar *text = NULL;
+
+	if (found && found->nodesetval && found->nodesetval->nodeNr > 0)
+		text = xmlNodeGetContent(found->nodesetval->nodeTab[0]);
+	text_copy_line(buf, size, text ? (const char *)text : "");
+	xmlFree(text);
+	xmlXPathFreeObject(found);
+}
+
+int domain_read_xml(const char *xml, struct virt_domain *d, char socket[static 108])
+{
+	xmlDocPtr doc = xmlReadMemory(xml, (int)strlen(xml), NULL, NULL, OPTIONS);
+	xmlXPathContextPtr context = doc ? xmlXPathNewContext(doc) : NULL;
+	char text[128];
+
+	if (!context) {
+		xmlFreeDoc(doc);
+		return -EINVAL;
+	}
+	d->devices = 0;
+	find(context, "//devices/channel/target[@name='" VIRTIO_PORT "']/@type", text,
+		sizeof(text));
+	if (text[0])
+		d->devices |= VIRT_DEVICE_VIRTIO;
+	find(context, "//devices/channel/target[@name='" VIRTIO_PORT "']/@state", text,
+		sizeof(text));
+	d->connected = strcmp(text, "connected") == 0;
+	find(context, "//devices/channel[target/@name='" VIRTIO_PORT "']/source/@path", socket,
+		108);
+	find(context, "//devices/vsock/@model", text, sizeof(text));
+	if (text[0])
+		d->devices |= VIRT_DEVICE_VSOCK;
+	find(context, "//devices/vsock/cid/@address", text, sizeof(text));
+	d->cid = (uint32_t)strtoul(text, NULL, 10);
+	xmlXPathFreeContext(context);
+	xmlFreeDoc(doc);
+	return 0;
+}
+
+static const char *const modes[] = {"", "off", "network", "all"};
+
+void domain_read_metadata(const char *xml, struct virt_domain *d)
+{
+	xmlDocPtr doc = xml ? xmlReadMemory(xml, (int)strlen(xml), NULL, NULL, OPTIONS) : NULL;
+	xmlXPathContextPtr context = doc ? xmlXPathNewContext(doc) : NULL;
+	char text[USER_SIZE];
+
+	d->mode = VIRT_MODE_UNSET;
+	memset(d->owner, 0, sizeof(d->owner));
+	if (context) {
+		find(context, "/*/@mode", text, sizeof(text));
+		for (uint32_t i = VIRT_MODE_OFF; i <= VIRT_MODE_ALL; i++)
+			if (strcmp(text, modes[i]) == 0)
+				d->mode = i;
+		find(context, "/*/@owner", text, sizeof(text));
+		if (text_is_user(text))
+			memcpy(d->owner, text, sizeof(d->owner));
+		xmlXPathFreeContext(context);
+	}
+	xmlFreeDoc(doc);
+}
+
+static void set_or_unset(xmlNodePtr node, const char *name, const char *value)
+{
+	if (*value)
+		(void)xmlSetProp(node, (const xmlChar *)name, (const xmlChar *)value);
+	else
+		(void)xmlUnsetProp(node, (const xmlChar *)name);
+}
+
+char *domain_write_metadata(const char *old_xml, const struct virt_set *set)
+{
+	xmlDocPtr doc =
+		old_xml ? xmlReadMemory(old_xml, (int)strlen(old_xml), NULL, NULL, OPTIONS) : NULL;
+	xmlBufferPtr buffer = xmlBufferCreate();
+	xmlNodePtr root = doc ? xmlDocGetRootElement(doc) : NULL;
+	char *text = NULL;
+
+	if (!root) {
+		xmlFreeDoc(doc);
+		doc = xmlNewDoc((const xmlChar *)"1.0");
+		root = xmlNewNode(NULL, (const xmlChar *)"workspace");
+		(void)xmlDocSetRootElement(doc, root);
+	}
+	set_or_unset(root, "mode", modes[set->mode]);
+	if (set->set_owner)
+		set_or_unset(root, "owner", set->owner);
+	if ((root->properties || root->children) && xmlNodeDump(buffer, doc, root, 0, 0) > 0)
+		text = strdup((const char *)xmlBufferContent(buffer));
+	xmlBufferFree(buffer);
+	xmlFreeDoc(doc);
+	return text;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A domain's XML (libvirt's formatdomain) and Platen's element in its metadata, read and written.
+ */
+#ifndef PLATEN_VIRT_DOMAIN_H
+#define PLATEN_VIRT_DOMAIN_H
+
+#include "host/virt/virt.h"
+
+/* What the XML says of Platen's devices: devices, connected, cid of `ret_domain`, and the channel's
+ * socket path (empty: none). 0, or -EINVAL. */
+int domain_read_xml(const char *xml, struct virt_domain *ret_domain, char socket[static 108]);
+
+/* Mode and owner of <platen:workspace mode='' owner=''/>; NULL or another text: unset. */
+void domain_read_metadata(const char *xml, struct virt_domain *ret_domain);
+
+/* The element with mode and owner set as asked, everything else in it kept. A malloc'ed text, or
+ * NULL when nothing is left to store. */
+char *domain_write_metadata(const char *old_xml, const struct virt_set *set);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What platend asks to have done, and nothing else: open a channel, store settings, attach and
+ * detach Platen's device, restart, find a CID.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libvirt/virterror.h>
+
+#include "host/virt/domain.h"
+#include "host/virt/libvirt.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/text.h"
+#include "proto/transport.h"
+
+static const char channel_xml[] =
+	"<channel type='unix'><target type='virtio' name='" VIRTIO_PORT "'/></channel>";
+static const char vsock_xml[] = "<vsock model='virtio'><cid auto='yes'/></vsock>";
+
+static void answer(struct virt_result *result, int error, const char *text, int fd)
+{
+	result->error = error;
+	text_copy_line(result->text, sizeof(result->text), text);
+	(void)ipc_send(IPC_FD, result, fd);
+}
+
+/* Answers with libvirt's own words. */
+static void answer_virt(struct virt_result *result, int error)
+{
+	const char *words = virGetLastErrorMessage();
+
+	if (virGetLastErrorCode() == VIR_ERR_NO_DOMAIN)
+		error = -ENOENT;
+	answer(result, error, words ? words : "libvirt failed", -1);
+}
+
+static virDomainPtr domain_of(struct virt *virt, const struct uuid *uuid, const char *name)
+{
+	struct uuid parsed;
+
+	if (!uuid_is_null(uuid))
+		return virDomainLookupByUUID(virt->connection, uuid->bytes);
+	if (uuid_parse(name, &parsed) == 0)
+		return virDomainLookupByUUID(virt->connection, parsed.bytes);
+	return virDomainLookupByName(virt->connection, name);
+}
+
+static void do_open(virDomainPtr domain, struct virt_result *result)
+{
+	_cleanup_free_ char *xml = virDomainGetXMLDesc(domain, 0);
+	struct virt_domain d;
+	char socket[108];
+	int fd;
+
+	if (!xml || domain_read_xml(xml, &d, socket) < 0)
+		return answer_virt(result, -EIO);
+	if (!socket[0])
+		return answer(result, -ENOENT,
+			"the domain's channel has no socket: attach it with `platenctl attach`",
+			-1);
+	fd = transport_virtio_connect(socket);
+	if (fd == -EAGAIN || fd == -EBUSY)
+		return answer(result, -EBUSY, "another program is connected to the channel", -1);
+	if (fd < 0) {
+		char text[MESSAGE_SIZE];
+
+		(void)text_printf(text, sizeof(text), "%s: %s", socket, strerror(-fd));
+		return answer(result, fd, text, -1);
+	}
+	answer(result, 0, "", fd);
+	(void)close_fd(fd);
+}
+
+static unsigned int scope(virDomainPtr domain)
+{
+	unsigned int flags = 0;
+
+	if (virDomainIsActive(domain) == 1)
+		flags |= VIR_DOMAIN_AFFECT_LIVE;
+	if (virDomainIsPersistent(domain) == 1)
+		flags |= VIR_DOMAIN_AFFECT_CONFIG;
+	return flags;
+}
+
+static void do_set(virDomainPtr domain, const struct virt_set *set, struct virt_result *result)
+{
+	_cleanup_free_ char *old =
+		virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIRT_METADATA_URI, 0);
+	_cleanup_free_ char *fresh = domain_write_metadata(old, set);
+
+	(void)virDomainGetUUID(domain, result->uuid.bytes);
+	if (virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, fresh, VIRT_METADATA_PREFIX,
+		    VIRT_METADATA_URI, scope(domain)) < 0)
+		return answer_virt(result, -EIO);
+	answer(result, 0, "", -1);
+}
+
+/* Live first; what libvirt cannot do live is stored for the next start. */
+static void do_attach(virDomainPtr domain, uint32_t device, struct virt_result *result)
+{
+	const char *xml = device == VIRT_DEVICE_VSOCK ? vsock_xml : channel_xml;
+	_cleanup_free_ char *now = virDomainGetXMLDesc(domain, 0);
+	unsigned int flags = scope(domain);
+	char socket[108], text[MESSAGE_SIZE];
+	struct virt_domain d;
+	bool live = false;
+
+	if (now && domain_read_xml(now, &d, socket) == 0 && d.devices & device)
+		return answer(result, 0, "it is attached already", -1);
+	if (flags & VIR_DOMAIN_AFFECT_LIVE)
+		live = virDomainAttachDeviceFlags(domain, xml, VIR_DOMAIN_AFFECT_LIVE) == 0;
+	if (!live && flags & VIR_DOMAIN_AFFECT_LIVE)
+		text_copy_line(text, sizeof(text), virGetLastErrorMessage());
+	if (flags & VIR_DOMAIN_AFFECT_CONFIG &&
+		virDomainAttachDeviceFlags(domain, xml, VIR_DOMAIN_AFFECT_CONFIG) < 0 && !live)
+		return answer_virt(result, -EIO);
+	result->live = live || !(flags & VIR_DOMAIN_AFFECT_LIVE);
+	if (result->live)
+		return answer(result, 0, live ? "attached, in force now" : "attached", -1);
+	if (!(flags & VIR_DOMAIN_AFFECT_CONFIG))
+		return answer(result, -ENOTSUP, text, -1);
+	answer(result, 0, "attached; libvirt cannot do it live: restart the workspace", -1);
+}
+
+static void do_detach(virDomainPtr domain, struct virt_result *result)
+{
+	unsigned int flags = scope(domain);
+	static const char *const devices[] = {channel_xml, vsock_xml};
+
+	result->live = 1;
+	for (size_t i = 0; i < 2; i++) {
+		if (flags & VIR_DOMAIN_AFFECT_LIVE && i == 0 &&
+			virDomainDetachDeviceFlags(domain, devices[i], VIR_DOMAIN_AFFECT_LIVE) < 0)
+			result->live = 0;
+		if (flags & VIR_DOMAIN_AFFECT_CONFIG)
+			(void)virDomainDetachDeviceFlags(
+				domain, devices[i], VIR_DOMAIN_AFFECT_CONFIG);
+	}
+	(void)virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, NULL, VIRT_METADATA_PREFIX,
+		VIRT_METADATA_URI, flags); /* none there is as good */
+	answer(result, 0,
+		result->live ? "detached" : "detached; the device goes when the workspace restarts",
+		-1);
+}
+
+static void do_find_cid(struct virt *virt, uint32_t cid, struct virt_result *result)
+{
+	virDomainPtr *domains;
+	int count = virConnectListAllDomains(
+		virt->connection, &domains, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+	bool found = false;
+
+	if (count < 0)
+		return answer_virt(result, -EIO);
+	for (int i = 0; i < count; i++) {
+		_cleanup_free_ char *xml = virDomainGetXMLDesc(domains[i], 0);
+		struct virt_domain d;
+		char socket[108];
+
+		if (!found && xml && domain_read_xml(xml, &d, socket) == 0 && d.cid == cid) {
+			(void)virDomainGetUUID(domains[i], result->uuid.bytes);
+			found = true;
+		}
+		(void)virDomainFree(domains[i]);
+	}
+	free(domains);
+	answer(result, found ? 0 : -ENOENT, found ? "" : "no running domain has this CID", -1);
+}
+
+static void do_on_domain(struct virt *virt, const struct ipc_head *msg, struct virt_result *result)
+{
+	const struct virt_request *request = (const struct virt_request *)msg;
+	const struct virt_set *set = (const struct virt_set *)msg;
+	virDomainPtr domain = msg->type == VIRT_SET
+				      ? domain_of(virt, &set->uuid, "")
+				      : domain_of(virt, &request->uuid, request->name);
+
+	if (!domain)
+		return answer_virt(result, -EIO);
+	switch (msg->type) {
+	case VIRT_OPEN: do_open(domain, result); break;
+	case VIRT_SET: do_set(domain, set, result); break;
+	case VIRT_ATTACH: do_attach(domain, request->device, result); break;
+	case VIRT_DETACH: do_detach(domain, result); break;
+	default: /* VIRT_RESTART */
+		if (virDomainReboot(domain, 0) < 0)
+			answer_virt(result, -EIO);
+		else
+			answer(result, 0, "restarting", -1);
+		break;
+	}
+	if (msg->type != VIRT_OPEN)
+		virt_look(virt, domain);
+	(void)virDomainFree(domain);
+}
+
+void virt_do(struct virt *virt, const struct ipc_head *msg)
+{
+	const struct virt_request *request = (const struct virt_request *)msg;
+	struct virt_result result = {.head = {.type = VIRT_RESULT, .size = sizeof(result)}};
+	size_t expected = msg->type == VIRT_SET ? sizeof(struct virt_set) : sizeof(*request);
+
+	if (msg->size != expected)
+		return;
+	result.serial = request->serial; /* stands at one place in both */
+	if (msg->type != VIRT_SET && !text_terminated(request->name, sizeof(request->name)))
+		return;
+	if (!virt->connection)
+		return answer(&result, -ENOTCONN, "libvirt does not answer", -1);
+	if (msg->type == VIRT_FIND_CID)
+		do_find_cid(virt, request->cid, &result);
+	else
+		do_on_domain(virt, msg, &result);
+}
