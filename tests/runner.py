@@ -286,8 +286,11 @@ class Runner:
     @staticmethod
     def own_timeout(path):
         """TIMEOUT = number at the module's top, read without running it."""
-        with open(path, encoding="utf-8") as f:
-            tree = ast.parse(f.read(), path)
+        try:
+            with open(path, encoding="utf-8") as f:
+                tree = ast.parse(f.read(), path)
+        except (OSError, SyntaxError, UnicodeDecodeError):
+            return None  # the module's own process says what is wrong with it
         for node in tree.body:
             if (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
                     and node.targets[0].id == "TIMEOUT" and isinstance(node.value, ast.Constant)):

@@ -192,7 +192,7 @@ static int receive(const struct ctl *ctl, int fd, struct answer *answer)
 	if (r == -ETIMEDOUT)
 		return fault(CTL_UNAVAILABLE, "look at `systemctl status platend`",
 			"platend does not answer at %s", ctl->socket);
-	if (r < 0)
+	if (r < 0 && r != -ECONNRESET) /* which is how a close looks before our line was read */
 		return fault(CTL_FAILED, NULL, "the answer from %s: %s", ctl->socket, strerror(-r));
 	return fault(CTL_UNAVAILABLE, "try again; look at `systemctl status platend`",
 		"platend closed the connection at %s without an answer: it is busy, or ends",

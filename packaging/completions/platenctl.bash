@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+# Completion of platenctl(1) in bash. Names come from platend, if it runs.
+
+# _platenctl_names VERB [WORKSPACE]: the names in what platenctl answers, one per line.
+_platenctl_names() {
+	local line
+	while IFS= read -r line; do
+		# Names beyond ASCII are \uXXXX in JSON, as printf has them.
+		printf '%b\n' "$line"
+	done < <("${_platenctl_command[@]}" --json "$@" 2>/dev/null |
+		sed -n 's/^ *"name": "\(.*\)",\{0,1\}$/\1/p')
+}
+
+# _platenctl_offer WORD...: those that the current word begins.
+_platenctl_offer() {
+	local word
+	for word; do
+		[[ $word == "$cur"* ]] && COMPREPLY+=("$(printf '%q' "$word")")
+	done
+}
+
+_platenctl() {
+	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb='' word i skip=''
+	local operands=() names=() options=(--json --socket --help)
+	local _platenctl_command=("${COMP_WORDS[0]}")
+	COMPREPLY=()
+
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		if [ "$skip" ]; then
+			_platenctl_command+=(--socket "$word")
+			skip=
+		elif [ "$word" = --socket ]; then
+			skip=yes
+		elif [[ $word != -* && -z $verb ]]; then
+			verb=$word
+		elif [[ $word != -* ]]; then
+			operands+=("$word")
+		fi
+	done
+	if [ "$previous" = --socket ]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+	fi
+	if [[ $cur == -* ]]; then
+		case $verb in
+		'') options+=(--version) ;;
+		jobs) options+=(--all) ;;
+		mode) options+=(--default) ;;
+		attach) options+=(--virtio --vsock) ;;
+		esac
+		_platenctl_offer "${options[@]}"
+		return
+	fi
+	case $verb,${#operands[@]} in
+	,*)
+		_platenctl_offer status workspaces printers jobs mode attach detach doctor explain
+		return
+		;;
+	mode,0)
+		[[ " ${COMP_WORDS[*]} " != *' --default '* ]] || names=(off network all unset)
+		[ ${#names[@]} -gt 0 ] || mapfile -t names < <(_platenctl_names workspaces)
+		;;
+	printers,0 | detach,0 | doctor,0 | explain,1) mapfile -t names < <(_platenctl_names workspaces) ;;
+	explain,0) mapfile -t names < <(_platenctl_names printers) ;;
+	attach,0) mapfile -t names < <(virsh -q list --all --name 2>/dev/null | sed '/^$/d') ;;
+	mode,1) names=(off network all unset) ;;
+	esac
+	_platenctl_offer "${names[@]}"
+}
+
+complete -F _platenctl platenctl
