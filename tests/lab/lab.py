@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real workspace: a Debian 12 guest under a libvirtd of our own.
+
+The machine's own libvirt is not touched: a private mount namespace puts our folders over libvirt's.
+The image is built once by mmdebstrap from the machine's own package sources and kept by the hash of
+what it is made of; Platen's guest programs are put in for each run. Commands run in the guest through
+a second virtio-serial port, so nothing of what is tested is used to test it.
+"""
+import base64
+import ctypes
+import fcntl
+import hashlib
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "integration"))
+from harness import BUILD, SOURCE, wait_for  # noqa: E402
+
+CACHE = pathlib.Path(os.environ.get("PLATEN_LAB_CACHE", "/var/cache/platen-lab"))
+PACKAGES = ("systemd,systemd-sysv,udev,dbus,initramfs-tools,linux-image-cloud-amd64,cups-daemon,cups-client,"
+            "libcups2,libprotobuf-c1,libinih1,libxxhash0,libnettle8,zlib1g,libsystemd0")
+OVER = ("/run/libvirt", "/var/lib/libvirt", "/etc/libvirt", "/var/log/libvirt", "/var/cache/libvirt")
+CLONE_NEWNS, CLONE_NEWNET, MS_REC, MS_PRIVATE, MS_BIND = 0x20000, 0x40000000, 0x4000, 0x40000, 0x1000
+
+CONSOLE = r"""#!/bin/bash
+# The lab's console: one base64 command a line in, its exit code and base64 output out.
+exec 3<>/dev/virtio-ports/org.platen.lab.0 || exit 1
+while IFS= read -r line <&3; do
+	out=$(base64 -d <<<"$line" | bash 2>&1 </dev/stdin)
+	code=$?
+	printf '%s %s\n' "$code" "$(printf %s "$out" | base64 -w0)" >&3
+done
+"""
+
+CONSOLE_UNIT = """[Unit]
+Description=Console of the tests
+[Service]
+ExecStart=/usr/local/sbin/lab-console
+Restart=always
+RestartSec=0.2
+StartLimitIntervalSec=0
+[Install]
+WantedBy=multi-user.target
+"""
+
+DOMAIN = """<domain type='{kind}'>
+  <name>{name}</name><uuid>{uuid}</uuid><memory unit='MiB'>768</memory><vcpu>2</vcpu>
+  <os><type arch='x86_64' machine='q35'>hvm</type><kernel>{kernel}</kernel><initrd>{initrd}</initrd>
+    <cmdline>root=/dev/vda rw console=ttyS0 quiet systemd.show_status=false</cmdline></os>
+  <features><acpi/><apic/></features><cpu mode='{cpu}'/>
+  <on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>destroy</on_crash>
+  <devices><emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <disk type='file' device='disk'><driver name='qemu' type='raw' cache='unsafe'/><source file='{disk}'/>
+      <target dev='vda' bus='virtio'/></disk>
+    <controller type='virtio-serial' index='0'/>
+    <channel type='unix'><source mode='bind' path='{console}'/><target type='virtio' name='org.platen.lab.0'/></channel>
+    {channel}
+    <serial type='file'><source path='{log}'/><target port='0'/></serial>
+    <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
+  </devices>
+</domain>"""
+CHANNEL = "<channel type='unix'><target type='virtio' name='org.platen.0'/></channel>"
+
+
+def own_namespace(net=False):
+    """Gives this process a mount namespace of its own (and a network, with loopback only)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS | (CLONE_NEWNET if net else 0)) < 0:
+        raise OSError(ctypes.get_errno(), "unshare: root is needed")
+    if libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) < 0:
+        raise OSError(ctypes.get_errno(), "mount: cannot make / private")
+    if net:
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def say(text):
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
+class Image:
+    """The guest's root: a folder in the cache, and from it a disk for each run."""
+
+    def __init__(self):
+        key = hashlib.sha256((PACKAGES + CONSOLE + CONSOLE_UNIT + pathlib.Path(__file__).read_text()
+                              .split("def build")[1].split("def disk")[0]).encode()).hexdigest()[:16]
+        self.dir = CACHE / f"guest-{key}"
+        self.root = self.dir / "root"
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with open(CACHE / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (self.dir / "done").exists():
+                self.build()
+
+    def build(self):
+        say("building the guest image (once, some minutes)")
+        shutil.rmtree(self.dir, ignore_errors=True)
+        self.dir.mkdir(parents=True)
+        excludes = [f"--dpkgopt=path-exclude=/usr/share/{p}/*" for p in ("doc", "man", "locale", "info")]
+        p = subprocess.run(["mmdebstrap", "--variant=minbase", "--mode=root", f"--include={PACKAGES}", *excludes,
+                            "--aptopt=Acquire::Languages \"none\"", "bookworm", str(self.root)],
+                           capture_output=True, text=True)
+        if p.returncode:
+            raise AssertionError(f"mmdebstrap: {p.stderr[-2000:]}")
+        self.write("usr/local/sbin/lab-console", CONSOLE, 0o755)
+        self.write("etc/systemd/system/lab-console.service", CONSOLE_UNIT)
+        self.write("etc/hostname", "workspace\n")
+        self.write("etc/fstab", "/dev/vda / ext4 rw 0 1\n")
+        wants = self.root / "etc/systemd/system/multi-user.target.wants"
+        wants.mkdir(parents=True, exist_ok=True)
+        (wants / "lab-console.service").symlink_to("/etc/systemd/system/lab-console.service")
+        for unit in ("serial-getty@ttyS0.service", "getty@tty1.service", "apt-daily.timer", "apt-daily-upgrade.timer",
+                     "systemd-resolved.service", "systemd-timesyncd.service"):
+            (self.root / "etc/systemd/system" / unit).symlink_to("/dev/null")
+        (self.dir / "done").write_text("")
+
+    def write(self, place, text, mode=0o644):
+        path = self.root / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+
+    def boot_files(self):
+        return sorted((self.root / "boot").glob("vmlinuz-*"))[-1], sorted((self.root / "boot").glob("initrd.img-*"))[-1]
+
+    def disk(self, path, files):
+        """A disk of the root with `files` ({place: source path or text}) put in."""
+        tree = path.with_suffix(".tree")
+        subprocess.run(["cp", "-a", "--reflink=auto", str(self.root), str(tree)], check=True)
+        for place, source in files.items():
+            target = tree / place
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(source, pathlib.Path):
+                shutil.copy(source, target)
+                target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
+            else:
+                target.write_text(source)
+        wants = tree / "etc/systemd/system/multi-user.target.wants"
+        (wants / "platen-agent.service").symlink_to("/lib/systemd/system/platen-agent.service")
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-d", str(tree), str(path), "1400M"], check=True)
+        shutil.rmtree(tree)
+
+
+def guest_files():
+    """What platen-guest installs."""
+    unit = (SOURCE / "packaging/systemd/platen-agent.service").read_text()
+    return {"usr/sbin/platen-agent": BUILD / "platen-agent", "usr/libexec/platen/platen-queues": BUILD / "platen-queues",
+            "usr/lib/cups/backend/platen": BUILD / "platen-backend", "lib/systemd/system/platen-agent.service": unit}
+
+
+class Libvirt:
+    """A libvirtd and a virtlogd of our own, below lab.dir; needs own_namespace()."""
+
+    def __init__(self, lab):
+        self.lab, self.dir = lab, lab.dir / "libvirt"
+        libc = ctypes.CDLL(None, use_errno=True)
+        for place in OVER:
+            own = self.dir / place.strip("/").replace("/", "-")
+            own.mkdir(parents=True)
+            pathlib.Path(place).mkdir(parents=True, exist_ok=True)
+            if libc.mount(str(own).encode(), place.encode(), None, MS_BIND, None) < 0:
+                raise OSError(ctypes.get_errno(), f"cannot mount over {place}")
+        # libvirtd looks its users up before it reads that it shall not use them; the package that makes
+        # them would also start the machine's own libvirtd.
+        for base, user in (("passwd", "libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin\n"),
+                           ("group", "libvirt-qemu:x:64055:\nkvm:x:64056:\n")):
+            text = pathlib.Path("/etc", base).read_text()
+            own = self.dir / base
+            own.write_text(text + "".join(f"{line}\n" for line in user.splitlines()
+                                          if f"\n{line.split(':')[0]}:" not in text))
+            if libc.mount(str(own).encode(), f"/etc/{base}".encode(), None, MS_BIND, None) < 0:
+                raise OSError(ctypes.get_errno(), f"cannot mount over /etc/{base}")
+        (self.dir / "libvirtd.conf").write_text('auth_unix_rw = "none"\nauth_unix_ro = "none"\nunix_sock_group = "root"\n'
+                                                'unix_sock_rw_perms = "0777"\nlog_outputs = "3:stderr"\n')
+        pathlib.Path("/etc/libvirt/qemu.conf").write_text(
+            'user = "root"\ngroup = "root"\nsecurity_driver = "none"\nnamespaces = []\ncgroup_controllers = []\n'
+            'remember_owner = 0\nset_process_name = 0\nstdio_handler = "file"\n')
+        self.uri = "qemu:///system"
+        self.virtlogd = lab.start("virtlogd", ["/usr/sbin/virtlogd"])
+        self.start()
+
+    def start(self):
+        self.process = self.lab.start("libvirtd", ["/usr/sbin/libvirtd", "-f", self.dir / "libvirtd.conf"])
+        wait_for(lambda: self.virsh("uri", check=False).returncode == 0, "libvirtd to answer", 30)
+
+    def virsh(self, *argv, check=True):
+        p = subprocess.run(["virsh", "-q", "-c", self.uri, *[str(a) for a in argv]], capture_output=True, text=True, timeout=120)
+        if check and p.returncode:
+            raise AssertionError(f"virsh {argv}: {p.stderr}\n{self.lab.log('libvirtd')[-2000:]}")
+        return p
+
+
+def kvm_works():
+    """Whether a VM really starts under KVM: the device may be there and be of no use."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    p = subprocess.Popen(["qemu-system-x86_64", "-machine", "q35,accel=kvm", "-cpu", "host", "-nodefaults", "-display", "none",
+                          "-monitor", "stdio", "-S"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        out, _ = p.communicate(b"cont\ninfo status\nquit\n", timeout=10)
+    except subprocess.TimeoutExpired:
+        p.kill()
+        p.communicate()
+        return False
+    return p.returncode == 0 and b"running" in out
+
+
+class Workspace:
+    """One domain and its console."""
+
+    def __init__(self, lab, libvirt, image, name="workspace", channel=True, files=None):
+        self.lab, self.libvirt, self.name = lab, libvirt, name
+        self.uuid = str(uuid.uuid4())
+        self.console_path = lab.dir / f"{name}.console"
+        self.sock, self.buffer = None, b""
+        self.lock = threading.Lock()
+        disk = lab.dir / f"{name}.img"
+        image.disk(disk, dict(guest_files(), **(files or {})))
+        kernel, initrd = image.boot_files()
+        kvm = kvm_works()
+        say(f"the workspace runs under {'KVM' if kvm else 'emulation'}")
+        xml = lab.dir / f"{name}.xml"
+        xml.write_text(DOMAIN.format(kind="kvm" if kvm else "qemu", name=name, uuid=self.uuid, kernel=kernel, initrd=initrd,
+                                     cpu="host-passthrough" if kvm else "maximum", disk=disk, console=self.console_path,
+                                     log=lab.dir / f"{name}-serial.log", channel=CHANNEL if channel else ""))
+        libvirt.virsh("define", xml)
+        lab.closers.append(lambda: libvirt.virsh("destroy", name, check=False))
+
+    def start(self):
+        self.libvirt.virsh("start", self.name)
+
+    def connect(self):
+        if self.sock:
+            self.sock.close()
+        self.sock, self.buffer = socket.socket(socket.AF_UNIX), b""
+        self.sock.settimeout(5)
+        self.sock.connect(str(self.console_path))
+
+    def line(self, timeout):
+        end = time.monotonic() + timeout
+        while b"\n" not in self.buffer:
+            self.sock.settimeout(max(0.1, end - time.monotonic()))
+            piece = self.sock.recv(65536)
+            if not piece:
+                raise ConnectionError("the console closed")
+            self.buffer += piece
+        line, self.buffer = self.buffer.split(b"\n", 1)
+        return line.decode()
+
+    def run(self, command, check=True, timeout=60):
+        """Runs a shell command in the guest: its output, or its exit code with check=False."""
+        with self.lock:
+            if not self.sock:
+                self.connect()
+            self.sock.sendall(base64.b64encode(command.encode()) + b"\n")
+            code, _, out = self.line(timeout).partition(" ")
+        out = base64.b64decode(out).decode(errors="replace")
+        if check and code != "0":
+            raise AssertionError(f"in the guest: {command}: {code}: {out}")
+        return out if check else (int(code), out)
+
+    def wait_up(self, timeout=180):
+        """Until the guest answers on its console. A guest that is not up yet leaves a question unanswered, or answers
+        late: each try has a word of its own."""
+        end = time.monotonic() + timeout
+        while True:
+            word = uuid.uuid4().hex
+            try:
+                self.connect()
+                self.sock.sendall(base64.b64encode(f"echo {word}".encode()) + b"\n")
+                while True:
+                    _, _, out = self.line(4).partition(" ")
+                    if base64.b64decode(out + "==").decode(errors="replace").strip() == word:
+                        return
+            except (OSError, ValueError):
+                pass
+            if time.monotonic() > end:
+                serial = self.lab.dir / f"{self.name}-serial.log"
+                raise AssertionError(f"the guest did not come up in {timeout} s\n"
+                                     + (serial.read_text(errors="replace")[-2000:] if serial.exists() else ""))
+
+    def put(self, place, data):
+        self.run(f"base64 -d > {place} <<'EOF'\n{base64.encodebytes(data).decode()}EOF\n")

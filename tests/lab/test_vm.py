@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real guest under a real libvirtd: printers appear, a page is printed, also after a reboot."""
+import hashlib
+import time
+import unittest
+
+import lab as vm
+from harness import Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
+
+
+class VmTest(unittest.TestCase):
+    def setUp(self):
+        vm.own_namespace()
+        self.lab = Lab()
+        self.addCleanup(self.lab.close)
+        self.addCleanup(self.show_logs)
+        self.device = Sink(self.lab)
+        self.libvirt = vm.Libvirt(self.lab)
+        self.image = vm.Image()
+        self.spooler = Spooler(self.lab, "host", notifier=True, env={"PLATEN_RUNDIR": self.lab.dir / "platend-run"})
+        self.spooler.add_queue("laser", self.device.uri, vendor_ppd(self.lab.dir / "vendor.ppd"))
+        self.spooler.add_queue("usb", "file:///dev/null", vendor_ppd(self.lab.dir / "local.ppd"))
+        self.host = Host(self.lab, self.spooler, workspaces=(), settings=f"libvirt-uri = {self.libvirt.uri}")
+        text = self.host.config.read_text().replace("libvirt-uri =\n", "")
+        self.host.config.write_text(text)
+        self.host.start()
+        self.guest = vm.Workspace(self.lab, self.libvirt, self.image)
+
+    def show_logs(self):
+        if any(t is self for t, _ in self._outcome.result.errors + self._outcome.result.failures):
+            print(self.lab.logs()[-8000:])
+
+    def ready(self, timeout):
+        def look():
+            answer = self.host.ask("printers", workspace="workspace")
+            return answer["ok"] and any(p["name"] == "laser" and p["guest"] == "ready" for p in answer["data"]["printers"])
+        wait_for(look, "laser to be ready in the workspace", timeout)
+
+    def print_and_compare(self, count):
+        document = pdf(3, f"document {count}")
+        self.guest.put("/tmp/doc.pdf", document)
+        number = self.guest.run("lp -d laser -n 2 -o sides=two-sided-long-edge -o StapleLocation=UpperLeft -t 'From the VM'"
+                                " /tmp/doc.pdf").split("request id is ")[1].split()[0]
+        wait_for(lambda: number in self.guest.run("lpstat -W completed -o"), f"{number} to be completed in the guest", 60)
+        job = self.spooler.jobs()[-1]
+        self.assertEqual(len(self.spooler.jobs()), count)
+        self.assertEqual((job["job-state"], job["job-name"], job["copies"]), (9, "From the VM", 2))
+        self.assertEqual(job["StapleLocation"], "UpperLeft")
+        self.assertEqual(job["job-originating-user-name"], "workspace")
+        self.assertEqual(job["platen-guest-user"], "root")
+        wait_for(lambda: len(self.device.received) == count, "the document at the device")
+
+    def test_print_reboot_print(self):
+        begin = time.monotonic()
+        self.guest.start()
+        self.guest.wait_up()
+        vm.say(f"the guest answers after {time.monotonic() - begin:.0f} s")
+        self.ready(60)
+        vm.say(f"the printer is there after {time.monotonic() - begin:.0f} s")
+        self.assertNotIn("usb", self.guest.run("lpstat -e"))
+        self.print_and_compare(1)
+        # The mode lives in the domain's metadata, and is toggled live.
+        self.assertTrue(self.host.ask("mode", workspace="workspace", mode="all")["ok"])
+        self.assertIn('mode="all"', self.libvirt.virsh("dumpxml", "workspace").stdout.replace("'", '"'))
+        wait_for(lambda: "usb" in self.guest.run("lpstat -e"), "the local printer in mode all", 5)
+        self.libvirt.virsh("metadata", "workspace", "https://platen-print.org/xmlns/workspace/1")
+        # libvirtd goes and comes: the session does not notice, and the domain is found again.
+        self.lab.stop(self.libvirt.process)
+        self.print_and_compare(2)
+        self.libvirt.start()
+        # The guest's own reboot.
+        begin = time.monotonic()
+        self.libvirt.virsh("reboot", "workspace")
+        wait_for(lambda: self.host.ask("workspaces")["data"]["workspaces"][0]["link"] != "connected", "the guest to go down", 60)
+        self.guest.wait_up()
+        self.ready(60)
+        vm.say(f"rebooted, and the printer is there, after {time.monotonic() - begin:.0f} s")
+        self.print_and_compare(3)
+        doctor = self.host.ask("doctor", workspace="workspace")["data"]["checks"]
+        self.assertEqual([c for c in doctor if c["state"] == "fault"], [])
+
+
+if __name__ == "__main__":
+    unittest.main()
