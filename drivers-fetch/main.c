@@ -21,9 +21,9 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define MEMORY_MAX (512UL * 1024 * 1024) /* bytes of address space: libcurl's libraries map much   \
-					  */
-#define CPU_MAX 30			 /* seconds */
+/* Bytes of address space, of which the libraries behind libcurl map much; seconds. */
+#define MEMORY_MAX (512UL * 1024 * 1024)
+#define CPU_MAX	   30
 
 static int usage(FILE *out, int status)
 {

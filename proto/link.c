@@ -146,6 +146,7 @@ int link_new(enum link_side side, int fd, bool persistent, struct link **ret_lin
 	struct link *link;
 	int flags = fcntl(fd, F_GETFL);
 
+	assert(side == LINK_GUEST || !persistent);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return -errno;
 	link = calloc(1, sizeof(*link));

@@ -37,7 +37,8 @@ enum link_event {
 
 /*
  * Takes `fd` (any byte stream) and makes it non-blocking. `persistent`: end of file means that the
- * peer is away and may come back (a guest's virtio-serial port), otherwise the link is at its end.
+ * peer is away and may come back (a guest's virtio-serial port; never on the host), otherwise the
+ * link is at its end.
  * 0 or -errno (fd is then still the caller's).
  */
 int link_new(enum link_side side, int fd, bool persistent, struct link **ret_link);

@@ -193,12 +193,13 @@ class Runner:
             text = log.read()
             rows = self.tap_rows(tap)
         bad = False
-        for passed, test, why in rows:
-            if passed:
-                self.tally.tell("ok", f"{name}: {test}")
+        for test, loops in rows.items():
+            faults = [why for passed, why in loops if not passed]
+            if not faults:
+                self.tally.tell("ok", f"{name}: {test}" + (f" ({len(loops)} rows)" if len(loops) > 1 else ""))
             else:
                 bad = True
-                self.tally.tell("FAIL", f"{name}: {test}", why=why)
+                self.tally.tell("FAIL", f"{name}: {test}", why=faults[0])
         if status != 0 and not bad:
             bad = True
             self.tally.tell("FAIL", name,
@@ -210,8 +211,9 @@ class Runner:
 
     @staticmethod
     def tap_rows(path):
-        """Check's TAP lines: "ok 3 - file.c:case:test: Passed"; a plan without a row is none."""
-        rows = []
+        """Check's TAP lines, "ok 3 - file.c:case:test: Passed", by test; a test that runs over a
+        table has a line per row, and is one test."""
+        rows = {}
         try:
             with open(path, encoding="utf-8", errors="replace") as f:
                 lines = f.read().splitlines()
@@ -220,7 +222,7 @@ class Runner:
         for line in lines:
             match = re.match(r"(not )?ok \d+ - [^:]*:([^:]*):([^:]*): ?(.*)", line)
             if match:
-                rows.append((not match[1], f"{match[2]}: {match[3]}", match[4]))
+                rows.setdefault(match[3], []).append((not match[1], match[4]))
         return rows
 
     def ctest(self, folder):

@@ -124,6 +124,7 @@ int args_options(const char *text, char *options, size_t capacity, uint32_t *ret
 	char name[NAME_MOST + 1], value[VALUE_SIZE];
 	uint32_t size = 0;
 	int left_out = 0, count = 0;
+	bool sound;
 
 	memset(options, 0, capacity);
 	for (;;) {
@@ -131,9 +132,11 @@ int args_options(const char *text, char *options, size_t capacity, uint32_t *ret
 			text++;
 		if (!*text)
 			break;
-		if (option_read(&text, name, value) && strncmp(name, "platen-", 7) == 0)
+		sound = option_read(&text, name, value);
+		if (strncmp(name, "platen-", 7) == 0)
 			continue;
-		if (text_is_keyword(name) && text_is_line(value) && count < JOB_OPTIONS_MAX &&
+		if (sound && text_is_keyword(name) && text_is_line(value) &&
+			count < JOB_OPTIONS_MAX &&
 			options_add(options, capacity, &size, name, value) == 0)
 			count++;
 		else

@@ -68,8 +68,5 @@ int ctl_printers(struct ctl *ctl, int argc, char **argv)
 	table = table_new(workspace ? workspace_heads : host_heads);
 	json_array_foreach(json_object_get(data, "printers"), i, row)
 		add(table, row, workspace != NULL);
-	return ctl_print_table(ctl, table,
-		"the host's spooler has no printers: `lpadmin -p NAME -E -v URI -m everywhere` "
-		"adds "
-		"one");
+	return ctl_print_table(ctl, table, "no printers: `platenctl doctor` looks why");
 }

@@ -248,7 +248,7 @@ What to do: `platenctl mode win11 all`
         self.platend({"workspaces": {"workspaces": []}, "printers": {"printers": []},
             "jobs": {"jobs": []}})
         self.assertIn("platenctl attach", self.ctl("workspaces").stdout)
-        self.assertIn("lpadmin", self.ctl("printers").stdout)
+        self.assertIn("platenctl doctor", self.ctl("printers").stdout)
         self.assertEqual(self.ctl("jobs").stdout, "no jobs on their way\n")
 
     def test_fault_has_a_hint(self):

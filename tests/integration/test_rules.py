@@ -235,6 +235,18 @@ class Manuals(Case):
         help_text = run(os.path.join(BUILD, "platenctl"), "--help").stdout.split("Exit codes:")[1]
         self.assertEqual(sorted(re.findall(r"\b(\d) [a-z]", help_text)), codes)
 
+    def test_readme(self):
+        """One screen before the details; what it links to, and commands that it tells, exist."""
+        text = read("README.md")
+        self.assertLessEqual(text.split("\n---\n")[0].count("\n"), 45)
+        for path in re.findall(r"\]\(([^)#]+)\)", text):
+            self.assertTrue(os.path.exists(os.path.join(SOURCE, path)), path)
+        for path in re.findall(r"sudo ([a-z/-]+/[a-z/-]+)", text):
+            self.assertTrue(os.access(os.path.join(SOURCE, path), os.X_OK), path)
+        heads = [re.sub(r" ", "-", head.lower()) for head in re.findall(r"^## (.*)$", text, re.M)]
+        for anchor in re.findall(r"\]\(#([^)]+)\)", text):
+            self.assertIn(anchor, heads)
+
     def test_options(self):
         """Each option that a program's help names is in its manual."""
         for program in ("platend", "platen-agent", "platen-fetch", "platenctl"):

@@ -120,7 +120,7 @@ static const struct {
 START_TEST(test_escaped)
 {
 	struct table *table = table_new((const char *const[]){"X", NULL});
-	_cleanup_free_ char *text = NULL, *note = NULL, *want = NULL;
+	_cleanup_free_ char *text = NULL, *want = NULL;
 
 	table_cell(table, TONE_PLAIN, hostile[_i].text);
 	table_note(table, hostile[_i].text);
