@@ -314,8 +314,7 @@ VENDOR_PPD = """*PPD-Adobe: "4.3"
 *LandscapeOrientation: Plus90
 *TTRasterizer: Type42
 *cupsVersion: 2.4
-*cupsFilter2: "application/pdf application/pdf 0 -"
-*cupsFilter2: "application/postscript application/postscript 0 -"
+*cupsFilter2: "application/vnd.cups-pdf application/pdf 0 -"
 *FoomaticRIPCommandLine: "rm -rf /"
 *JCLBegin: "<1B>%-12345X@PJL JOB<0A>"
 *OpenUI *PageSize/Media Size: PickOne
@@ -377,7 +376,7 @@ def vendor_ppd(path, model="Laser 100"):
 class Host:
     """platend with the host's spooler."""
 
-    def __init__(self, lab, spooler, *, workspaces=("box",), settings="", user="nobody", name="platend"):
+    def __init__(self, lab, spooler, *, workspaces=("box",), settings="", user="nobody", name="platend", libvirt=""):
         self.lab, self.spooler, self.name = lab, spooler, name
         self.run_dir = lab.dir / f"{name}-run"
         self.state_dir = lab.dir / f"{name}-state"
@@ -390,7 +389,7 @@ run-dir = {self.run_dir}
 state-dir = {self.state_dir}
 libexec-dir = {BUILD}
 cups-socket = {spooler.socket}
-libvirt-uri =
+libvirt-uri = {libvirt}
 worker-user = {user}
 vsock-port = 0
 {settings}

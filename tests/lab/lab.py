@@ -81,6 +81,20 @@ def own_namespace(net=False):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
+def mount_over(folder, place):
+    """Puts an empty folder of ours over one of the machine's."""
+    own = folder / place.strip("/").replace("/", "-")
+    own.mkdir(parents=True)
+    pathlib.Path(place).mkdir(parents=True, exist_ok=True)
+    bind(own, place)
+
+
+def bind(own, place):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(str(own).encode(), str(place).encode(), None, MS_BIND, None) < 0:
+        raise OSError(ctypes.get_errno(), f"cannot mount over {place}")
+
+
 def say(text):
     print(f"  {text}", file=sys.stderr, flush=True)
 
@@ -160,13 +174,8 @@ class Libvirt:
 
     def __init__(self, lab):
         self.lab, self.dir = lab, lab.dir / "libvirt"
-        libc = ctypes.CDLL(None, use_errno=True)
         for place in OVER:
-            own = self.dir / place.strip("/").replace("/", "-")
-            own.mkdir(parents=True)
-            pathlib.Path(place).mkdir(parents=True, exist_ok=True)
-            if libc.mount(str(own).encode(), place.encode(), None, MS_BIND, None) < 0:
-                raise OSError(ctypes.get_errno(), f"cannot mount over {place}")
+            mount_over(self.dir, place)
         # libvirtd looks its users up before it reads that it shall not use them; the package that makes
         # them would also start the machine's own libvirtd.
         for base, user in (("passwd", "libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin\n"),
@@ -175,8 +184,7 @@ class Libvirt:
             own = self.dir / base
             own.write_text(text + "".join(f"{line}\n" for line in user.splitlines()
                                           if f"\n{line.split(':')[0]}:" not in text))
-            if libc.mount(str(own).encode(), f"/etc/{base}".encode(), None, MS_BIND, None) < 0:
-                raise OSError(ctypes.get_errno(), f"cannot mount over /etc/{base}")
+            bind(own, f"/etc/{base}")
         (self.dir / "libvirtd.conf").write_text('auth_unix_rw = "none"\nauth_unix_ro = "none"\nunix_sock_group = "root"\n'
                                                 'unix_sock_rw_perms = "0777"\nlog_outputs = "3:stderr"\n')
         pathlib.Path("/etc/libvirt/qemu.conf").write_text(

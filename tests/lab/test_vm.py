@@ -20,10 +20,7 @@ class VmTest(unittest.TestCase):
         self.spooler = Spooler(self.lab, "host", notifier=True, env={"PLATEN_RUNDIR": self.lab.dir / "platend-run"})
         self.spooler.add_queue("laser", self.device.uri, vendor_ppd(self.lab.dir / "vendor.ppd"))
         self.spooler.add_queue("usb", "file:///dev/null", vendor_ppd(self.lab.dir / "local.ppd"))
-        self.host = Host(self.lab, self.spooler, workspaces=(), settings=f"libvirt-uri = {self.libvirt.uri}")
-        text = self.host.config.read_text().replace("libvirt-uri =\n", "")
-        self.host.config.write_text(text)
-        self.host.start()
+        self.host = Host(self.lab, self.spooler, workspaces=(), libvirt=self.libvirt.uri).start()
         self.guest = vm.Workspace(self.lab, self.libvirt, self.image)
 
     def show_logs(self):
