@@ -49,6 +49,7 @@ struct link {
 	bool away;    /* persistent: the last read said end of file */
 	bool drained; /* link_next() has nothing more to say about what was read */
 	bool astray;  /* the border is lost: only a token is looked for */
+	bool blocked; /* the descriptor took no more of what waits */
 	bool synced;  /* LINK_SYNCED is to be reported */
 	bool lost;    /* LINK_LOST is to be reported */
 	bool pinged;  /* a ping waits for anything to come back */
@@ -227,9 +228,15 @@ static uint64_t timer(const struct link *link)
 	return UINT64_MAX;
 }
 
+/* Whether there is something to do that no event of the descriptor will tell. */
+static bool unsettled(const struct link *link)
+{
+	return link->end || (outbox_waiting(&link->outbox) && !link->blocked);
+}
+
 uint64_t link_deadline(const struct link *link)
 {
-	return link->end ? link->now : timer(link);
+	return unsettled(link) ? link->now : timer(link);
 }
 
 static void ping(struct link *link)
@@ -297,6 +304,17 @@ static void do_read(struct link *link)
 	link->again = true;
 }
 
+/* Writes what can be written. 0 or -errno. */
+static int flush(struct link *link)
+{
+	int r = outbox_write(&link->outbox, link->fd);
+
+	if (r == -ENOTCONN || (r == -EPIPE && link->persistent))
+		r = 0; /* not yet, or not at the moment: reading tells */
+	link->blocked = outbox_waiting(&link->outbox) > 0;
+	return r;
+}
+
 /* Guest: nobody is at the other end of a port that lasts. Who comes next knows nothing of us. */
 static void go_away(struct link *link)
 {
@@ -328,16 +346,14 @@ int link_step(struct link *link, uint64_t now)
 		go_away(link);
 	}
 	timers(link);
-	r = outbox_write(&link->outbox, link->fd);
-	if (r == -ENOTCONN || (r == -EPIPE && link->persistent))
-		return 0; /* not yet, or not at the moment: reading tells */
+	r = flush(link);
 	link->end = r;
 	return link->drained ? r : 0;
 }
 
 bool link_again(const struct link *link)
 {
-	return link->again || link->end;
+	return link->again || unsettled(link);
 }
 
 /* The peer broke the protocol: the session ends with a BYE that may never be read. A guest asks
@@ -572,5 +588,5 @@ void link_close(struct link *link, enum bye_code code, const char *text)
 		(void)link_send(link, &m); /* what is left leaves room for it */
 	}
 	link->phase = PHASE_OVER;
-	(void)outbox_write(&link->outbox, link->fd); /* the next step tells */
+	(void)flush(link); /* the next step tells */
 }

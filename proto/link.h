@@ -50,7 +50,8 @@ int link_fd(const struct link *link);
  * POLLHUP stays up as long as the peer is away. */
 short link_events(const struct link *link);
 
-/* CLOCK_MONOTONIC in microseconds at which link_step() wants to be called, UINT64_MAX for never. */
+/* CLOCK_MONOTONIC in microseconds at which link_step() wants to be called, UINT64_MAX for never.
+ * May lie in the past: at once. */
 uint64_t link_deadline(const struct link *link);
 
 /*
@@ -60,9 +61,10 @@ uint64_t link_deadline(const struct link *link);
  */
 int link_step(struct link *link, uint64_t now);
 
-/* Whether link_step() stopped before the descriptor was exhausted, or has an error to tell: call
- * it again after link_next() has said LINK_NONE. Who waits edge-triggered must, who polls need
- * not: link_deadline() is then due. */
+/* Whether link_step() has more to do of which the descriptor will not tell: it stopped before that
+ * was exhausted, has an error to tell, or something was queued since. Call it again after
+ * link_next() has said LINK_NONE. Who waits edge-triggered must, or call it when link_deadline()
+ * says so, which is then due. */
 bool link_again(const struct link *link);
 
 /* What has happened, one at a time: call until LINK_NONE, after every link_step(). `m` is valid

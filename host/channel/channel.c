@@ -467,10 +467,45 @@ static int from_platend(struct channel *channel)
 	return 0;
 }
 
+/* The driver that the next piece is of: one that has begun is finished first, for a guest puts
+ * together one at a time. */
+static struct driver *next_driver(struct channel *channel)
+{
+	struct driver *next = NULL;
+
+	for (size_t i = 0; i < DRIVERS_OPEN; i++) {
+		struct driver *driver = &channel->drivers[i];
+
+		if (driver->file >= 0 && (!next || driver->offset))
+			next = driver;
+	}
+	return next;
+}
+
+static void send_piece(struct channel *channel, struct driver *driver)
+{
+	static uint8_t piece[FRAME_DATA_MAX];
+	uint32_t want = driver->size - driver->offset;
+	struct message m;
+	ssize_t n = read(driver->file, piece, want < sizeof(piece) ? want : sizeof(piece));
+
+	message_init(&m, MESSAGE_DRIVER_DATA);
+	memcpy(m.driver_data.driver, driver->sha256, SHA256_SIZE);
+	if (n > 0) {
+		m.driver_data.total = driver->size;
+		m.driver_data.offset = driver->offset;
+		m.driver_data.data_size = (uint32_t)n;
+		m.driver_data.data = piece;
+		driver->offset += (uint32_t)n;
+	}
+	(void)link_send(channel->link, &m);
+	if (n <= 0 || driver->offset == driver->size)
+		driver->file = close_fd(driver->file);
+}
+
 /* Asks platend for the next drivers, and sends a piece of one when nothing else waits. */
 static void feed_drivers(struct channel *channel)
 {
-	static uint8_t piece[FRAME_DATA_MAX];
 	struct message m;
 
 	while (channel->asked_count && channel->asked_out < DRIVERS_OPEN &&
@@ -489,26 +524,11 @@ static void feed_drivers(struct channel *channel)
 		channel->asked_out++;
 		(void)tell(channel, &m);
 	}
-	for (size_t i = 0; i < DRIVERS_OPEN && link_bulk_ready(channel->link); i++) {
-		struct driver *driver = &channel->drivers[i];
-		uint32_t want = driver->size - driver->offset;
-		ssize_t n;
+	if (link_bulk_ready(channel->link)) {
+		struct driver *driver = next_driver(channel);
 
-		if (driver->file < 0)
-			continue;
-		n = read(driver->file, piece, want < sizeof(piece) ? want : sizeof(piece));
-		message_init(&m, MESSAGE_DRIVER_DATA);
-		memcpy(m.driver_data.driver, driver->sha256, SHA256_SIZE);
-		if (n > 0) {
-			m.driver_data.total = driver->size;
-			m.driver_data.offset = driver->offset;
-			m.driver_data.data_size = (uint32_t)n;
-			m.driver_data.data = piece;
-			driver->offset += (uint32_t)n;
-		}
-		(void)link_send(channel->link, &m);
-		if (n <= 0 || driver->offset == driver->size)
-			driver->file = close_fd(driver->file);
+		if (driver)
+			send_piece(channel, driver);
 	}
 }
 

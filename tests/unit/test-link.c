@@ -328,6 +328,30 @@ START_TEST(test_keepalive)
 }
 END_TEST
 
+/* An answer that the link gives by itself is due at once: no event of the descriptor will tell an
+ * owner who waits edge-triggered. What the descriptor does not take waits for it. */
+START_TEST(test_due)
+{
+	meet(&guest, &host);
+	ck_assert_int_eq(say(&guest, MESSAGE_PING), 0);
+	ck_assert(link_again(guest.link));
+	ck_assert_uint_le(link_deadline(guest.link), guest.clock);
+	(void)end_step(&guest);
+	ck_assert(!link_again(guest.link));
+	(void)carry(guest.far, host.far, ALL);
+	(void)end_step(&host);
+	ck_assert(link_again(host.link));
+	ck_assert_uint_le(link_deadline(host.link), host.clock);
+	(void)end_step(&host);
+	ck_assert(!link_again(host.link));
+	ck_assert_uint_gt(carry(host.far, guest.far, ALL), 0);
+	while (say(&host, MESSAGE_JOB_STATE) == 0)
+		(void)end_step(&host);
+	ck_assert(!link_again(host.link));
+	ck_assert_uint_gt(link_deadline(host.link), host.clock);
+}
+END_TEST
+
 /* The guest notices a dead host too, half an interval later, and then asks again and again. A
  * clock that jumps far ahead does not take the time away that an answer has. */
 START_TEST(test_keepalive_guest)
@@ -567,6 +591,7 @@ int main(void)
 	tcase_add_test(tc, test_two_syncs);
 	tcase_add_test(tc, test_asks_again);
 	tcase_add_test(tc, test_keepalive);
+	tcase_add_test(tc, test_due);
 	tcase_add_test(tc, test_keepalive_guest);
 	tcase_add_loop_test(tc, test_no_greeting, 0, 2);
 	tcase_add_loop_test(tc, test_queue_full, 0, 2);
