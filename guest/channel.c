@@ -60,7 +60,8 @@ static int on_defer(sd_event_source *source, void *userdata)
 
 	(void)source;
 	channel->defer = sd_event_source_unref(channel->defer);
-	turn(channel);
+	if (channel->link) /* else it ended meanwhile */
+		turn(channel);
 	return 0;
 }
 

@@ -97,6 +97,8 @@ static int connect_now(struct cupsd *cupsd)
 		return -ECONNREFUSED;
 	}
 	httpSetTimeout(cupsd->http, ANSWER_SEC, give_up, NULL);
+	/* Said beforehand: cupsd would ask for it by a 401, and close the connection. */
+	httpSetAuthString(cupsd->http, "PeerCred", cupsUser());
 	return 0;
 }
 
@@ -151,6 +153,8 @@ static int error_of(struct cupsd *cupsd, bool answered)
 	}
 	if (answered)
 		return -EIO;
+	(void)text_printf(cupsd->text, sizeof(cupsd->text),
+		"cupsd at %.107s went away: see `systemctl status cups`", cupsd->socket);
 	cupsd_disconnect(cupsd);
 	return -ECONNRESET;
 }

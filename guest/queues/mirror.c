@@ -262,6 +262,7 @@ void mirror_reset(struct mirror *mirror)
 	static const char *const wanted[] = {"job-id", REPORT};
 	ipp_t *request = cupsd_request(IPP_OP_GET_JOBS, NULL);
 	_cleanup_ipp_ ipp_t *response = NULL;
+	bool ours = false;
 	int job = 0;
 
 	mirror_deinit(mirror);
@@ -271,15 +272,21 @@ void mirror_reset(struct mirror *mirror)
 	cupsd_want(request, wanted, COUNT(wanted));
 	if (cupsd_run(mirror->cupsd, request, "/", -1, &response) < 0)
 		return;
-	for (ipp_attribute_t *a = ippFirstAttribute(response); a; a = ippNextAttribute(response)) {
-		const char *name = ippGetName(a);
+	for (ipp_attribute_t *a = ippFirstAttribute(response);; a = ippNextAttribute(response)) {
+		const char *attr = a ? ippGetName(a) : NULL;
 
-		if (!name)
+		if (!attr) { /* between two jobs, or at the end */
+			if (job && ours)
+				report_purge(mirror->cupsd, job);
+			if (!a)
+				break;
 			job = 0;
-		else if (strcmp(name, "job-id") == 0)
+			ours = false;
+		} else if (strcmp(attr, "job-id") == 0) {
 			job = ippGetInteger(a, 0);
-		else if (strcmp(name, REPORT) == 0 && job)
-			report_purge(mirror->cupsd, job);
+		} else if (strcmp(attr, REPORT) == 0) {
+			ours = true;
+		}
 	}
 }
 

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "guest/queues/driver.h"
 #include "proto/base/text.h"
@@ -220,6 +221,9 @@ static ipp_t *put_request(const struct queues_put *put, const char *before)
 	if (!before) {
 		(void)httpAssembleURIf(HTTP_URI_CODING_ALL, uri, sizeof(uri), "platen", NULL, NULL,
 			0, "/%s", put->name);
+		if (strncmp(uri, SCHEME "///", strlen(SCHEME) + 3) == 0) /* one slash says it */
+			memmove(uri + strlen(SCHEME), uri + strlen(SCHEME) + 2,
+				strlen(uri) - strlen(SCHEME) - 1);
 		(void)ippAddString(request, IPP_TAG_PRINTER, IPP_TAG_URI, "device-uri", NULL, uri);
 		(void)ippAddBoolean(request, IPP_TAG_PRINTER, "printer-is-shared", 0);
 		(void)ippAddInteger(
@@ -266,7 +270,9 @@ int queue_put(struct cupsd *cupsd, const struct queues_put *put, int driver)
 
 	if (r < 0 && !is_new)
 		return r;
-	if (!is_new && driver >= 0) { /* the old driver is lost once cupsd has the new one */
+	/* The old driver is lost once cupsd has the new one, and an empty one it does not notice.
+	 */
+	if (driver >= 0 && (!is_new || lseek(driver, 0, SEEK_END) <= 0)) {
 		r = driver_read(driver, cupsd->text, sizeof(cupsd->text));
 		if (r < 0)
 			return r;

@@ -4,6 +4,7 @@
  * test and the time counted by it. Stale bytes have a test of their own (test-link-stale.c).
  */
 #include <poll.h>
+#include <sys/un.h>
 
 #include "proto/outbox.h"
 #include "tests/unit/pair.h"
@@ -534,6 +535,39 @@ START_TEST(test_end_of_stream)
 }
 END_TEST
 
+/* A socket that is still connecting is waited for, without turning round. vsock(7) says ENOTCONN
+ * then; here a socket of packets does, which is enough to see the first bytes go. */
+START_TEST(test_connecting)
+{
+	static uint8_t packet[2 * FRAME_MAX];
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), far;
+	struct sockaddr_un address = {.sun_family = AF_UNIX}; /* the kernel picks a name */
+	socklen_t size = sizeof(sa_family_t);
+
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, size), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	size = sizeof(address);
+	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	end_close(&guest);
+	guest.clock = 1000 * MSEC;
+	ck_assert_int_eq(link_new(LINK_GUEST, fd, false, &guest.link), 0);
+	for (int i = 0; i < 3; i++) {
+		(void)end_step(&guest);
+		ck_assert_int_eq(guest.result, 0);
+		ck_assert(!link_again(guest.link));
+		ck_assert(link_events(guest.link) & POLLOUT);
+	}
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, size), 0);
+	far = accept(listener, NULL, NULL);
+	(void)end_step(&guest);
+	ck_assert_int_eq(guest.result, 0);
+	ck_assert_int_eq(recv(far, packet, sizeof(packet), 0), FRAME_MAX + TOKEN_SIZE);
+	(void)close_fd(far);
+	(void)close_fd(listener);
+}
+END_TEST
+
 /* With nothing unread, the end is told at once, as -ECONNRESET. */
 START_TEST(test_end_at_once)
 {
@@ -599,6 +633,7 @@ int main(void)
 	tcase_add_test(tc, test_bye_crossing);
 	tcase_add_test(tc, test_send_order);
 	tcase_add_loop_test(tc, test_end_of_stream, 0, 3);
+	tcase_add_test(tc, test_connecting);
 	tcase_add_test(tc, test_end_at_once);
 	tcase_add_test(tc, test_deaf_owner);
 	suite_add_tcase(suite, tc);
