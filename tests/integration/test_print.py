@@ -152,6 +152,92 @@ class PrintTest(unittest.TestCase):
         self.ended(number)
         self.assertEqual(len(self.device.received), 1)
 
+    def test_state_reasons_and_supplies_show(self):
+        backend = self.spooler.dir / "bin/backend/fakedev"
+        backend.write_text("""#!/bin/sh
+[ $# -eq 0 ] && exit 0
+echo 'ATTR: marker-colors=#000000,#00FFFF' >&2
+echo 'ATTR: marker-names="\\"Black Toner, XL\\",\\"Cyan Toner\\""' >&2
+echo 'ATTR: marker-types=toner,toner' >&2
+echo 'ATTR: marker-levels=80,15' >&2
+echo 'STATE: +media-empty-warning' >&2
+cat >/dev/null
+""")
+        backend.chmod(0o755)
+        self.spooler.add_queue("supplied", "fakedev://x", self.ppd)
+        self.host.ask("mode", workspace="box", mode="all")
+        self.queue_ready("supplied")
+        document = self.lab.dir / "plain.txt"
+        document.write_text("hello\n")
+        self.spooler.run("lp", "-d", "supplied", "-o", "raw", document)
+        wait_for(lambda: self.spooler.printer("supplied").get("marker-levels") == [80, 15], "the levels on the host")
+        wait_for(lambda: (self.guest.spooler.printer("supplied") or {}).get("marker-levels") == [80, 15],
+                 "the levels in the guest", 3)
+        queue = self.guest.spooler.printer("supplied")
+        self.assertEqual(queue["marker-types"], ["toner", "toner"])
+        self.assertEqual(len(queue["marker-names"]), 2)
+        self.assertIn("media-empty-warning", queue["printer-state-reasons"])
+        wait_for(lambda: self.guest.spooler.jobs() == [], "no job of the levels' own to be left in the list", 5)
+
+    def test_every_document_type(self):
+        documents = {"application/pdf": pdf(1), "application/postscript": b"%!PS-Adobe-3.0\nshowpage\n",
+                     "text/plain": b"hello\n", "image/jpeg": b"\xff\xd8\xff\xe0\0\x10JFIF\0" + bytes(100),
+                     "image/png": b"\x89PNG\r\n\x1a\n" + bytes(100), "image/pwg-raster": b"RaS2PwgRaster\0" + bytes(1800),
+                     "application/octet-stream": bytes(range(256)) * 4}
+        self.spooler.run("cupsdisable", "laser")
+        wait_for(lambda: self.guest.spooler.printer("laser")["printer-state"] == 5, "the pause", 5)
+        self.guest.spooler.run("cupsenable", "laser")
+        for n, (kind, data) in enumerate(documents.items(), 1):
+            with self.subTest(kind):
+                self.guest.print("laser", data, "-o", f"document-format={kind}")
+                wait_for(lambda: len(self.spooler.jobs()) == n and self.spooler.jobs()[-1]["job-state"] == 3, f"{kind} on the host")
+                self.assertEqual(self.spooler.jobs()[-1]["document-format"], kind)
+                self.spooler.run("cancel", f"laser-{n}")
+
+    def test_a_queue_with_jobs_is_not_removed_before_they_are_settled(self):
+        self.spooler.run("cupsdisable", "laser")
+        wait_for(lambda: self.guest.spooler.printer("laser")["printer-state"] == 5, "the pause", 5)
+        number = self.guest.print("laser", pdf(1))
+        self.spooler.run("lpadmin", "-x", "laser")
+        wait_for(lambda: not self.guest.spooler.printer("laser")["printer-is-accepting-jobs"], "the queue to reject jobs")
+        self.guest.spooler.run("cancel", str(number))
+        wait_for(lambda: "laser" not in self.guest.spooler.queues(), "the removal", 10)
+
+    def test_default_printer_and_a_persons_own_choice(self):
+        self.spooler.add_queue("main", self.device.uri, self.ppd)
+        self.spooler.run("lpadmin", "-d", "main")
+        wait_for(lambda: "main" in self.guest.spooler.run("lpstat", "-d").stdout, "the default in the guest", 5)
+        self.guest.spooler.add_queue("own", "file:///dev/null", self.ppd)
+        self.guest.spooler.run("lpadmin", "-d", "own")
+        self.spooler.run("lpadmin", "-d", "laser")
+        self.spooler.run("lpadmin", "-p", "laser", "-L", "elsewhere")
+        wait_for(lambda: self.guest.spooler.printer("laser")["printer-location"] == "elsewhere", "the change", 5)
+        self.assertIn("own", self.guest.spooler.run("lpstat", "-d").stdout)
+
+    def test_a_driver_crosses_once(self):
+        folder = self.lab.dir / "guest-box-state/drivers"
+        held = {p.name: p.stat().st_ino for p in folder.iterdir()}
+        self.assertEqual(len(held), 1)
+        self.spooler.add_queue("twin", self.device.uri, self.ppd)
+        self.queue_ready("twin")
+        self.guest.stop()
+        self.guest.start()
+        wait_for(lambda: self.lab.log("platend").count("connected: platen-agent") == 2, "the agent to be back")
+        self.queue_ready("twin")
+        self.assertEqual({p.name: p.stat().st_ino for p in folder.iterdir()}, held)
+
+    def test_any_order_of_start(self):
+        self.host.stop()
+        self.guest.stop()
+        self.spooler.stop()
+        self.guest.spooler.stop()
+        self.guest.start()
+        self.host.start()
+        self.guest.spooler.start()
+        number = self.guest.print("laser", pdf(1))
+        self.spooler.start()
+        self.ended(number, timeout=60)
+
     def crash(self, kill, size=30_000_000):
         """Kills one program in mid-job: the document is printed once, whole."""
         self.spooler.add_queue("raw", self.device.uri, self.ppd)
