@@ -532,6 +532,19 @@ static void feed_drivers(struct channel *channel)
 	}
 }
 
+/* Whether a driver could go on at once: nothing will wake us for it. */
+static bool is_driver_due(struct channel *channel)
+{
+	uint32_t busy = channel->asked_out;
+
+	if (!channel->link || !channel->synced || !link_bulk_ready(channel->link))
+		return false;
+	for (size_t i = 0; i < DRIVERS_OPEN; i++)
+		busy += channel->drivers[i].file >= 0;
+	return next_driver(channel) ||
+	       (channel->asked_count && busy < DRIVERS_OPEN && !channel->platend_full);
+}
+
 static int wait(struct channel *channel)
 {
 	struct pollfd fds[2 + JOBS_OPEN_MAX];
@@ -560,6 +573,8 @@ static int wait(struct channel *channel)
 		jobs[n - 2] = &channel->jobs[i];
 		fds[n++] = (struct pollfd){.fd = channel->jobs[i].pipe, .events = POLLOUT};
 	}
+	if (is_driver_due(channel))
+		timeout = 0;
 	if (poll(fds, n, timeout) < 0)
 		return errno == EINTR ? 0 : -errno;
 	for (nfds_t i = 2; i < n; i++)

@@ -277,7 +277,7 @@ def pdf(pages=3, text="Platen", pad=0):
                "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
     kids = []
     for i in range(pages):
-        stream = f"BT /F1 48 Tf 72 {700 - 40 * (i % 3)} Td ({text} page {i + 1} of {pages}) Tj ET\n" + "%" * pad
+        stream = f"BT /F1 28 Tf 72 {700 - 40 * (i % 3)} Td ({text} page {i + 1} of {pages}) Tj ET\n" + "%" * pad
         objects.append(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")
         objects.append(f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents {len(objects)} 0 R "
                        "/Resources << /Font << /F1 3 0 R >> >> >>")
