@@ -196,6 +196,7 @@ static void take_events(struct channel *channel)
 		case LINK_SYNCED:
 			if (channel->open)
 				session_over(channel, "the host began anew");
+			channel->again = sd_event_source_disable_unref(channel->again);
 			say_hello(channel);
 			break;
 		case LINK_LOST: session_over(channel, link_reason(channel->link)); break;

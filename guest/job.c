@@ -71,6 +71,7 @@ static void job_free(struct job *job)
 	XXH3_freeState(job->hash);
 	free(job);
 	queues_look_again(agent->queues); /* a queue may have waited for it */
+	job_offer_changed(agent);	  /* and so may a job, see JOBS_OPEN_MAX */
 }
 
 uint32_t job_count(const struct agent *agent)
@@ -112,6 +113,17 @@ static void job_end(struct job *job, enum backend_exit code, const char *text)
 	job_free(job);
 }
 
+/* Jobs that are open with the host. */
+static uint32_t open_count(const struct agent *agent)
+{
+	const struct job *job;
+	uint32_t n = 0;
+
+	TAILQ_FOREACH(job, &agent->jobs, link)
+	n += job->stage != STAGE_WAITING;
+	return n;
+}
+
 /* Opens the job with the host if it can be; otherwise says what it waits for. */
 static void job_try(struct job *job)
 {
@@ -127,6 +139,8 @@ static void job_try(struct job *job)
 	if (!o || o->gone || o->printer.index == UINT32_MAX)
 		return say(
 			job, "Waiting for the host to offer this printer", "connecting-to-device");
+	if (open_count(agent) >= JOBS_OPEN_MAX)
+		return say(job, "Waiting for other jobs to end", "");
 	message_init(&m, MESSAGE_JOB_OPEN);
 	open->ref = ++last_ref;
 	open->printer = o->printer.index;
@@ -167,6 +181,7 @@ static void try_later(struct job *job, const char *text)
 	say(job, text, "connecting-to-device");
 	(void)sd_event_add_time_relative(job->agent->event, &job->retry, CLOCK_MONOTONIC,
 		wait < RETRY_MOST ? wait : RETRY_MOST, 50000, on_retry, job);
+	job_offer_changed(job->agent); /* another may take its place meanwhile */
 }
 
 struct job *job_new(

@@ -541,9 +541,9 @@ class Agent:
         shutil.chown(self.path, "root", "lp")
         os.chmod(self.path, 0o660)
         self.listener.listen(128)
-        self.listener.settimeout(30)
 
-    def accept(self):
+    def accept(self, seconds=30):
+        self.listener.settimeout(seconds)
         return Connection(self.listener.accept()[0])
 
     def close(self):
@@ -559,13 +559,14 @@ class Supplier(threading.Thread):
     def __init__(self, agent, levels):
         super().__init__()
         self.agent, self.levels, self.asked, self.others = agent, levels, [], []
+        self.closing = False
         self.start()
 
     def run(self):
-        while self.agent.listener:
-            try:
-                connection = self.agent.accept()
-            except (OSError, ValueError):
+        while True:
+            connection = self.agent.accept(None)
+            if self.closing:
+                connection.close()
                 return
             handed = connection.handed()
             if handed.kind != SUPPLIES:
@@ -576,9 +577,10 @@ class Supplier(threading.Thread):
             connection.end(0)
 
     def close(self):
-        listener, self.agent.listener = self.agent.listener, None
-        if listener:
-            listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
+        if self.closing:
+            return
+        self.closing = True
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.connect(self.agent.path)  # wakes accept()
             self.join()
-            listener.close()
-            os.unlink(self.agent.path)
+        self.agent.close()

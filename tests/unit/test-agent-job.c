@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent's jobs against a host that the test plays, over a unix socket: how many are open at
+ * once, what moves up when one ends or is put off, and that all come again in a new session.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "guest/job.h"
+#include "proto/base/cleanup.h"
+#include "proto/link.h"
+#include "proto/transport.h"
+
+#define JOBS (JOBS_OPEN_MAX + 6)
+
+static struct agent *agent;
+static struct link *host;
+static int listener;
+static char dir[] = "/tmp/platen-agent-XXXXXX";
+static uint32_t open_refs[4 * JOBS]; /* as the host knows them */
+static uint32_t open_count, opened;
+static bool greeted;
+
+static uint64_t now_usec(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static void host_send(enum message_type type, uint32_t ref, enum job_refusal refusal)
+{
+	static struct message m;
+
+	message_init(&m, type);
+	if (type == MESSAGE_WELCOME) {
+		m.welcome.version = 1;
+		m.welcome.keepalive_msec = KEEPALIVE_MSEC;
+	} else if (type == MESSAGE_OFFER_BEGIN) {
+		m.offer_begin.count = 1;
+	} else if (type == MESSAGE_PRINTER) {
+		m.printer.kind = PRINTER_NETWORK;
+		m.printer.driver_size = 1;
+		(void)strcpy(m.printer.name, "laser");
+	} else if (type == MESSAGE_JOB_STATE) {
+		m.job_state.ref = ref;
+		m.job_state.final = 1;
+		m.job_state.phase = JOB_PHASE_REFUSED;
+		m.job_state.refusal = refusal;
+	}
+	ck_assert_int_eq(link_send(host, &m), 0);
+}
+
+static void host_hear(const struct message *m)
+{
+	uint32_t i = 0;
+
+	switch (m->head.type) {
+	case MESSAGE_HELLO:
+		host_send(MESSAGE_WELCOME, 0, 0);
+		host_send(MESSAGE_OFFER_BEGIN, 0, 0);
+		host_send(MESSAGE_PRINTER, 0, 0);
+		host_send(MESSAGE_OFFER_END, 0, 0);
+		greeted = true;
+		return;
+	case MESSAGE_JOB_OPEN:
+		ck_assert_uint_lt(open_count, JOBS_OPEN_MAX); /* one more is a violation */
+		open_refs[open_count++] = m->job_open.ref;
+		opened++;
+		return;
+	case MESSAGE_JOB_CLOSE:
+		while (i < open_count && open_refs[i] != m->job_close.ref)
+			i++;
+		ck_assert_uint_lt(i, open_count);
+		open_refs[i] = open_refs[--open_count];
+		return;
+	default: return;
+	}
+}
+
+/* Lets both run until nothing has happened for a moment. */
+static void run(void)
+{
+	static struct message m;
+	enum link_event event;
+
+	for (int quiet = 0; quiet < 10; quiet++) {
+		if (sd_event_run(agent->event, 2000) > 0)
+			quiet = 0;
+		if (!host) {
+			int fd = transport_unix_accept(listener);
+
+			if (fd < 0)
+				continue;
+			ck_assert_int_eq(link_new(LINK_HOST, fd, false, &host), 0);
+		}
+		ck_assert_int_eq(link_step(host, now_usec()), 0);
+		while ((event = link_next(host, &m)) != LINK_NONE) {
+			ck_assert_int_ne(event, LINK_LOST);
+			quiet = 0;
+			if (event == LINK_MESSAGE)
+				host_hear(&m);
+		}
+		ck_assert_int_eq(link_step(host, now_usec()), 0);
+	}
+}
+
+static void add_job(uint32_t number)
+{
+	struct backend_open open = {.file = 1, .copies = 1};
+	int document = memfd_create("document", MFD_CLOEXEC);
+
+	ck_assert_int_eq(write(document, "x", 1), 1);
+	memcpy(open.job.bytes, &number, sizeof(number));
+	open.job.bytes[15] = 1;
+	(void)strcpy(open.printer, "laser");
+	(void)strcpy(open.format, "text/plain");
+	ck_assert_ptr_nonnull(job_new(agent, NULL, &open, document));
+}
+
+static void setup(void)
+{
+	struct agent_config config;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	agent_config_init(&config);
+	config.transport = AGENT_UNIX;
+	(void)snprintf(config.path, sizeof(config.path), "%s/channel", dir);
+	(void)snprintf(config.run_dir, sizeof(config.run_dir), "%s/run", dir);
+	(void)snprintf(config.state_dir, sizeof(config.state_dir), "%s/state", dir);
+	(void)snprintf(config.libexec_dir, sizeof(config.libexec_dir), "%s/none", dir);
+	(void)snprintf(config.cups_socket, sizeof(config.cups_socket), "%s/cups", dir);
+	(void)snprintf(config.spooler_user, sizeof(config.spooler_user), "root");
+	listener = transport_unix_listen(config.path);
+	ck_assert_int_ge(listener, 0);
+	ck_assert_int_eq(agent_new(&config, &agent), 0);
+	for (uint32_t i = 0; i < JOBS; i++)
+		add_job(i);
+	run();
+	ck_assert(greeted);
+}
+
+static void teardown(void)
+{
+	char command[64];
+
+	agent = agent_free(agent);
+	host = link_free(host);
+	listener = close_fd(listener);
+	(void)snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* No more are open than the host takes; each that ends lets the next one in, in order. */
+START_TEST(test_most)
+{
+	ck_assert_uint_eq(open_count, JOBS_OPEN_MAX);
+	for (uint32_t i = 0; i < JOBS; i++) {
+		host_send(MESSAGE_JOB_STATE, open_refs[0], REFUSAL_EMPTY);
+		run();
+		ck_assert_uint_eq(opened, JOBS_OPEN_MAX + (i < 6 ? i + 1 : 6));
+	}
+	ck_assert_uint_eq(open_count, 0);
+	ck_assert_uint_eq(job_count(agent), 0);
+}
+END_TEST
+
+/* One that the host puts off makes room too, and waits its turn. */
+START_TEST(test_put_off)
+{
+	uint32_t first = open_refs[0];
+
+	host_send(MESSAGE_JOB_STATE, first, REFUSAL_NOT_ACCEPTING);
+	run();
+	ck_assert_uint_eq(opened, JOBS_OPEN_MAX + 1);
+	ck_assert_uint_eq(open_count, JOBS_OPEN_MAX);
+	ck_assert_uint_eq(job_count(agent), JOBS);
+}
+END_TEST
+
+/* A new session begins with none open, and they all come again. */
+START_TEST(test_new_session)
+{
+	host = link_free(host);
+	open_count = opened = 0;
+	greeted = false;
+	while (!greeted)
+		run();
+	ck_assert_uint_eq(open_count, JOBS_OPEN_MAX);
+	ck_assert_uint_eq(job_count(agent), JOBS);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("agent-job");
+	TCase *tc = tcase_create("job");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, test_most);
+	tcase_add_test(tc, test_put_off);
+	tcase_add_test(tc, test_new_session);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
