@@ -100,12 +100,13 @@ def say(text):
 
 
 class Image:
-    """The guest's root: a folder in the cache, and from it a disk for each run."""
+    """A root: a folder in the cache, and from it a disk for each run."""
 
-    def __init__(self):
-        key = hashlib.sha256((PACKAGES + CONSOLE + CONSOLE_UNIT + pathlib.Path(__file__).read_text()
+    def __init__(self, packages=PACKAGES, kind="guest"):
+        self.packages, self.kind = packages, kind
+        key = hashlib.sha256((packages + CONSOLE + CONSOLE_UNIT + pathlib.Path(__file__).read_text()
                               .split("def build")[1].split("def disk")[0]).encode()).hexdigest()[:16]
-        self.dir = CACHE / f"guest-{key}"
+        self.dir = CACHE / f"{kind}-{key}"
         self.root = self.dir / "root"
         CACHE.mkdir(parents=True, exist_ok=True)
         with open(CACHE / "lock", "w") as lock:
@@ -114,11 +115,11 @@ class Image:
                 self.build()
 
     def build(self):
-        say("building the guest image (once, some minutes)")
+        say(f"building the {self.kind} image (once, some minutes)")
         shutil.rmtree(self.dir, ignore_errors=True)
         self.dir.mkdir(parents=True)
         excludes = [f"--dpkgopt=path-exclude=/usr/share/{p}/*" for p in ("doc", "man", "locale", "info")]
-        p = subprocess.run(["mmdebstrap", "--variant=minbase", "--mode=root", f"--include={PACKAGES}", *excludes,
+        p = subprocess.run(["mmdebstrap", "--variant=minbase", "--mode=root", f"--include={self.packages}", *excludes,
                             "--aptopt=Acquire::Languages \"none\"", "bookworm", str(self.root)],
                            capture_output=True, text=True)
         if p.returncode:
@@ -144,8 +145,8 @@ class Image:
     def boot_files(self):
         return sorted((self.root / "boot").glob("vmlinuz-*"))[-1], sorted((self.root / "boot").glob("initrd.img-*"))[-1]
 
-    def disk(self, path, files):
-        """A disk of the root with `files` ({place: source path or text}) put in."""
+    def disk(self, path, files, size="1400M"):
+        """A disk of the root with `files` ({place: source path or text}) put in; units among them are enabled."""
         tree = path.with_suffix(".tree")
         subprocess.run(["cp", "-a", "--reflink=auto", str(self.root), str(tree)], check=True)
         for place, source in files.items():
@@ -157,8 +158,11 @@ class Image:
             else:
                 target.write_text(source)
         wants = tree / "etc/systemd/system/multi-user.target.wants"
-        (wants / "platen-agent.service").symlink_to("/lib/systemd/system/platen-agent.service")
-        subprocess.run(["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-d", str(tree), str(path), "1400M"], check=True)
+        for place in files:
+            if place.startswith("lib/systemd/system/") and place.endswith(".service"):
+                (wants / os.path.basename(place)).symlink_to("/" + place)
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-d", str(tree), str(path), size],
+                       check=True, capture_output=True)
         shutil.rmtree(tree)
 
 
@@ -223,19 +227,19 @@ def kvm_works():
 class Workspace:
     """One domain and its console."""
 
-    def __init__(self, lab, libvirt, image, name="workspace", channel=True, files=None):
+    def __init__(self, lab, libvirt, image, name="workspace", channel=True, files=None, domain=None, size="1400M"):
         self.lab, self.libvirt, self.name = lab, libvirt, name
         self.uuid = str(uuid.uuid4())
         self.console_path = lab.dir / f"{name}.console"
         self.sock, self.buffer = None, b""
         self.lock = threading.Lock()
         disk = lab.dir / f"{name}.img"
-        image.disk(disk, dict(guest_files(), **(files or {})))
+        image.disk(disk, guest_files() if files is None else files, size)
         kernel, initrd = image.boot_files()
         kvm = kvm_works()
         say(f"the workspace runs under {'KVM' if kvm else 'emulation'}")
         xml = lab.dir / f"{name}.xml"
-        xml.write_text(DOMAIN.format(kind="kvm" if kvm else "qemu", name=name, uuid=self.uuid, kernel=kernel, initrd=initrd,
+        xml.write_text((domain or DOMAIN).format(kind="kvm" if kvm else "qemu", name=name, uuid=self.uuid, kernel=kernel, initrd=initrd,
                                      cpu="host-passthrough" if kvm else "maximum", disk=disk, console=self.console_path,
                                      log=lab.dir / f"{name}-serial.log", channel=CHANNEL if channel else ""))
         libvirt.virsh("define", xml)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""As it is deployed: a host that is itself a VM, with systemd, libvirtd and cupsd of Debian's, and a workspace in it
+under KVM (emulated SVM) whose only channel is vsock."""
+import json
+import re
+import time
+import unittest
+
+import lab as vm
+from harness import BUILD, Lab, vendor_ppd, wait_for
+
+TIMEOUT = 560
+HOST_PACKAGES = ("systemd,systemd-sysv,udev,dbus,polkitd,initramfs-tools,linux-image-cloud-amd64,cups-daemon,cups-client,"
+                 "libvirt-daemon-system,libvirt-clients,qemu-system-x86,libcups2,libprotobuf-c1,libinih1,libxxhash0,"
+                 "libnettle8,zlib1g,libsystemd0,libjansson4,libsqlite3-0,libcurl4,libxml2,libseccomp2")
+HOST_CPU = ("<cpu mode='custom' match='exact' check='none'><model fallback='allow'>EPYC</model>"
+            "<feature policy='require' name='svm'/><feature policy='require' name='npt'/></cpu>")
+
+INNER = """<domain type='kvm'><name>inner</name><memory unit='MiB'>512</memory><vcpu>1</vcpu>
+<os><type arch='x86_64' machine='q35'>hvm</type><kernel>/srv/vmlinuz</kernel><initrd>/srv/initrd</initrd>
+<cmdline>root=/dev/vda rw console=ttyS0 quiet systemd.show_status=false</cmdline></os>
+<features><acpi/><apic/></features><cpu mode='host-passthrough'/>
+<devices><emulator>/usr/bin/qemu-system-x86_64</emulator>
+<disk type='block' device='disk'><driver name='qemu' type='raw' cache='unsafe'/><source dev='/dev/vdb'/>
+<target dev='vda' bus='virtio'/></disk>
+<serial type='file'><source path='/var/log/inner.log'/><target port='0'/></serial></devices></domain>"""
+
+PRINT_UNIT = """[Unit]
+Description=Prints one page as soon as the printer is there
+After=cups.service
+[Service]
+Type=oneshot
+ExecStart=/bin/bash -c 'until lpstat -e | grep -q laser; do sleep 0.5; done; lp -d laser -t over-vsock \\
+  -o document-format=application/vnd.cups-raw /etc/hostname'
+[Install]
+WantedBy=multi-user.target
+"""
+
+PLATEN_CONF = """[host]
+mode = all
+worker-user = nobody
+"""
+
+PLATEND_UNIT = """[Service]
+Type=notify
+ExecStart=/usr/sbin/platend
+RuntimeDirectory=platen
+StateDirectory=platen
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+class VsockTest(unittest.TestCase):
+    def setUp(self):
+        vm.own_namespace()
+        self.lab = Lab()
+        self.addCleanup(self.lab.close)
+        self.libvirt = vm.Libvirt(self.lab)
+
+    def disks(self):
+        inner = vm.Image()
+        disk = self.lab.dir / "inner.img"
+        inner.disk(disk, dict(vm.guest_files(), **{"lib/systemd/system/lab-print.service": PRINT_UNIT}))
+        files = {f"usr/libexec/platen/{p}": BUILD / p for p in ("platen-channel", "platen-virt", "platen-spool", "platen-fetch")}
+        kernel, initrd = inner.boot_files()
+        files.update({"usr/sbin/platend": BUILD / "platend", "usr/bin/platenctl": BUILD / "platenctl",
+                      "usr/lib/cups/notifier/platen": BUILD / "platen-notifier", "etc/platen/platen.conf": PLATEN_CONF,
+                      "lib/systemd/system/platend.service": PLATEND_UNIT, "root/inner.xml": INNER,
+                      "srv/vmlinuz": kernel, "srv/initrd": initrd,
+                      "root/vendor.ppd": vendor_ppd(self.lab.dir / "vendor.ppd")})
+        return disk, files
+
+    def host(self):
+        disk, files = self.disks()
+        domain = vm.DOMAIN.replace("<cpu mode='{cpu}'/>", HOST_CPU).replace("<memory unit='MiB'>768", "<memory unit='MiB'>2048")
+        domain = domain.replace("<controller", f"<disk type='file' device='disk'><driver name='qemu' type='raw' cache='unsafe'/>"
+                                f"<source file='{disk}'/><target dev='vdb' bus='virtio'/></disk><controller")
+        image = vm.Image(HOST_PACKAGES, "host")
+        host = vm.Workspace(self.lab, self.libvirt, image, "outer", channel=False, files=files, domain=domain, size="2600M")
+        host.start()
+        return host
+
+    def test_a_workspace_by_vsock_alone(self):
+        begin = time.monotonic()
+        host = self.host()
+        self.addCleanup(lambda: print(host.run("journalctl -u platend --no-pager | tail -30; tail -c 1500 /var/log/inner.log",
+                                               check=False)[1]) if self._outcome.result.failures else None)
+        host.wait_up(240)
+        vm.say(f"the host is up after {time.monotonic() - begin:.0f} s")
+        host.run("modprobe kvm_amd; modprobe vhost_vsock; ls /dev/kvm /dev/vhost-vsock")
+        host.run("echo 'FileDevice Yes' >> /etc/cups/cups-files.conf; systemctl restart cups; touch /srv/out; chmod 666 /srv/out;"
+                 "lpadmin -p laser -E -v file:///srv/out -P /root/vendor.ppd")
+        wait_for(lambda: host.run("virsh list", check=False)[0] == 0, "the host's libvirtd", 90)
+        host.run("virsh define /root/inner.xml")
+        answer = json.loads(host.run("platenctl --json attach inner --vsock"))
+        self.assertTrue(answer)
+        self.assertIn("<vsock", host.run("virsh dumpxml inner"))
+        host.run("virsh start inner", timeout=120)
+        vm.say(f"the workspace is started after {time.monotonic() - begin:.0f} s")
+
+        def connected():
+            rows = json.loads(host.run("platenctl --json workspaces"))
+            rows = rows.get("workspaces") or rows["data"]["workspaces"]
+            return rows and rows[0]["link"] == "connected" and rows[0]["channel"] == "vsock"
+        wait_for(connected, "the workspace to be connected over vsock", 200)
+        vm.say(f"connected over vsock after {time.monotonic() - begin:.0f} s")
+        wait_for(lambda: "laser-1" in host.run("lpstat -W completed -o"), "the page on the host's spooler", 60)
+        self.assertIn("inner", host.run("lpstat -W completed -o"))
+        self.assertTrue(re.search(r"workspace\s*$", host.run("cat /srv/out")))
+        vm.say(f"printed after {time.monotonic() - begin:.0f} s")
+        # Somebody who is not root in the workspace cannot pose as its agent: his port is above 1023 (unit test of transport).
+
+
+if __name__ == "__main__":
+    unittest.main()
