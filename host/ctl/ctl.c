@@ -202,6 +202,13 @@ int ctl_print_json(const json_t *data)
 	return CTL_OK;
 }
 
+int ctl_print_change(const json_t *data)
+{
+	tone_print_escaped(stdout, false, TONE_PLAIN, ctl_string(data, "text"));
+	puts(ctl_true(data, "live") ? "" : " (from its next start on)");
+	return CTL_OK;
+}
+
 int ctl_print_table(const struct ctl *ctl, struct table *table, const char *none)
 {
 	size_t rows = table_rows(table);
