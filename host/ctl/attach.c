@@ -29,5 +29,5 @@ int ctl_attach(struct ctl *ctl, int argc, char **argv)
 		&data);
 	if (code != CTL_OK)
 		return code;
-	return ctl->json ? ctl_print_json(data) : ctl_print_change(data);
+	return ctl->json ? ctl_print_json(data) : ctl_print_change(argv[optind], data);
 }

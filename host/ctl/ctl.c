@@ -202,10 +202,12 @@ int ctl_print_json(const json_t *data)
 	return CTL_OK;
 }
 
-int ctl_print_change(const json_t *data)
+int ctl_print_change(const char *domain, const json_t *data)
 {
+	tone_print_escaped(stdout, false, TONE_PLAIN, domain);
+	fputs(": ", stdout);
 	tone_print_escaped(stdout, false, TONE_PLAIN, ctl_string(data, "text"));
-	puts(ctl_true(data, "live") ? "" : " (from its next start on)");
+	putchar('\n');
 	return CTL_OK;
 }
 

@@ -18,5 +18,5 @@ int ctl_detach(struct ctl *ctl, int argc, char **argv)
 		ctl, json_pack("{s:s, s:s}", "verb", "detach", "workspace", argv[optind]), &data);
 	if (code != CTL_OK)
 		return code;
-	return ctl->json ? ctl_print_json(data) : ctl_print_change(data);
+	return ctl->json ? ctl_print_json(data) : ctl_print_change(argv[optind], data);
 }
