@@ -97,6 +97,8 @@ struct queues *queues_free(struct queues *queues);
 void queues_changed(struct queues *queues);
 /* The list of queues is to be read again: a job ended, an offer came. */
 void queues_look_again(struct queues *queues);
+/* A job of this queue ended, by which cupsd wipes its message and some of its reasons away. */
+void queues_show_again(struct queues *queues, const char *name);
 void queues_status(struct queues *queues, struct message_guest_status *status);
 
 /* backends.c */

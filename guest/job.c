@@ -69,6 +69,7 @@ static void job_free(struct job *job)
 	job->retry = sd_event_source_disable_unref(job->retry);
 	job->document = close_fd(job->document);
 	XXH3_freeState(job->hash);
+	queues_show_again(agent->queues, job->open.printer);
 	free(job);
 	queues_look_again(agent->queues); /* a queue may have waited for it */
 	job_offer_changed(agent);	  /* and so may a job, see JOBS_OPEN_MAX */

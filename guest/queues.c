@@ -256,6 +256,15 @@ void queues_look_again(struct queues *queues)
 	queues_changed(queues);
 }
 
+void queues_show_again(struct queues *queues, const char *name)
+{
+	struct known_queue *known = known_find(queues, name);
+
+	if (known)
+		known->state_sent = false;
+	queues_changed(queues);
+}
+
 static void on_queue(struct queues *queues, const struct queues_queue *q)
 {
 	struct known_queue *known;

@@ -202,6 +202,15 @@ int ctl_print_json(const json_t *data)
 	return CTL_OK;
 }
 
+int ctl_print_change(const char *domain, const json_t *data)
+{
+	tone_print_escaped(stdout, false, TONE_PLAIN, domain);
+	fputs(": ", stdout);
+	tone_print_escaped(stdout, false, TONE_PLAIN, ctl_string(data, "text"));
+	putchar('\n');
+	return CTL_OK;
+}
+
 int ctl_print_table(const struct ctl *ctl, struct table *table, const char *none)
 {
 	size_t rows = table_rows(table);

@@ -82,6 +82,9 @@ int ctl_ask(const struct ctl *ctl, json_t *request, json_t **ret_data);
 /* The answer as it came (--json). Returns CTL_OK. */
 int ctl_print_json(const json_t *data);
 
+/* What was done to a domain, in platend's words. Returns CTL_OK. */
+int ctl_print_change(const char *domain, const json_t *data);
+
 /* Prints and frees a table, or says `none` when it has no row. */
 int ctl_print_table(const struct ctl *ctl, struct table *table, const char *none);
 

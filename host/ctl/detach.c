@@ -18,9 +18,5 @@ int ctl_detach(struct ctl *ctl, int argc, char **argv)
 		ctl, json_pack("{s:s, s:s}", "verb", "detach", "workspace", argv[optind]), &data);
 	if (code != CTL_OK)
 		return code;
-	if (ctl->json)
-		return ctl_print_json(data);
-	tone_print_escaped(stdout, false, TONE_PLAIN, ctl_string(data, "text"));
-	puts(ctl_true(data, "live") ? "" : " (from its next start on)");
-	return CTL_OK;
+	return ctl->json ? ctl_print_json(data) : ctl_print_change(argv[optind], data);
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guest's half for tests of platen-queues and of the backend: a private cupsd, IPP without a
-library, platen-queues at a socketpair, and a stand-in for platen-agent at the backend's socket.
+"""The guest's half for tests of platen-queues and of the backend: a private cupsd,
+platen-queues at a socketpair, and a stand-in for platen-agent at the backend's socket.
 
 The stand-in is not platen-agent: it answers a backend as a test tells it to, so that each
 conversation can be had, also those that a sound agent never has. The fixed messages are those of
@@ -15,13 +15,13 @@ import struct
 import subprocess
 import tempfile
 import threading
-import time
 import uuid
 
-BUILD = os.environ.get("PLATEN_BUILD", os.path.join(os.path.dirname(__file__), "../../build"))
-SERVER_BIN = "/usr/lib/cups"
-QUEUES = os.path.join(BUILD, "platen-queues")
-BACKEND = os.path.join(BUILD, "platen-backend")
+import ipp
+from harness import BUILD, Lab, Spooler, wait_for
+
+QUEUES = str(BUILD / "platen-queues")
+BACKEND = str(BUILD / "platen-backend")
 
 # The head that makes a queue without filters (LAB: */* 0 - and its companions), and some options.
 PPD = """*PPD-Adobe: "4.3"
@@ -78,100 +78,16 @@ PPD = """*PPD-Adobe: "4.3"
 *CloseUI: *StapleLocation
 """
 
-CONF = """LogLevel debug
-MaxLogSize 0
-Listen {socket}
-Browsing Off
-WebInterface No
-IdleExitTimeout 0
-MaxJobs 0
-DefaultShared No
-PreserveJobHistory Yes
-<Location />
-  Order allow,deny
-</Location>
-<Location /admin>
-  Order allow,deny
-</Location>
-<Policy default>
-  JobPrivateAccess default
-  JobPrivateValues default
-  SubscriptionPrivateAccess default
-  SubscriptionPrivateValues default
-  <Limit Send-Document Send-URI Hold-Job Release-Job Restart-Job Cancel-Job Close-Job Cancel-My-Jobs Set-Job-Attributes>
-    Require user @OWNER @SYSTEM
-    Order deny,allow
-  </Limit>
-  <Limit CUPS-Add-Modify-Printer CUPS-Delete-Printer CUPS-Add-Modify-Class CUPS-Delete-Class CUPS-Set-Default>
-    AuthType Default
-    Require user @SYSTEM
-    Order deny,allow
-  </Limit>
-  <Limit Pause-Printer Resume-Printer Enable-Printer Disable-Printer CUPS-Accept-Jobs CUPS-Reject-Jobs>
-    AuthType Default
-    Require user @SYSTEM
-    Order deny,allow
-  </Limit>
-  <Limit All>
-    Order deny,allow
-  </Limit>
-</Policy>
-"""
+# -- IPP: what ipp.py has, and operations with documents and rights
 
-FILES = """SystemGroup root
-User lp
-Group lp
-ServerRoot {top}/etc
-ServerBin {top}/lib
-DataDir /usr/share/cups
-DocumentRoot /usr/share/cups/doc-root
-RequestRoot {top}/spool
-TempDir {top}/spool/tmp
-StateDir {top}/run
-CacheDir {top}/cache
-ServerKeychain {top}/etc/ssl
-ErrorLog {top}/error_log
-AccessLog {top}/access_log
-PageLog {top}/page_log
-FileDevice Yes
-SyncOnClose No
-SetEnv PLATEN_AGENT_RUNDIR {top}/agent
-"""
-
-
-def wait_for(what, seconds=10.0, pause=0.01):
-    """Waits for what() to be true and returns it: for what has no event of its own."""
-    end = time.monotonic() + seconds
-    while True:
-        got = what()
-        if got:
-            return got
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {getattr(what, '__doc__', None) or what}")
-        time.sleep(pause)
-
-
-# -- IPP (RFC 8010)
-
-INTEGER, BOOLEAN, ENUM, TEXT, NAME, KEYWORD, URI = 0x21, 0x22, 0x23, 0x41, 0x42, 0x44, 0x45
+ENUM, BOOLEAN, INTEGER, KEYWORD, NAME, URI = (ipp.ENUM, ipp.BOOLEAN, ipp.INTEGER, ipp.KEYWORD,
+    ipp.NAME, ipp.URI)
+TEXT, MIME = 0x41, 0x49
 OPERATION, JOB, END, PRINTER = 1, 2, 3, 4
 PRINT_JOB, CANCEL_JOB, GET_JOB, GET_JOBS, GET_PRINTER = 0x02, 0x08, 0x09, 0x0A, 0x0B
-HOLD_JOB, RELEASE_JOB, PAUSE, RESUME = 0x0C, 0x0D, 0x10, 0x11
-GET_DEFAULT, GET_PRINTERS, ADD_PRINTER, DELETE_PRINTER = 0x4001, 0x4002, 0x4003, 0x4004
-
-
-def attribute(tag, name, *values):
-    out = b""
-    for i, value in enumerate(values):
-        if tag in (INTEGER, ENUM):
-            data = struct.pack(">i", value)
-        elif tag == BOOLEAN:
-            data = bytes([value])
-        else:
-            data = value if isinstance(value, bytes) else value.encode()
-        key = b"" if i else name.encode()
-        out += struct.pack(">BH", tag, len(key)) + key + struct.pack(">H", len(data)) + data
-    return out
+PAUSE, RESUME = 0x10, 0x11
+GET_PRINTERS, ADD_PRINTER = 0x4002, 0x4003
+attribute = ipp.attribute
 
 
 class Refused(Exception):
@@ -180,133 +96,66 @@ class Refused(Exception):
         self.status = status
 
 
-def parse(body):
-    """The groups of an answer, each a dictionary of lists."""
-    status, at = struct.unpack(">H", body[2:4])[0], 8
-    groups, group, name = [], None, None
-    while at < len(body):
-        tag = body[at]
-        at += 1
-        if tag < 0x10:
-            if tag == END:
-                break
-            group = {"": tag}
-            groups.append(group)
-            continue
-        (size,) = struct.unpack(">H", body[at : at + 2])
-        if size:
-            name = body[at + 2 : at + 2 + size].decode()
-        at += 2 + size
-        (size,) = struct.unpack(">H", body[at : at + 2])
-        data = body[at + 2 : at + 2 + size]
-        at += 2 + size
-        if tag in (INTEGER, ENUM):
-            data = struct.unpack(">i", data)[0]
-        elif tag == BOOLEAN:
-            data = bool(data[0])
-        elif tag >= 0x40:
-            data = data.decode(errors="replace")
-        group.setdefault(name, []).append(data)
-    if status > 0xFF:
-        raise Refused(status, groups[0].get("status-message", [""])[0] if groups else "")
-    return groups
-
-
-class Cupsd:
+class Cupsd(Spooler):
     """A private cupsd with the backend `platen`, run as the real one is: root, its jobs as lp."""
 
     def __init__(self):
-        self.top = tempfile.mkdtemp(prefix="g")
-        os.chmod(self.top, 0o755)
-        self.socket = f"{self.top}/run/cups.sock"
-        self.agent_dir = f"{self.top}/agent"
-        self.process = None
-        for folder in ("etc", "etc/ppd", "lib", "lib/backend", "spool", "spool/tmp", "run",
-                "run/certs", "cache", "agent"):
-            os.mkdir(f"{self.top}/{folder}")
-        for name in os.listdir(SERVER_BIN):
-            if name != "backend":
-                os.symlink(f"{SERVER_BIN}/{name}", f"{self.top}/lib/{name}")
-        shutil.copy(BACKEND, f"{self.top}/lib/backend/platen")
-        os.chmod(f"{self.top}/lib/backend/platen", 0o755)
-        shutil.chown(f"{self.top}/spool", "root", "lp")
-        os.chmod(f"{self.top}/spool", 0o710)
-        shutil.chown(f"{self.top}/spool/tmp", "root", "lp")
-        os.chmod(f"{self.top}/spool/tmp", 0o1770)
-        shutil.chown(self.agent_dir, "root", "lp")
-        self.write("etc/cupsd.conf", CONF.format(socket=self.socket))
-        self.write("etc/cups-files.conf", FILES.format(top=self.top))
-        self.start()
-
-    def write(self, path, text):
-        with open(f"{self.top}/{path}", "w", encoding="utf-8") as f:
-            f.write(text)
-
-    def start(self):
-        self.process = subprocess.Popen(["/usr/sbin/cupsd", "-f", "-c", f"{self.top}/etc/cupsd.conf",
-            "-s", f"{self.top}/etc/cups-files.conf"], stdin=subprocess.DEVNULL)
-        wait_for(self.answers)
-
-    def answers(self):
-        """cupsd answers"""
-        try:
-            self.ask(GET_PRINTERS, group=b"")
-            return True
-        except (OSError, ValueError):
-            return False
-        except Refused:
-            return True
+        lab = Lab()
+        self.agent_dir = f"{lab.dir}/agent"
+        self.other_socket = f"{lab.dir}/other/cups.sock"  # a folder with nothing else in it
+        os.mkdir(f"{lab.dir}/other")
+        os.mkdir(self.agent_dir)
+        super().__init__(lab, "guest", backend=True, env={"PLATEN_AGENT_RUNDIR": self.agent_dir},
+            extra=f"Listen {self.other_socket}")
 
     def end(self, number=signal.SIGTERM):
-        if self.process:
-            self.process.send_signal(number)
-            self.process.wait(30)
-        self.process = None
+        self.lab.stop(self.process, number, 30)
 
     def close(self):
         self.end()
-        shutil.rmtree(self.top)
+        self.lab.close()
 
-    def log(self):
-        with open(f"{self.top}/error_log", encoding="utf-8", errors="replace") as f:
-            return f.read()
+    def backends(self):
+        """Process ids of backends that run."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if os.readlink(f"/proc/{pid}/exe") == f"{self.dir}/bin/backend/platen":
+                    found.append(int(pid))
+            except OSError:
+                pass
+        return found
 
     def ask(self, op, queue=None, job=None, user="root", operation=b"", group=b"", document=b"",
             resource="/", auth=False):
+        """The groups of the answer, each a dictionary of lists with its tag at ""; or Refused."""
         uri = b""
         if queue is not None:
             uri = attribute(URI, "printer-uri", f"ipp://localhost/printers/{queue}")
         if job is not None:
             uri = attribute(URI, "job-uri", f"ipp://localhost/jobs/{job}")
-        body = (struct.pack(">BBHI", 2, 0, op, 1) + bytes([OPERATION])
+        body = (struct.pack(">BBHIB", 2, 0, op, 1, OPERATION)
             + attribute(0x47, "attributes-charset", "utf-8")
             + attribute(0x48, "attributes-natural-language", "en") + uri
             + attribute(NAME, "requesting-user-name", user) + operation + group + bytes([END])
             + document)
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(60)
-            s.connect(self.socket)
-            s.sendall(f"POST {resource} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-                f"Content-Type: application/ipp\r\nContent-Length: {len(body)}\r\n"
-                f"{'Authorization: PeerCred root' + chr(13) + chr(10) if auth else ''}\r\n".encode() + body)
-            got = b""
-            while True:
-                piece = s.recv(65536)
-                if not piece:
-                    break
-                got += piece
-        head, _, body = got.partition(b"\r\n\r\n")
-        if b"200" not in head.split(b"\r\n")[0]:
-            raise ValueError(head.decode(errors="replace"))
-        if b"chunked" in head:
-            whole = b""
-            while body:
-                size, _, body = body.partition(b"\r\n")
-                size = int(size, 16)
-                whole += body[:size]
-                body = body[size + 2 :]
-            body = whole
-        return parse(body)
+        headers = {"Content-Type": "application/ipp"}
+        if auth:
+            headers["Authorization"] = "PeerCred root"
+        connection = ipp.UnixConnection(self.socket)
+        try:
+            connection.request("POST", resource, body, headers)
+            response = connection.getresponse()
+            if response.status != 200:
+                raise ValueError(f"HTTP {response.status}")
+            status, groups = ipp.parse(response.read())
+        finally:
+            connection.close()
+        if status > 0xFF:
+            raise Refused(status, groups[0][1].get("status-message", "") if groups else "")
+        tags = {name: tag for tag, name in ipp.GROUPS.items()}
+        return [{"": tags[kind], **{k: v if isinstance(v, list) else [v] for k, v in group.items()}}
+            for kind, group in groups]
 
     def queue(self, name, *wanted):
         """A queue's attributes, each a list."""
@@ -329,7 +178,7 @@ class Cupsd:
         return self.job(number, "job-state")["job-state"][0]
 
     def wait_state(self, number, state, seconds=15):
-        wait_for(lambda: self.state(number) == state, seconds)
+        wait_for(lambda: self.state(number) == state, f"job {number} to be in state {state}", seconds)
 
     def jobs(self, which="all"):
         operation = (attribute(URI, "printer-uri", "ipp://localhost/")
@@ -339,7 +188,7 @@ class Cupsd:
 
     def print(self, queue, document=b"%PDF-1.4\n", title="test", user="anna", options=b"",
             kind="application/pdf"):
-        operation = (attribute(NAME, "job-name", title) + attribute(0x49, "document-format", kind))
+        operation = attribute(NAME, "job-name", title) + attribute(MIME, "document-format", kind)
         group = bytes([JOB]) + options if options else b""
         return self.ask(PRINT_JOB, queue, user=user, operation=operation, group=group,
             document=document)[-1]["job-id"][0]
@@ -391,7 +240,7 @@ class Worker:
 
     def __init__(self, cups_socket):
         self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.process = subprocess.Popen(["sh", "-c", 'exec "$0" "$1" 3<&"$2"', QUEUES, cups_socket,
+        self.process = subprocess.Popen(["sh", "-c", 'exec "$0" "$1" 3<&"$2"', QUEUES, str(cups_socket),
             str(theirs.fileno())], pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL)
         theirs.close()
         self.sock.settimeout(60)
@@ -568,7 +417,11 @@ class Supplier(threading.Thread):
             if self.closing:
                 connection.close()
                 return
-            handed = connection.handed()
+            message, fd = connection.receive()
+            if not message:  # its job was purged meanwhile
+                connection.close()
+                continue
+            handed = Handed(message, fd)
             if handed.kind != SUPPLIES:
                 self.others.append((connection, handed))
                 continue

@@ -323,16 +323,12 @@ class Spooled(unittest.TestCase):
         connection = self.agent.accept()
         return job, connection, connection.handed()
 
-    def backends(self):
-        """Process ids of backends."""
-        found = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                if os.readlink(f"/proc/{pid}/exe") == f"{self.cupsd.top}/lib/backend/platen":
-                    found.append(int(pid))
-            except OSError:
-                pass
-        return found
+    def wait_reasons(self, reasons):
+        wait_for(lambda: self.cupsd.queue("Laser", "printer-state-reasons")["printer-state-reasons"]
+            == reasons, f"the queue's reasons to be {reasons}", 3)
+
+    def wait_no_backend(self):
+        wait_for(lambda: not self.cupsd.backends(), "the backend to end")
 
     def test_file(self):
         """The file itself, with everything that cupsd knows about it."""
@@ -369,7 +365,7 @@ class Spooled(unittest.TestCase):
         self.assertEqual(handed.options["many"], "one,two words,three")
         connection.end(OK)
         self.cupsd.wait_state(job, COMPLETED)
-        self.assertRegex(self.cupsd.log(), r"2 job options cannot be passed on")
+        self.assertRegex(self.cupsd.error_log(), r"2 job options cannot be passed on")
 
     def test_awkward_titles(self):
         """As they are; one with a newline or an escape cupsd itself makes "Untitled"."""
@@ -416,7 +412,7 @@ class Spooled(unittest.TestCase):
         job, connection, _ = self.take()
         connection.status("Sending to the host", "offline-report,media-low", progress=40, pages=2,
             names="\"Black, XL\"", types="toner", colors="#000000", levels="42")
-        wait_for(lambda: self.cupsd.queue("Laser").get("marker-levels") == [42], 2)
+        wait_for(lambda: self.cupsd.queue("Laser").get("marker-levels") == [42], "the levels", 2)
         queue = self.cupsd.queue("Laser")
         self.assertEqual(queue["marker-names"], ["Black, XL"])
         self.assertEqual(queue["printer-state-message"], ["Sending to the host"])
@@ -455,7 +451,7 @@ class Spooled(unittest.TestCase):
         self.assertEqual(connection.kind(), CANCEL)
         connection.end(CANCELED)
         self.cupsd.wait_state(job, ENDED_CANCELED)
-        wait_for(lambda: not self.backends())
+        self.wait_no_backend()
 
     def test_purge(self):
         """cupsd kills the backend then, without a word: the agent hears a hang-up only."""
@@ -464,22 +460,21 @@ class Spooled(unittest.TestCase):
             operation=attribute(BOOLEAN, "purge-job", 1))
         self.assertIsNone(connection.kind())
         connection.close()
-        wait_for(lambda: not self.backends())
+        self.wait_no_backend()
 
     def test_cancel_reaches_a_new_agent(self):
         """Cancelled while the agent is away: the next one hears of it."""
         job, connection, handed = self.take()
         self.agent.close()
         connection.close()
-        wait_for(lambda: "connecting-to-device" in
-            self.cupsd.queue("Laser", "printer-state-reasons")["printer-state-reasons"])
+        self.wait_reasons(["connecting-to-device"])
         self.cupsd.ask(CANCEL_JOB, job=job, user="anna", resource="/jobs/")
         self.agent.listen()
         connection = self.agent.accept()
         self.assertEqual(connection.handed().uuid, handed.uuid)
         self.assertEqual(connection.kind(), CANCEL)
         connection.end(CANCELED)
-        wait_for(lambda: not self.backends())
+        self.wait_no_backend()
 
     def test_stop_is_no_cancel(self):
         """A stopped queue: the backend hangs up, and the job comes again, whole, with its UUID."""
@@ -488,7 +483,7 @@ class Spooled(unittest.TestCase):
         self.assertIsNone(connection.kind())
         connection.close()
         self.cupsd.wait_state(job, PENDING)
-        wait_for(lambda: not self.backends())
+        self.wait_no_backend()
         self.admin(RESUME)
         connection = self.agent.accept()
         again = connection.handed()
@@ -509,7 +504,7 @@ class Spooled(unittest.TestCase):
         self.cupsd.end()
         self.assertIsNone(connection.kind())
         connection.close()
-        wait_for(lambda: not self.backends())
+        self.wait_no_backend()
         self.cupsd.start()
         connection = self.agent.accept()
         again = connection.handed()
@@ -523,18 +518,16 @@ class Spooled(unittest.TestCase):
         self.cupsd.end(signal.SIGKILL)
         self.assertIsNone(connection.kind())
         connection.close()
-        wait_for(lambda: not self.backends())
+        self.wait_no_backend()
 
     def test_agent_dies(self):
         """The queue says so, the job stays, and goes on with the next agent."""
         job, connection, handed = self.take(PDF)
         connection.status("Sending", "media-low")
-        wait_for(lambda: "media-low" in
-            self.cupsd.queue("Laser", "printer-state-reasons")["printer-state-reasons"])
+        self.wait_reasons(["media-low"])
         self.agent.close()
         connection.close()
-        wait_for(lambda: self.cupsd.queue("Laser", "printer-state-reasons")
-            ["printer-state-reasons"] == ["connecting-to-device"], 2)
+        self.wait_reasons(["connecting-to-device"])
         self.assertIn("platen-agent", self.cupsd.queue("Laser")["printer-state-message"][0])
         self.assertEqual(self.cupsd.state(job), PROCESSING)
         self.agent.listen()
@@ -542,15 +535,14 @@ class Spooled(unittest.TestCase):
         again = connection.handed()
         self.assertEqual((again.uuid, again.document()), (handed.uuid, PDF))
         connection.status("Sending")
-        wait_for(lambda: self.cupsd.queue("Laser", "printer-state-reasons")
-            ["printer-state-reasons"] == ["none"], 2)
+        self.wait_reasons(["none"])
         connection.end(OK)
         self.cupsd.wait_state(job, COMPLETED)
 
     def test_user_is_not_root(self):
         """The backend runs as the spooler's user, with no more than that."""
         job, connection, _ = self.take()
-        (pid,) = self.backends()
+        (pid,) = self.cupsd.backends()
         self.assertEqual(os.stat(f"/proc/{pid}").st_uid, pwd.getpwnam("lp").pw_uid)
         connection.end(OK)
         self.cupsd.wait_state(job, COMPLETED)

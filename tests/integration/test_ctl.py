@@ -72,8 +72,8 @@ DATA = {
     "mode": {"workspace": None, "mode": "network", "mode_from": "host"},
     "mode win11": {"workspace": "win11", "mode": "all", "mode_from": "workspace"},
     "mode Büro": {"workspace": "Büro", "mode": "network", "mode_from": "host"},
-    "attach win11": {"text": "win11: virtio-serial port added", "live": True},
-    "detach win11": {"text": "win11: taken out of its settings", "live": False},
+    "attach win11": {"text": "attached, in force now", "live": True},
+    "detach win11": {"text": "detached; the device goes when the workspace restarts", "live": False},
     "doctor": {"checks": [
         {"link": "libvirt", "workspace": None, "state": "ok", "text": "libvirt 9.0.0", "fix": ""},
         {"link": "agent", "workspace": "win11", "state": "fault", "text": "no agent answers",
@@ -205,8 +205,8 @@ JOB          WORKSPACE  PRINTER  PHASE         HOST JOB  SIZE     PAGES  USER  O
         "mode win11": (0, "win11: all\n"),
         "mode win11 all": (0, "win11: all\n"),
         "mode Büro": (0, "Büro: network (the host's default)\n"),
-        "attach win11": (0, "win11: virtio-serial port added\n"),
-        "detach win11": (0, "win11: taken out of its settings (from its next start on)\n"),
+        "attach win11": (0, "win11: attached, in force now\n"),
+        "detach win11": (0, "win11: detached; the device goes when the workspace restarts\n"),
         "doctor": (1, """\
 STATE    LINK     WORKSPACE  FOUND
 ok       libvirt  -          libvirt 9.0.0
@@ -262,7 +262,7 @@ What to do: `platenctl mode win11 all`
     def test_progress_on_stderr(self):
         self.platend(progress=("asking libvirt", "waiting for the agent"))
         run = self.ctl("attach", "win11")
-        self.assertEqual(run.stdout, "win11: virtio-serial port added\n")
+        self.assertEqual(run.stdout, "win11: attached, in force now\n")
         self.assertEqual(run.stderr, "asking libvirt\nwaiting for the agent\n")
         self.assertEqual(self.ctl("attach", "win11", "--json").stderr, "")
 

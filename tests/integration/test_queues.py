@@ -108,11 +108,11 @@ class Queues(Case):
         self.start()
         self.put("Laser", info="old", defaults={"number-up": "2", "job-sheets": "standard,none"})
         self.put("Laser", info="new", location="there", accepting=0, fingerprint="f2",
-            ppd=PPD.replace("@NUMBER@", "Second"), defaults={"sides": "two-sided-long-edge"})
+            ppd=PPD.replace("@NUMBER@", "Second"), defaults={"note": "new"})
         got = self.shown("Laser")
         self.assertEqual((got["printer-info"], got["printer-location"]), ("new", "there"))
         self.assertEqual(got["printer-make-and-model"], "Platen Test Second")
-        self.assertIn("two-sided-long-edge", got["sides-default"])
+        self.assertEqual(got["note-default"], "new")
         self.assertIs(got["printer-is-accepting-jobs"], False)
         # Defaults that the host dropped are gone.
         self.assertEqual(got["job-sheets-default"], ["none", "none"])
@@ -122,8 +122,7 @@ class Queues(Case):
         """A default that a person set for a queue of ours survives our changes."""
         self.start()
         self.put("Laser", defaults={"number-up": "2"})
-        subprocess.run(["lpadmin", "-p", "Laser", "-o", "note-default=mine"], check=True,
-            env=dict(os.environ, CUPS_SERVER=self.cupsd.socket))
+        self.cupsd.run("lpadmin", "-p", "Laser", "-o", "note-default=mine")
         self.put("Laser", fingerprint="f2")
         self.assertEqual(self.shown("Laser")["note-default"], "mine")
 
@@ -241,6 +240,10 @@ class State(Case):
         done = self.worker.state("Laser", **kwargs)
         self.assertEqual(done.error, 0, done.text)
 
+    def wait_message(self, text, seconds):
+        wait_for(lambda: self.shown("Laser")["printer-state-message"] == text, f"the message {text}",
+            seconds)
+
     def markers(self, name="Laser"):
         return self.shown(name, "marker-levels").get("marker-levels")
 
@@ -251,8 +254,7 @@ class State(Case):
         self.assertEqual(got["printer-state-message"], "Open the door")
         self.assertIs(got["printer-is-accepting-jobs"], False)
         self.assertEqual(got["printer-state"], 3)
-        text = subprocess.run(["lpstat", "-l", "-p", "Laser"], capture_output=True, check=True,
-            env=dict(os.environ, CUPS_SERVER=self.cupsd.socket)).stdout.decode()
+        text = self.cupsd.run("lpstat", "-l", "-p", "Laser").stdout
         self.assertIn("Open the door", text)
         self.assertIn("Alerts: media-empty door-open", text)
         self.set()
@@ -290,10 +292,10 @@ class State(Case):
         self.supplier.levels["Laser"] = SUPPLIES
         begun = time.monotonic()
         self.set(reasons="offline-report,media-low", text="Tray 2 is low", **SUPPLIES)
-        wait_for(self.markers, 2)
+        wait_for(self.markers, "the supply levels", 2)
         took = time.monotonic() - begun
-        wait_for(lambda: not self.cupsd.jobs(), 2)
-        wait_for(lambda: self.shown("Laser")["printer-state-message"] == "Tray 2 is low", 2)
+        wait_for(lambda: not self.cupsd.jobs(), "the report to be purged", 2)
+        self.wait_message("Tray 2 is low", 2)
         print(f"supply levels shown after {took * 1000:.0f} ms, all at rest after "
             f"{(time.monotonic() - begun) * 1000:.0f} ms")
         got = self.shown("Laser")
@@ -309,18 +311,18 @@ class State(Case):
     def test_supplies_only_when_they_change(self):
         self.supplier.levels["Laser"] = SUPPLIES
         self.set(**SUPPLIES)
-        wait_for(self.markers, 2)
+        wait_for(self.markers, "the supply levels", 2)
         self.set(text="Something else", **SUPPLIES)
         self.set()
         self.supplier.levels["Laser"] = dict(SUPPLIES, levels="70,-1")
         self.set(**self.supplier.levels["Laser"])
-        wait_for(lambda: self.markers() == [70, -1], 2)
+        wait_for(lambda: self.markers() == [70, -1], "the new levels", 2)
         self.assertEqual(self.supplier.asked, ["Laser", "Laser"])
 
     def test_supplies_wait_for_a_job(self):
         """No report while a job prints; it comes when that is over."""
         job = self.cupsd.print("Laser")
-        connection, _ = wait_for(lambda: self.supplier.others and self.supplier.others[0])
+        connection, _ = wait_for(lambda: self.supplier.others, "the job to be handed over")[0]
         self.supplier.levels["Laser"] = SUPPLIES
         self.set(reasons="media-low", **SUPPLIES)
         self.assertEqual(self.shown("Laser")["printer-state-reasons"], "media-low")
@@ -328,18 +330,18 @@ class State(Case):
         self.assertEqual([j["job-id"][0] for j in self.cupsd.jobs()], [job])
         connection.end(0)
         self.cupsd.wait_state(job, 9)
-        wait_for(self.markers, 2)
+        wait_for(self.markers, "the supply levels", 2)
         self.assertEqual(self.supplier.asked, ["Laser"])
 
     def test_state_after_a_job(self):
         """What the end of a job wipes away is set again, when the agent tells the state then."""
         self.set(reasons="offline-report", text="Waiting for the host")
         job = self.cupsd.print("Laser")
-        connection, _ = wait_for(lambda: self.supplier.others and self.supplier.others[0])
+        connection, _ = wait_for(lambda: self.supplier.others, "the job to be handed over")[0]
         self.set(reasons="offline-report", text="Waiting for the host")
         connection.end(0)
         self.cupsd.wait_state(job, 9)
-        wait_for(lambda: self.shown("Laser")["printer-state-message"] == "Waiting for the host", 2)
+        self.wait_message("Waiting for the host", 2)
         self.assertEqual(self.shown("Laser")["printer-state-reasons"], "offline-report")
 
     def test_supplies_wait_for_a_pause(self):
@@ -351,14 +353,14 @@ class State(Case):
         self.assertEqual(self.cupsd.jobs(), [])
         self.cupsd.ask(RESUME, "Laser", auth=True, resource="/admin/")
         self.set(**SUPPLIES)
-        wait_for(self.markers, 2)
+        wait_for(self.markers, "the supply levels", 2)
 
     def test_supplies_without_an_agent(self):
         """Nobody answers the backend: it ends at once, and no job is left."""
         self.supplier.close()
         self.set(text="Still here", **SUPPLIES)
-        wait_for(lambda: not self.cupsd.jobs(), 5)
-        wait_for(lambda: self.shown("Laser")["printer-state-message"] == "Still here", 5)
+        wait_for(lambda: not self.cupsd.jobs(), "the report to be purged", 5)
+        self.wait_message("Still here", 5)
         self.assertIsNone(self.markers())
 
     def test_supplies_of_many(self):
@@ -370,8 +372,8 @@ class State(Case):
         begun = time.monotonic()
         for name in names:
             self.assertEqual(self.worker.state(name, text="Hm", **SUPPLIES).error, 0)
-        wait_for(lambda: all(self.markers(name) for name in names), 10)
-        wait_for(lambda: not self.cupsd.jobs(), 5)
+        wait_for(lambda: all(self.markers(name) for name in names), "all levels", 10)
+        wait_for(lambda: not self.cupsd.jobs(), "the report to be purged", 5)
         print(f"supply levels of 40 queues shown after {time.monotonic() - begun:.2f} s")
         self.assertEqual(sorted(self.supplier.asked), sorted(names))
 
@@ -390,7 +392,7 @@ class State(Case):
         self.assertEqual(len(self.cupsd.jobs()), 1)
         self.assertEqual(self.worker.request(WATCH)[0].error, 0)
         self.assertEqual(self.worker.next_news(5).kind, UP)
-        wait_for(lambda: not self.cupsd.jobs(), 5)
+        wait_for(lambda: not self.cupsd.jobs(), "the report to be purged", 5)
 
     def test_unknown_queue(self):
         self.assertEqual(self.worker.state("None").error, ENOENT)
@@ -408,7 +410,7 @@ class Watch(Case):
         self.put("Laser")
         self.cupsd.end()
         news = self.news(DOWN)
-        self.assertIn(self.cupsd.socket, news.text)
+        self.assertIn(str(self.cupsd.socket), news.text)
         done = self.worker.put("Other")
         self.assertEqual(done.error, ECONNREFUSED)
         self.cupsd.start()
@@ -436,10 +438,10 @@ class Watch(Case):
 
     def test_none_at_first(self):
         """Started before cupsd, and before the folder of its socket."""
-        folder = os.path.dirname(self.cupsd.socket)
+        folder = os.path.dirname(self.cupsd.other_socket)
         self.cupsd.end()
         os.rename(folder, folder + ".away")
-        self.worker = Worker(self.cupsd.socket)
+        self.worker = Worker(self.cupsd.other_socket)
         self.addCleanup(self.worker.close)
         self.worker.request(WATCH)
         self.news(DOWN)
@@ -471,7 +473,7 @@ class Watch(Case):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ours, tempfile.TemporaryFile() as err:
             process = subprocess.Popen(["sh", "-c", 'exec "$0" "$1" 3<&"$2"', QUEUES,
-                self.cupsd.socket, str(theirs.fileno())], pass_fds=(theirs.fileno(),), stderr=err)
+                str(self.cupsd.socket), str(theirs.fileno())], pass_fds=(theirs.fileno(),), stderr=err)
             theirs.close()
             ours.send(fixed(PUT, "I", 1))
             self.assertEqual(process.wait(10), 1)

@@ -178,7 +178,10 @@ static inline int say(struct end *end, enum message_type type)
 		break;
 	case MESSAGE_JOB_ACCEPT: m.job_accept.window = JOB_WINDOW; break;
 	case MESSAGE_JOB_CREDIT: m.job_credit.bytes = 1; break;
-	case MESSAGE_JOB_STATE: m.job_state.phase = JOB_PHASE_PENDING; break;
+	case MESSAGE_JOB_STATE: /* large enough to fill a queue soon */
+		m.job_state.phase = JOB_PHASE_PENDING;
+		memset(m.job_state.text, 'x', sizeof(m.job_state.text) - 1);
+		break;
 	default: break;
 	}
 	return link_send(end->link, &m);

@@ -257,10 +257,10 @@ static const struct {
 	{"attach w",
 		"{\"progress\":\"one\"}\n{\"ok\":true,\"data\":{\"text\":\"done\",\"live\":true}}"
 		"\n",
-		CTL_OK, "done\n"},
+		CTL_OK, "w: done\n"},
 	{"attach w", "{\"progress\":\"one\"}\n", CTL_UNAVAILABLE, "without an answer"},
 	{"detach w", "{\"ok\":true,\"data\":{\"text\":\"done\",\"live\":false}}\n", CTL_OK,
-		"done (from its next start on)\n"},
+		"w: done\n"},
 	/* Data of another version: members are missing or of another type. */
 	{"status", "{\"ok\":true}\n", CTL_OK, "libvirt"},
 	{"status", "{\"ok\":true,\"data\":[1]}\n", CTL_OK, "libvirt"},

@@ -53,22 +53,31 @@ END_TEST
  * there is passes, and a link tells when the next may follow. */
 START_TEST(test_short_reads)
 {
-	static const size_t chunks[] = {1, 2, 7, 4096, 65536, ALL};
+	static const struct {
+		size_t chunk, size;
+	} rows[] = {
+		{1, 3000},
+		{2, 3000},
+		{7, 10000},
+		{4096, FRAME_DATA_MAX},
+		{65536, FRAME_DATA_MAX},
+		{ALL, FRAME_DATA_MAX},
+	};
 	static uint8_t data[FRAME_DATA_MAX];
-	size_t chunk = chunks[_i];
+	size_t chunk = rows[_i].chunk, size = rows[_i].size;
 
-	for (size_t i = 0; i < sizeof(data); i++)
+	for (size_t i = 0; i < size; i++)
 		data[i] = (uint8_t)(i * 7);
 	meet(&guest, &host);
 	ck_assert(link_bulk_ready(guest.link));
-	ck_assert_int_eq(say_data(&guest, data, sizeof(data)), 0);
+	ck_assert_int_eq(say_data(&guest, data, size), 0);
 	ck_assert(!link_bulk_ready(guest.link));
 	ck_assert_int_eq(say(&guest, MESSAGE_JOB_SEAL), 0);
 	ck_assert_int_eq(say(&host, MESSAGE_PRINTER), 0);
 	converse(&guest, &host, chunk);
 	ck_assert_str_eq(host.log, "JobData JobSeal");
 	ck_assert_str_eq(guest.log, "Printer");
-	ck_assert_int_eq(memcmp(host.data, data, sizeof(data)), 0);
+	ck_assert_int_eq(memcmp(host.data, data, size), 0);
 	ck_assert(link_bulk_ready(guest.link));
 }
 END_TEST
