@@ -189,10 +189,12 @@ static json_t *job_row(const struct ledger_job *row, const char *phase, const ch
 {
 	char uuid[UUID_TEXT_SIZE];
 
-	return json_pack("{s:s, s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:i, s:I, s:I, s:s}",
+	return json_pack(
+		"{s:s, s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:i, s:I, s:I, s:s}",
 		"uuid", uuid_format(&row->key.job, uuid), "file", (int)row->key.file, "workspace",
 		row->workspace_name, "printer", row->printer, "host_job", (int)row->host_job,
-		"title", row->title, "user", row->user, "owner", row->owner, "phase", phase, "size",
+		"title", row->title, "user", row->user, "owner", row->owner, "phase", phase,
+		"bytes", (json_int_t)(row->state == LEDGER_OPEN ? 0 : row->size), "size",
 		(json_int_t)row->size, "pages", (int)row->pages, "opened", (json_int_t)row->opened,
 		"ended", (json_int_t)row->ended, "text", text);
 }

@@ -42,11 +42,12 @@ done
 
 CONSOLE_UNIT = """[Unit]
 Description=Console of the tests
+StartLimitIntervalSec=0
 [Service]
 ExecStart=/usr/local/sbin/lab-console
 Restart=always
 RestartSec=0.2
-StartLimitIntervalSec=0
+TimeoutStopSec=2
 [Install]
 WantedBy=multi-user.target
 """
