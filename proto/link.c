@@ -289,8 +289,10 @@ static void do_read(struct link *link)
 		n = read(link->fd, link->rx + link->rx_used, RX_SIZE - link->rx_used);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno == EAGAIN)
+		if (n < 0 && errno == EAGAIN) {
+			link->away = false; /* a port without a peer says end of file */
 			return;
+		}
 		if (n <= 0) {
 			link->end = n == 0 ? END_OF_FILE : -errno;
 			if (link->end == -ENOTCONN)

@@ -30,11 +30,13 @@ enum queues_message {
 	QUEUES_REMOVE,	 /* struct queues_request.name; DONE -EBUSY while it has jobs */
 	QUEUES_STATE,	 /* struct queues_state */
 	QUEUES_DEFAULT,	 /* struct queues_request.name: make it the spooler's default */
-	QUEUES_WATCH,	 /* struct queues_request: from now on QUEUES_UP, DOWN, CHANGED */
+	QUEUES_WATCH,	 /* struct queues_request: from now on QUEUES_UP and QUEUES_DOWN */
 	/* worker → agent */
 	QUEUES_QUEUE, /* struct queues_queue */
 	QUEUES_DONE,  /* struct queues_done */
-	QUEUES_UP,    /* struct queues_done.text: "CUPS/2.4.2": the guest's cupsd answers */
+	QUEUES_UP,    /* struct queues_done.text: "CUPS/2.4": the guest's cupsd answers; also again
+			 without DOWN, when it may have been restarted: it may have forgotten
+			 what it had not saved, and all states are to be told anew */
 	QUEUES_DOWN,  /* struct queues_done.text: it does not */
 };
 
@@ -56,8 +58,11 @@ struct queues_put {
 	char defaults[DEFAULTS_SIZE]; /* options_add(): set as NAME-default */
 };
 
-/* As struct message_printer_state, for a queue by name. `stopped`: the queue does not start jobs.
- */
+/* As struct message_printer_state, for a queue by name. `stopped`: the queue does not start jobs; a
+ * queue that a person stopped is not started. DONE comes when all but the supplies is shown; those
+ * follow when the queue is idle, by a job that makes cupsd run the backend (BACKEND_SUPPLIES). As
+ * cupsd wipes message and some reasons away at the end of any job, the state is to be told again
+ * when the backend has ended. */
 struct queues_state {
 	struct ipc_head head;
 	uint32_t serial;
@@ -78,7 +83,7 @@ struct queues_queue {
 	struct ipc_head head;
 	uint32_t ours;	     /* bool: device URI is platen:… */
 	uint32_t is_default; /* bool */
-	uint32_t jobs;	     /* queued-job-count */
+	uint32_t jobs;	     /* queued-job-count, with a supply report's */
 	uint32_t state;	     /* 3, 4, 5 */
 	char name[NAME_SIZE];
 	char device_uri[QUEUES_URI_SIZE];
