@@ -119,6 +119,13 @@ static bool option_read(const char **text, char *name, char *value)
 	return sound;
 }
 
+/* Marks of our own that cupsd takes for defaults of the queue, and so for options of its jobs. */
+static bool is_ours(const char *name, const char *value)
+{
+	return strncmp(name, "platen-", 7) == 0 ||
+	       (strcmp(name, "job-cancel-after") == 0 && strtol(value, NULL, 10) == JOB_PATIENCE);
+}
+
 int args_options(const char *text, char *options, size_t capacity, uint32_t *ret_size)
 {
 	char name[NAME_MOST + 1], value[VALUE_SIZE];
@@ -133,7 +140,7 @@ int args_options(const char *text, char *options, size_t capacity, uint32_t *ret
 		if (!*text)
 			break;
 		sound = option_read(&text, name, value);
-		if (strncmp(name, "platen-", 7) == 0)
+		if (is_ours(name, value))
 			continue;
 		if (sound && text_is_keyword(name) && text_is_line(value) &&
 			count < JOB_OPTIONS_MAX &&

@@ -22,8 +22,8 @@ enum backend_exit args_read(int argc, char *const *argv, struct backend_open *re
  * a backslash before blanks, quotes and backslashes; a lone name is true, "noname" false. A value
  * that is whole in quotes or braces is taken as such, as a person's command line may have it; a
  * lone quote or brace is itself, so that no value can swallow the options after it. Returns how
- * many were left out: what is no name, no line of text, beyond the channel's bounds, or Platen's
- * own (platen-…, which only mark queues and jobs).
+ * many were left out: what is no name, no line of text, or beyond the channel's bounds. Platen's
+ * own marks (platen-…, JOB_PATIENCE) are left out uncounted.
  */
 int args_options(const char *text, char *options, size_t capacity, uint32_t *ret_size);
 

@@ -24,6 +24,11 @@ enum backend_message {
 			     asks for levels */
 };
 
+/* Seconds that the guest's cupsd lets a job take: set for each of our queues instead of
+ * cupsd.conf's MaxJobTime (3 h), for a job waits as long as its printer or the host is away. Ten
+ * years, and no option of the job: the backend leaves out just this value. */
+#define JOB_PATIENCE 315360000
+
 /* cups_backend_t of backend(7), which is an interface of numbers: nobody here needs libcups. */
 enum backend_exit {
 	BACKEND_EXIT_OK = 0,

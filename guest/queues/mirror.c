@@ -9,7 +9,8 @@
  * purged again. It waits until the queue is idle, so that it never stands in a job's way, and what
  * cupsd wipes away at the end of any job (message, offline-report) is then set again.
  *
- * A queue that we stopped bears a mark, so that a queue that a person paused here stays paused.
+ * A queue that we stopped bears a mark, until the real one goes on. So a queue that a person paused
+ * here stays paused, and one that a person resumed after us stays resumed.
  */
 #include "guest/queues/mirror.h"
 
@@ -164,7 +165,7 @@ static void add_reasons(ipp_t *request, const char *wanted, const char *shown, b
 /* Adds to `request` what of the state the queue does not show. Whether that is anything. */
 static bool add_changes(ipp_t *request, const struct queues_state *s, const struct queue_look *l)
 {
-	bool stop = s->stopped && l->state != IPP_PSTATE_STOPPED;
+	bool stop = s->stopped && l->state != IPP_PSTATE_STOPPED && !l->held;
 	bool resume = !s->stopped && l->held, go = resume && l->state == IPP_PSTATE_STOPPED;
 	bool changed = stop || resume;
 

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guest/backend/backend.h"
 #include "guest/queues/driver.h"
 #include "proto/base/text.h"
 #include "proto/base/words.h"
@@ -230,6 +231,9 @@ static ipp_t *put_request(const struct queues_put *put, const char *before)
 			request, IPP_TAG_PRINTER, IPP_TAG_ENUM, "printer-state", IPP_PSTATE_IDLE);
 		(void)ippAddString(request, IPP_TAG_PRINTER, IPP_TAG_NAME, "printer-error-policy",
 			NULL, "retry-current-job");
+		/* cupsd would cancel a job that waits, say for the host, after three hours. */
+		(void)ippAddInteger(request, IPP_TAG_PRINTER, IPP_TAG_INTEGER,
+			"job-cancel-after-default", JOB_PATIENCE);
 	}
 	put_defaults(request, put, before ? before : "");
 	return request;

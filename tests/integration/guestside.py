@@ -99,14 +99,14 @@ class Refused(Exception):
 class Cupsd(Spooler):
     """A private cupsd with the backend `platen`, run as the real one is: root, its jobs as lp."""
 
-    def __init__(self):
+    def __init__(self, settings=""):
         lab = Lab()
         self.agent_dir = f"{lab.dir}/agent"
         self.other_socket = f"{lab.dir}/other/cups.sock"  # a folder with nothing else in it
         os.mkdir(f"{lab.dir}/other")
         os.mkdir(self.agent_dir)
         super().__init__(lab, "guest", backend=True, env={"PLATEN_AGENT_RUNDIR": self.agent_dir},
-            extra=f"Listen {self.other_socket}")
+            extra=f"Listen {self.other_socket}\n{settings}")
 
     def end(self, number=signal.SIGTERM):
         self.lab.stop(self.process, number, 30)

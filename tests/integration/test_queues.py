@@ -24,8 +24,10 @@ SUPPLIES = dict(names='"Black, XL","Cyan"', types="toner,toner", colors="#000000
 
 
 class Case(unittest.TestCase):
+    settings = ""  # more lines for cupsd.conf
+
     def setUp(self):
-        self.cupsd = Cupsd()
+        self.cupsd = Cupsd(self.settings)
         self.addCleanup(self.cupsd.close)
         self.worker = None
 
@@ -59,6 +61,8 @@ class Queues(Case):
         self.assertEqual(got["printer-make-and-model"], "Platen Test @NUMBER@")
         self.assertEqual(got["printer-state"], 3)
         self.assertEqual(got["printer-error-policy"], "retry-current-job")
+        # Or cupsd would cancel a job that waits for the host, after MaxJobTime.
+        self.assertEqual(got["job-cancel-after-default"], 315360000)
         self.assertEqual(got["number-up-default"], 2)
         self.assertEqual(got["job-sheets-default"], ["standard", "none"])
         self.assertEqual(got["note-default"], "a b, c")
@@ -286,6 +290,17 @@ class State(Case):
             self.assertEqual(got["printer-state"], 5)
             self.assertIn("paused", got["printer-state-reasons"])
 
+    def test_person_resumed(self):
+        """One that stopped with the real one and was resumed here stays so, until that stops anew."""
+        self.set(stopped=1)
+        self.cupsd.ask(RESUME, "Laser", auth=True, resource="/admin/")
+        self.set(stopped=1, text="x")
+        self.assertEqual(self.shown("Laser")["printer-state"], 3)
+        self.set(stopped=0)
+        self.assertEqual(self.shown("Laser")["printer-state"], 3)
+        self.set(stopped=1)
+        self.assertEqual(self.shown("Laser")["printer-state"], 5)
+
     def test_supplies(self):
         """Levels appear within 2 s, with nothing left in the list of jobs, and the message and
         reasons, which the report wipes away, are there again."""
@@ -396,6 +411,31 @@ class State(Case):
 
     def test_unknown_queue(self):
         self.assertEqual(self.worker.state("None").error, ENOENT)
+
+
+class Patience(Case):
+    settings = "MaxJobTime 1"
+
+    def test_a_job_may_wait(self):
+        """cupsd gives up a job that takes longer than MaxJobTime, three hours as it comes: not
+        those of our queues, for the host may be away that long."""
+        agent = Agent(self.cupsd.agent_dir)
+        self.addCleanup(agent.close)
+        self.start()
+        self.put("Laser")
+        self.cupsd.add("Other", "platen:/Other")
+        jobs = [self.cupsd.print(name) for name in ("Laser", "Other")]
+        connections = [agent.accept(), agent.accept()]
+        by_printer = {}
+        for connection in connections:
+            handed = connection.handed()
+            by_printer[handed.printer] = connection
+            self.assertNotIn("job-cancel-after", handed.options)
+        self.cupsd.wait_state(jobs[1], 7)
+        self.assertEqual(self.cupsd.state(jobs[0]), 5)
+        by_printer["Other"].end(5)
+        by_printer["Laser"].end(0)
+        self.cupsd.wait_state(jobs[0], 9)
 
 
 class Watch(Case):

@@ -92,6 +92,7 @@ class StopTest(unittest.TestCase):
         self.wait_job(number, CANCELED)
         wait_for(lambda: [j["job-state"] for j in self.spooler.jobs()] == [CANCELED],
             "the host's job to be cancelled")
+        wait_for(lambda: self.queue()["printer-state"] == 3, "the backend to end", 5)
 
     def test_away(self):
         """The host goes away: the queue says so, also after a job of its own was cancelled, by
@@ -105,6 +106,7 @@ class StopTest(unittest.TestCase):
         self.wait_job(number, PROCESSING)
         self.guest.spooler.run("cancel", f"slow-{number}")
         self.wait_job(number, CANCELED)
+        wait_for(lambda: self.queue()["printer-state"] == 3, "the backend to end", 5)
         wait_for(says("offline-report"), "the queue to say so again", 5)
         wait_for(lambda: self.queue()["printer-state-message"], "its message", 5)
         self.host.start()

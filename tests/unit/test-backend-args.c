@@ -50,6 +50,8 @@ static const struct {
 	{"a=B\xc3\xbcro", "a=B\xc3\xbcro|", 0},
 	/* Our own marks of queues and jobs stay here, unsaid. */
 	{"platen-fingerprint=f1 platen-job-uuid=x a=1", "a=1|", 0},
+	{"job-cancel-after=315360000 a=1", "a=1|", 0},
+	{"job-cancel-after=60 a=1", "job-cancel-after=60|a=1|", 0},
 };
 
 static void list_options(const char *packed, uint32_t size, char *buf, size_t room)
