@@ -20,11 +20,15 @@ static const char channel_xml[] =
 	"<channel type='unix'><target type='virtio' name='" VIRTIO_PORT "'/></channel>";
 static const char vsock_xml[] = "<vsock model='virtio'><cid auto='yes'/></vsock>";
 
+/* What goes beside the answer, or -1. */
+static int answer_fd = -1;
+
+/* Notes the answer; it is sent when what it changed was told, so that who asked finds it so. */
 static void answer(struct virt_result *result, int error, const char *text, int fd)
 {
 	result->error = error;
 	text_copy_line(result->text, sizeof(result->text), text);
-	(void)ipc_send(IPC_FD, result, fd);
+	answer_fd = fd;
 }
 
 /* Answers with libvirt's own words. */
@@ -71,7 +75,6 @@ static void do_open(virDomainPtr domain, struct virt_result *result)
 		return answer(result, fd, text, -1);
 	}
 	answer(result, 0, "", fd);
-	(void)close_fd(fd);
 }
 
 static unsigned int scope(virDomainPtr domain)
@@ -209,9 +212,11 @@ void virt_do(struct virt *virt, const struct ipc_head *msg)
 	if (msg->type != VIRT_SET && !text_terminated(request->name, sizeof(request->name)))
 		return;
 	if (!virt->connection)
-		return answer(&result, -ENOTCONN, "libvirt does not answer", -1);
-	if (msg->type == VIRT_FIND_CID)
+		answer(&result, -ENOTCONN, "libvirt does not answer", -1);
+	else if (msg->type == VIRT_FIND_CID)
 		do_find_cid(virt, request->cid, &result);
 	else
 		do_on_domain(virt, msg, &result);
+	(void)ipc_send(IPC_FD, &result, answer_fd); /* platend gone: the loop ends by itself */
+	answer_fd = close_fd(answer_fd);
 }

@@ -7,6 +7,8 @@ import unittest
 import lab as vm
 from harness import Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
 
+TIMEOUT = 500
+
 
 class VmTest(unittest.TestCase):
     def setUp(self):
@@ -21,7 +23,6 @@ class VmTest(unittest.TestCase):
         self.spooler.add_queue("laser", self.device.uri, vendor_ppd(self.lab.dir / "vendor.ppd"))
         self.spooler.add_queue("usb", "file:///dev/null", vendor_ppd(self.lab.dir / "local.ppd"))
         self.host = Host(self.lab, self.spooler, workspaces=(), libvirt=self.libvirt.uri).start()
-        self.guest = vm.Workspace(self.lab, self.libvirt, self.image)
 
     def show_logs(self):
         if any(t is self for t, _ in self._outcome.result.errors + self._outcome.result.failures):
@@ -47,7 +48,23 @@ class VmTest(unittest.TestCase):
         self.assertEqual(job["platen-guest-user"], "root")
         wait_for(lambda: len(self.device.received) == count, "the document at the device")
 
+    def test_attach_to_a_running_workspace(self):
+        self.guest = vm.Workspace(self.lab, self.libvirt, self.image, channel=False)
+        self.guest.start()
+        self.guest.wait_up()
+        self.assertEqual(self.host.ask("workspaces")["data"]["workspaces"], [])
+        self.assertIn("platenctl attach", self.host.ask("explain", printer="laser", workspace="workspace")["hint"])
+        answer = self.host.ask("attach", workspace="workspace", device="virtio")
+        self.assertTrue(answer["ok"] and answer["data"]["live"], answer)
+        self.ready(30)
+        self.print_and_compare(1)
+        self.assertTrue(self.host.ask("detach", workspace="workspace")["ok"])
+        xml = self.libvirt.virsh("dumpxml", "--inactive", "workspace").stdout
+        self.assertNotIn("org.platen.0", xml)
+        self.assertNotIn("platen-print", xml)
+
     def test_print_reboot_print(self):
+        self.guest = vm.Workspace(self.lab, self.libvirt, self.image)
         begin = time.monotonic()
         self.guest.start()
         self.guest.wait_up()
