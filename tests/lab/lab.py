@@ -13,6 +13,7 @@ import hashlib
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -244,10 +245,19 @@ class Workspace:
                                      cpu="host-passthrough" if kvm else "maximum", disk=disk, console=self.console_path,
                                      log=lab.dir / f"{name}-serial.log", channel=CHANNEL if channel else ""))
         libvirt.virsh("define", xml)
-        lab.closers.append(lambda: libvirt.virsh("destroy", name, check=False))
+        lab.closers.append(self.kill)
 
     def start(self):
         self.libvirt.virsh("start", self.name)
+
+    def kill(self):
+        """Ends QEMU by its process id, whatever state libvirtd is in."""
+        if self.sock:
+            self.sock.close()
+        try:
+            os.kill(int(pathlib.Path(f"/run/libvirt/qemu/{self.name}.pid").read_text()), signal.SIGKILL)
+        except (OSError, ValueError):
+            pass  # it was not started, or has ended
 
     def connect(self):
         if self.sock:
