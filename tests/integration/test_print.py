@@ -7,9 +7,10 @@ import hashlib
 import os
 import pathlib
 import signal
+import subprocess
 import unittest
 
-from harness import Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
+from harness import BUILD, Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
 
 COMPLETED, CANCELED, HELD = 9, 7, 4
 
@@ -62,6 +63,24 @@ class PrintTest(unittest.TestCase):
                          "application/pdf")
         row = self.host.ask("jobs", all=True)["data"]["jobs"][0]
         self.assertEqual((row["phase"], row["user"], row["owner"]), ("completed", "alice", "box"))
+
+    def test_banners_are_the_hosts(self):
+        number = self.guest.print("laser", pdf(1), "-o", "job-sheets=standard,none")
+        wait_for(lambda: self.spooler.jobs(), "the job on the host")
+        self.assertEqual(self.spooler.jobs()[0]["job-sheets"], ["standard", "none"])
+        self.ended(number)
+        self.assertEqual(len(self.spooler.jobs()), 1)
+
+    def test_who_may_command(self):
+        def ctl(*words):
+            return subprocess.run(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "/bin/sh", "-c",
+                                   f"exec {BUILD}/platenctl --socket {self.host.control} " + " ".join(words)],
+                                  capture_output=True, text=True)
+        self.assertEqual(ctl("printers").returncode, 0)
+        p = ctl("mode", "box", "off")
+        self.assertEqual(p.returncode, 4, p.stderr)
+        self.assertIn("lpadmin", p.stderr)
+        self.assertEqual(self.host.ask("mode", workspace="box")["data"]["mode"], "network")
 
     def test_queue_looks_like_the_printer(self):
         queue = self.guest.spooler.printer("laser")
