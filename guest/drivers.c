@@ -20,6 +20,7 @@
 #include "proto/base/log.h"
 
 #define ASKED_MOST OFFER_PRINTERS_MAX
+#define RETRY_USEC 10000000ULL /* after a driver that could not be kept */
 
 struct drivers {
 	struct agent *agent;
@@ -29,6 +30,7 @@ struct drivers {
 	uint8_t coming[SHA256_SIZE]; /* whose pieces arrive */
 	uint8_t *packed;
 	uint32_t total, have;
+	sd_event_source *retry;
 };
 
 static void path_of(const struct drivers *drivers, const uint8_t sha256[static SHA256_SIZE],
@@ -74,6 +76,7 @@ struct drivers *drivers_free(struct drivers *drivers)
 	if (!drivers)
 		return NULL;
 	coming_reset(drivers);
+	drivers->retry = sd_event_source_disable_unref(drivers->retry);
 	free(drivers->asked);
 	free(drivers);
 	return NULL;
@@ -184,6 +187,19 @@ static void answered(struct drivers *drivers, const uint8_t sha256[static SHA256
 	queues_changed(drivers->agent->queues);
 }
 
+/* What could not be kept is asked for again: there may be room now. */
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct drivers *drivers = userdata;
+
+	(void)source;
+	(void)usec;
+	drivers->retry = sd_event_source_unref(drivers->retry);
+	drivers->asked_count = 0;
+	queues_changed(drivers->agent->queues);
+	return 0;
+}
+
 void drivers_data(struct drivers *drivers, const struct message_driver_data *d)
 {
 	int r;
@@ -213,6 +229,9 @@ void drivers_data(struct drivers *drivers, const struct message_driver_data *d)
 		log_line(LOG_ERR, NULL, "a driver could not be kept in %s: %s", drivers->folder,
 			r == -EBADMSG ? "what arrived is not what was asked for" : strerror(-r));
 		coming_reset(drivers);
+		if (!drivers->retry)
+			(void)sd_event_add_time_relative(drivers->agent->event, &drivers->retry,
+				CLOCK_MONOTONIC, RETRY_USEC, 100000, on_retry, drivers);
 		return;
 	}
 	answered(drivers, d->driver);

@@ -217,6 +217,22 @@ class ErrorsTest(unittest.TestCase):
         wait_for(lambda: self.device.received, "the document at the device")
         self.assertEqual(self.device.received, [document])
 
+    def test_the_guests_disk_is_full(self):
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.assertEqual(libc.unshare(0x20000), 0)
+        libc.mount(b"none", b"/", None, 0x44000, None)
+        host = self.host()
+        guest = Guest(self.lab, host)
+        state = self.lab.dir / "guest-box-state"
+        state.mkdir()
+        self.assertEqual(libc.mount(b"tmpfs", str(state).encode(), b"tmpfs", 0, b"size=4k,mode=755"), 0)
+        (state / "filler").write_bytes(bytes(4096))
+        guest.start()
+        wait_for(lambda: "could not be kept" in self.lab.log("guest-box-agent"), "a line about the full disk")
+        (state / "filler").unlink()
+        wait_for(lambda: "laser" in guest.spooler.queues(), "the queue when there is room", 30)
+        self.completed(guest, guest.print("laser", pdf(1)))
+
     def test_a_gigabyte_and_little_memory(self):
         host, guest = self.whole()
         self.spooler.add_queue("null", "file:///dev/null", vendor_ppd(self.lab.dir / "null.ppd"))
