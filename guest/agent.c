@@ -2,17 +2,38 @@
 /*
  * The agent put together: its parts are made in the order in which they need each other, and taken
  * down the other way round. Queues stay when it ends: people's printers do not vanish because a
- * daemon restarts.
+ * daemon restarts, and its backends wait for the next one.
  */
 #include "guest/agent.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
 
-#include "guest/job.h"
+#include "guest/backends.h"
+#include "guest/cancels.h"
+#include "guest/channel.h"
+#include "guest/drivers.h"
+#include "guest/jobs.h"
+#include "guest/queues.h"
+#include "guest/peer.h"
+#include "proto/base/cleanup.h"
 #include "proto/base/log.h"
+
+uint64_t agent_now(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
 
 static int set_up_events(struct agent *agent)
 {
@@ -31,7 +52,44 @@ static int set_up_events(struct agent *agent)
 	if (r >= 0)
 		r = sd_event_add_signal(agent->event, &agent->interrupt, SIGINT, NULL, NULL);
 	(void)sd_event_set_watchdog(agent->event, true);
+	if (r < 0)
+		log_line(LOG_ERR, NULL, "cannot make an event loop: %s", strerror(-r));
 	return r < 0 ? r : 0;
+}
+
+/* One agent at a time: two would take each other's queues and backends. */
+static int lock_state(struct agent *agent)
+{
+	const char *dir = agent->config.state_dir;
+	int r = 0;
+
+	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+		r = -errno;
+	if (r == 0) {
+		agent->lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (agent->lock < 0 || flock(agent->lock, LOCK_EX | LOCK_NB) < 0)
+			r = -errno;
+	}
+	if (r == -EWOULDBLOCK)
+		log_line(LOG_ERR, NULL, "another platen-agent runs with %s: end it first", dir);
+	else if (r < 0)
+		log_line(LOG_ERR, NULL, "%s cannot be used: %s", dir, strerror(-r));
+	return r;
+}
+
+static int set_up_state(struct agent *agent)
+{
+	const char *dir = agent->config.state_dir;
+	int r = lock_state(agent);
+
+	if (r < 0)
+		return r;
+	r = drivers_new(dir, peer_ask_driver, agent, &agent->drivers);
+	if (r == 0)
+		r = cancels_new(dir, &agent->cancels);
+	if (r < 0)
+		log_line(LOG_ERR, NULL, "%s cannot be used: %s", dir, strerror(-r));
+	return r;
 }
 
 int agent_new(const struct agent_config *config, struct agent **ret_agent)
@@ -42,21 +100,26 @@ int agent_new(const struct agent_config *config, struct agent **ret_agent)
 	if (!agent)
 		return -ENOMEM;
 	agent->config = *config;
+	agent->lock = -1;
+	printers_init(&agent->printers);
 	TAILQ_INIT(&agent->jobs);
 	r = set_up_events(agent);
 	if (r == 0)
-		r = channel_new(agent, &agent->channel);
+		r = set_up_state(agent);
 	if (r == 0)
-		r = drivers_new(agent, &agent->drivers);
+		r = peer_init(agent);
+	if (r == 0)
+		r = jobs_init(agent);
 	if (r == 0)
 		r = queues_new(agent, &agent->queues);
 	if (r == 0)
 		r = backends_new(agent, &agent->backends);
+	if (r == 0)
+		r = channel_new(agent, &agent->channel);
 	if (r < 0) {
 		(void)agent_free(agent);
 		return r;
 	}
-	channel_start(agent->channel);
 	*ret_agent = agent;
 	return 0;
 }
@@ -66,14 +129,17 @@ struct agent *agent_free(struct agent *agent)
 	if (!agent)
 		return NULL;
 	agent->channel = channel_free(agent->channel);
-	job_free_all(agent);
+	jobs_deinit(agent);
 	agent->backends = backends_free(agent->backends);
 	agent->queues = queues_free(agent->queues);
+	peer_deinit(agent);
+	agent->cancels = cancels_free(agent->cancels);
 	agent->drivers = drivers_free(agent->drivers);
-	offer_deinit(agent);
+	printers_deinit(&agent->printers);
 	agent->term = sd_event_source_disable_unref(agent->term);
 	agent->interrupt = sd_event_source_disable_unref(agent->interrupt);
 	agent->event = sd_event_unref(agent->event);
+	agent->lock = close_fd(agent->lock);
 	free(agent);
 	return NULL;
 }
@@ -86,5 +152,7 @@ int agent_run(struct agent *agent)
 	log_line(LOG_INFO, NULL, "ready");
 	r = sd_event_loop(agent->event);
 	(void)sd_notify(0, "STOPPING=1");
+	if (r < 0)
+		log_line(LOG_ERR, NULL, "the event loop ended: %s", strerror(-r));
 	return r < 0 ? r : 0;
 }

@@ -6,8 +6,9 @@
  * the spooler's group near it, and each peer must be the user that cupsd runs backends as, or
  * root, by the kernel's word. What a backend says is checked like a message from anywhere else.
  */
+#include "guest/backends.h"
+
 #include <errno.h>
-#include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,6 @@
 #include <unistd.h>
 
 #include "guest/job.h"
-#include "guest/reconcile.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -63,11 +63,8 @@ void backend_end(struct backend *backend, enum backend_exit code, const char *te
 		.head = {.type = BACKEND_END, .size = sizeof(m)}, .exit_code = code};
 
 	text_copy_line(m.text, sizeof(m.text), text);
-	if (ipc_send(backend->fd, &m, -1) == -EAGAIN) {
-		/* Sixty statuses unread: it is stopped or gone; closing makes it come again. */
+	if (ipc_send(backend->fd, &m, -1) == -EAGAIN) /* its hanging up makes it come again */
 		log_line(LOG_WARNING, NULL, "a backend does not read; it is let go");
-	}
-	backend->job = NULL;
 	backend_free(backend);
 }
 
@@ -98,22 +95,40 @@ static bool is_sound(const struct backend_open *o)
 /* A command file asks for supply levels: they are known already. */
 static void on_supplies(struct backend *backend, const struct backend_open *open)
 {
-	struct agent *agent = backend->backends->agent;
 	struct backend_status s = {.head = {.type = BACKEND_STATUS, .size = sizeof(s)}};
-	struct offered *o = offer_by_name(agent, open->printer);
+	struct printer *p = printers_find(&backend->backends->agent->printers, open->printer);
+	const struct message_printer_state *state = p ? p->state : NULL;
 
-	if (o && o->has_state) {
-		memcpy(s.marker_names, o->state.marker_names, sizeof(s.marker_names));
-		memcpy(s.marker_types, o->state.marker_types, sizeof(s.marker_types));
-		memcpy(s.marker_colors, o->state.marker_colors, sizeof(s.marker_colors));
-		memcpy(s.marker_levels, o->state.marker_levels, sizeof(s.marker_levels));
-		memcpy(s.marker_low_levels, o->state.marker_low_levels,
-			sizeof(s.marker_low_levels));
-		memcpy(s.marker_high_levels, o->state.marker_high_levels,
+	if (state) {
+		memcpy(s.marker_names, state->marker_names, sizeof(s.marker_names));
+		memcpy(s.marker_types, state->marker_types, sizeof(s.marker_types));
+		memcpy(s.marker_colors, state->marker_colors, sizeof(s.marker_colors));
+		memcpy(s.marker_levels, state->marker_levels, sizeof(s.marker_levels));
+		memcpy(s.marker_low_levels, state->marker_low_levels, sizeof(s.marker_low_levels));
+		memcpy(s.marker_high_levels, state->marker_high_levels,
 			sizeof(s.marker_high_levels));
 	}
 	backend_status(backend, &s);
 	backend_end(backend, BACKEND_EXIT_OK, "");
+}
+
+static void on_open(struct backend *backend, const struct backend_open *open, int *fd)
+{
+	int r;
+
+	if (!is_sound(open))
+		return backend_end(
+			backend, BACKEND_EXIT_HOLD, "platen-agent refuses the job: see its log");
+	if (open->head.type == BACKEND_SUPPLIES)
+		return on_supplies(backend, open);
+	r = *fd < 0 ? -EINVAL
+		    : job_new(backend->backends->agent, backend, open, *fd, &backend->job);
+	if (r == -EINVAL)
+		return backend_end(backend, BACKEND_EXIT_HOLD, "The document is no plain file");
+	if (r < 0)
+		return backend_end(
+			backend, BACKEND_EXIT_RETRY_CURRENT, "platen-agent has no memory");
+	*fd = -1;
 }
 
 static void on_message(struct backend *backend, const struct ipc_head *m, int *fd)
@@ -122,24 +137,17 @@ static void on_message(struct backend *backend, const struct ipc_head *m, int *f
 
 	if (m->type == BACKEND_CANCEL && m->size == sizeof(*m)) {
 		if (backend->job)
-			job_cancel(backend->job);
-		return;
+			job_was_cancelled(backend->job);
+	} else if ((m->type == BACKEND_OPEN || m->type == BACKEND_SUPPLIES) &&
+		   m->size == sizeof(*open) && !backend->job) {
+		on_open(backend, open, fd);
+	} else {
+		if (backend->job)
+			job_backend_gone(backend->job);
+		backend->job = NULL;
+		backend_end(backend, BACKEND_EXIT_RETRY_CURRENT,
+			"platen-agent is of another version than the backend");
 	}
-	if ((m->type != BACKEND_OPEN && m->type != BACKEND_SUPPLIES) || m->size != sizeof(*open) ||
-		backend->job)
-		return backend_end(
-			backend, BACKEND_EXIT_FAILED, "platen-agent is of another version");
-	if (!is_sound(open))
-		return backend_end(
-			backend, BACKEND_EXIT_STOP, "platen-agent refused the job: see its log");
-	if (m->type == BACKEND_SUPPLIES)
-		return on_supplies(backend, open);
-	if (*fd < 0)
-		return backend_end(backend, BACKEND_EXIT_FAILED, "no document came with the job");
-	backend->job = job_new(backend->backends->agent, backend, open, *fd);
-	if (!backend->job)
-		return backend_end(backend, BACKEND_EXIT_FAILED, "the document is no plain file");
-	*fd = -1;
 }
 
 static int on_backend(sd_event_source *source, int sock, uint32_t revents, void *userdata)

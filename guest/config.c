@@ -115,7 +115,7 @@ int agent_config_read(const char *path, struct agent_config *config, char ret_wh
 {
 	struct reading reading = {
 		.config = config, .path = path, .why = ret_why, .file = fopen(path, "re")};
-	int r;
+	int r, unreadable;
 
 	if (!reading.file) {
 		r = -errno;
@@ -123,7 +123,12 @@ int agent_config_read(const char *path, struct agent_config *config, char ret_wh
 		return r;
 	}
 	r = ini_parse_stream(next_line, &reading, on_pair, &reading);
+	unreadable = ferror(reading.file) ? errno : 0;
 	(void)fclose(reading.file);
+	if (unreadable) {
+		(void)snprintf(ret_why, 512, "%s: %s", path, strerror(unreadable));
+		return -unreadable;
+	}
 	if (reading.failed)
 		return -EINVAL;
 	if (r != 0) {

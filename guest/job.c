@@ -1,165 +1,204 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Jobs of this guest.
+ * One job of this guest.
  *
  *   WAITING ─► ASKED ─► SENDING ─► SEALED ─► (ended)
- *      ▲─────────┴─────────┴─────────┘  the session is over, or "try later"
+ *      ▲─────────┴─────────┴─────────┘  the session is over, "try later", or parked
  *
- * A job is opened with the host as soon as a session and its printer's offer are there. Bytes go
- * in turn, a piece per job, within what the host gave credit for. The digest runs over the whole
- * document in order, also over a part that the host already has from an earlier try.
+ * From the moment at which the document is sealed until the host says that it does not have it,
+ * the host may print it: `mine` is false then, and a cancel has to reach the host, now or later.
  */
 #include "guest/job.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <xxhash.h>
 
-#include "proto/base/cleanup.h"
+#include "guest/jobs.h"
+#include "guest/outcome.h"
+#include "guest/queues.h"
+#include "guest/peer.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define RETRY_FIRST 1000000ULL	/* usec; doubles with each refusal */
-#define RETRY_MOST  60000000ULL /* usec */
+#define RETRY_FIRST   1000000ULL /* usec; doubles with each refusal */
+#define RETRY_MOST    60000000ULL
+#define ACCURACY_USEC 50000ULL
+#define PROGRESS_STEP 10 /* percent */
 
-enum stage {
-	STAGE_WAITING,
-	STAGE_ASKED,
-	STAGE_SENDING,
-	STAGE_SEALED,
-};
-
-struct job {
-	TAILQ_ENTRY(job) link;
-	struct agent *agent;
-	struct backend *backend; /* NULL: it is gone */
-	struct backend_open open;
-	int document;
-	uint64_t size, sent, hashed; /* bytes */
-	uint64_t credit;
-	uint32_t ref;
-	enum stage stage;
-	bool cancelled, was_sealed;
-	uint32_t refusals; /* in a row */
-	sd_event_source *retry;
-	XXH3_state_t *hash;
-	struct backend_status status;
-};
-
-static uint32_t last_ref;
-
-static struct job *job_by_ref(struct agent *agent, uint32_t ref)
+static struct log_about about_of(const struct job *job, char uuid[static UUID_TEXT_SIZE])
 {
-	struct job *job;
-
-	TAILQ_FOREACH(job, &agent->jobs, link)
-	if (job->stage != STAGE_WAITING && job->ref == ref)
-		return job;
-	return NULL;
+	return (struct log_about){.job = uuid_format(&job->id.job, uuid),
+		.printer = job->open ? job->open->printer : NULL};
 }
 
-static void job_free(struct job *job)
+#define SAY(priority, job, ...)                                                                    \
+	do {                                                                                       \
+		char say_uuid[UUID_TEXT_SIZE];                                                     \
+		struct log_about say_about = about_of(job, say_uuid);                              \
+		log_line(priority, &say_about, __VA_ARGS__);                                       \
+	} while (0)
+
+/* What people see of a job, if it has changed. */
+static void show(struct job *job, const char *text, const char *reasons)
 {
-	struct agent *agent = job->agent;
+	struct backend_status before = job->status;
 
-	TAILQ_REMOVE(&agent->jobs, job, link);
-	job->retry = sd_event_source_disable_unref(job->retry);
-	job->document = close_fd(job->document);
-	XXH3_freeState(job->hash);
-	queues_show_again(agent->queues, job->open.printer);
-	free(job);
-	queues_look_again(agent->queues); /* a queue may have waited for it */
-	job_offer_changed(agent);	  /* and so may a job, see JOBS_OPEN_MAX */
-}
-
-uint32_t job_count(const struct agent *agent)
-{
-	const struct job *job;
-	uint32_t n = 0;
-
-	TAILQ_FOREACH(job, &agent->jobs, link)
-	n++;
-	return n;
-}
-
-static void say(struct job *job, const char *text, const char *reasons)
-{
 	text_copy_line(job->status.text, sizeof(job->status.text), text);
-	text_copy_line(job->status.reasons, sizeof(job->status.reasons), reasons);
-	if (job->backend)
+	(void)text_copy(job->status.reasons, sizeof(job->status.reasons), reasons);
+	if (job->open)
+		job->status.progress = transfer_progress(&job->transfer);
+	if (job->backend && memcmp(&before, &job->status, sizeof(before)) != 0)
 		backend_status(job->backend, &job->status);
 }
 
-/* The short name is not used any more; the host may forget it. */
-static void close_ref(struct job *job)
+void job_delay(struct job *job, uint64_t usec)
 {
-	struct message m;
+	(void)sd_event_source_set_time_relative(job->retry, usec);
+	(void)sd_event_source_set_enabled(job->retry, SD_EVENT_ONESHOT);
+	job->delayed = true;
+}
 
-	if (job->stage == STAGE_WAITING)
+static void undelay(struct job *job)
+{
+	(void)sd_event_source_set_enabled(job->retry, SD_EVENT_OFF);
+	job->delayed = job->on_printer = false;
+}
+
+void job_close_ref(struct job *job)
+{
+	if (job->stage == JOB_WAITING)
 		return;
-	message_init(&m, MESSAGE_JOB_CLOSE);
-	m.job_close.ref = job->ref;
-	(void)channel_send(job->agent->channel, &m); /* no session, no short names */
-	job->stage = STAGE_WAITING;
+	job->stage = JOB_WAITING;
+	jobs_close_ref(job->agent, job->ref);
+}
+
+/* The document is of no use any more. */
+static void drop_document(struct job *job)
+{
+	struct agent *agent = job->agent;
+
+	if (!job->open)
+		return;
+	transfer_deinit(&job->transfer);
+	queues_job_ended(agent->queues, job->open->printer);
+	peer_status_changed(agent);
+	free(job->open);
+	job->open = NULL;
+}
+
+void job_free(struct job *job)
+{
+	TAILQ_REMOVE(&job->agent->jobs, job, link);
+	job->retry = sd_event_source_disable_unref(job->retry);
+	drop_document(job);
+	free(job);
+}
+
+static void end_backend(struct job *job, enum backend_exit code, const char *text)
+{
+	struct backend *backend = job->backend;
+
+	job->backend = NULL;
+	if (backend)
+		backend_end(backend, code, text);
+}
+
+/* Notes, or forgets, that the host is to hear of the cancel. */
+static void note_cancel(struct job *job, bool owed)
+{
+	struct cancels *cancels = job->agent->cancels;
+	int r = owed ? cancels_add(cancels, &job->id) : cancels_remove(cancels, &job->id);
+
+	if (r < 0)
+		SAY(LOG_ERR, job, "the list of cancelled jobs cannot be written: %s", strerror(-r));
 }
 
 static void job_end(struct job *job, enum backend_exit code, const char *text)
 {
-	close_ref(job);
-	if (job->backend)
-		backend_end(job->backend, code, text);
+	const char *word = code == BACKEND_EXIT_OK     ? "done"
+			   : code == BACKEND_EXIT_HOLD ? "held in this workspace"
+						       : "cancelled";
+
+	SAY(code == BACKEND_EXIT_HOLD ? LOG_WARNING : LOG_INFO, job, "%s%s%s", word,
+		text[0] ? ": " : "", text);
+	job_close_ref(job);
+	note_cancel(job, false);
+	end_backend(job, code, text);
 	job_free(job);
 }
 
-/* Jobs that are open with the host. */
-static uint32_t open_count(const struct agent *agent)
+/* From here on only the cancel is left of the job; it goes to the host with the next session, or
+ * its answer is on its way in this one. */
+static void keep_cancel(struct job *job)
 {
-	const struct job *job;
-	uint32_t n = 0;
-
-	TAILQ_FOREACH(job, &agent->jobs, link)
-	n += job->stage != STAGE_WAITING;
-	return n;
+	note_cancel(job, true);
+	drop_document(job);
+	undelay(job);
+	jobs_kick(job->agent);
 }
 
-/* Opens the job with the host if it can be; otherwise says what it waits for. */
-static void job_try(struct job *job)
+/* A cancel is for a job that the host knows, or does not: the printer is of no consequence. */
+static const struct printer *any_printer(const struct agent *agent)
+{
+	const struct printer *p;
+
+	TAILQ_FOREACH(p, &agent->printers.all, link)
+	if (p->told && p->offered)
+		return p;
+	return NULL;
+}
+
+/* Fills the question whether the host takes the job. A cancel brings no document: a host that does
+ * not know the job then has nothing to take. */
+static void fill_open(const struct job *job, uint32_t printer, struct message_job_open *o)
+{
+	const struct backend_open *open = job->open;
+
+	o->ref = job->ref;
+	o->printer = printer;
+	o->job = job->id.job;
+	o->file = job->id.file;
+	if (job->cancelled || !open) {
+		o->copies = 1;
+		(void)text_copy(o->format, sizeof(o->format), "application/octet-stream");
+		return;
+	}
+	o->copies = open->copies;
+	o->guest_job = open->guest_job;
+	o->size = job->transfer.size;
+	memcpy(o->title, open->title, sizeof(o->title));
+	memcpy(o->user, open->user, sizeof(o->user));
+	memcpy(o->format, open->format, sizeof(o->format));
+	o->options_size = open->options_size;
+	memcpy(o->options, open->options, sizeof(o->options));
+}
+
+void job_try(struct job *job)
 {
 	struct agent *agent = job->agent;
-	struct offered *o = offer_by_name(agent, job->open.printer);
+	const struct printer *p;
 	struct message m;
-	struct message_job_open *open = &m.job_open;
 
-	if (job->stage != STAGE_WAITING || job->retry)
+	if (job->stage != JOB_WAITING || job->delayed)
 		return;
-	if (!channel_is_open(agent->channel))
-		return say(job, "Waiting for the host", "offline-report,connecting-to-device");
-	if (!o || o->gone || o->printer.index == UINT32_MAX)
-		return say(
+	if (!agent->open)
+		return show(job, "Waiting for the host", "offline-report,connecting-to-device");
+	p = job->open ? printers_find(&agent->printers, job->open->printer) : any_printer(agent);
+	if (!p || !p->offered || !p->told)
+		return show(
 			job, "Waiting for the host to offer this printer", "connecting-to-device");
-	if (open_count(agent) >= JOBS_OPEN_MAX)
-		return say(job, "Waiting for other jobs to end", "");
+	if (!jobs_make_place(agent))
+		return show(job, "Waiting for other jobs of this workspace", "");
+	job->ref = ++agent->last_ref;
 	message_init(&m, MESSAGE_JOB_OPEN);
-	open->ref = ++last_ref;
-	open->printer = o->printer.index;
-	open->job = job->open.job;
-	open->file = job->open.file;
-	open->copies = job->open.copies;
-	open->guest_job = job->open.guest_job;
-	open->size = job->size;
-	memcpy(open->title, job->open.title, sizeof(open->title));
-	memcpy(open->user, job->open.user, sizeof(open->user));
-	memcpy(open->format, job->open.format, sizeof(open->format));
-	open->options_size = job->open.options_size;
-	memcpy(open->options, job->open.options, job->open.options_size);
-	if (channel_send(agent->channel, &m) < 0)
-		return;
-	job->ref = open->ref;
-	job->stage = STAGE_ASKED;
-	say(job, "Sending to the host", "");
+	fill_open(job, p->offer->index, &m.job_open);
+	if (peer_send(agent, &m) < 0)
+		return job_delay(job, RETRY_FIRST); /* the channel is full */
+	agent->jobs_open++;
+	job->stage = JOB_ASKED;
+	job->cancel_told = false;
+	show(job, "Sending to the host", "");
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
@@ -168,273 +207,247 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 
 	(void)source;
 	(void)usec;
-	job->retry = sd_event_source_unref(job->retry);
+	job->delayed = job->on_printer = false;
 	job_try(job);
 	return 0;
 }
 
-static void try_later(struct job *job, const char *text)
-{
-	uint64_t wait = RETRY_FIRST << (job->refusals < 6 ? job->refusals : 6);
-
-	close_ref(job);
-	job->refusals++;
-	say(job, text, "connecting-to-device");
-	(void)sd_event_add_time_relative(job->agent->event, &job->retry, CLOCK_MONOTONIC,
-		wait < RETRY_MOST ? wait : RETRY_MOST, 50000, on_retry, job);
-	job_offer_changed(job->agent); /* another may take its place meanwhile */
-}
-
-struct job *job_new(
-	struct agent *agent, struct backend *backend, const struct backend_open *open, int document)
+static int job_make(struct agent *agent, const struct cancel *id, struct job **ret_job)
 {
 	struct job *job = calloc(1, sizeof(*job));
-	struct stat st;
 
-	if (!job || fstat(document, &st) < 0 || !S_ISREG(st.st_mode)) {
-		free(job);
-		return NULL;
-	}
-	job->hash = XXH3_createState();
-	if (!job->hash) {
-		free(job);
-		return NULL;
-	}
-	XXH3_128bits_reset(job->hash);
+	if (!job)
+		return -ENOMEM;
 	job->agent = agent;
-	job->backend = backend;
-	job->open = *open;
-	job->document = document;
-	job->size = (uint64_t)st.st_size;
+	job->id = *id;
 	job->status.head = (struct ipc_head){.type = BACKEND_STATUS, .size = sizeof(job->status)};
+	if (sd_event_add_time(agent->event, &job->retry, CLOCK_MONOTONIC, 0, ACCURACY_USEC,
+		    on_retry, job) < 0) {
+		free(job);
+		return -ENOMEM;
+	}
+	undelay(job);
 	TAILQ_INSERT_TAIL(&agent->jobs, job, link);
-	job_try(job);
-	return job;
+	*ret_job = job;
+	return 0;
 }
 
-void job_cancel(struct job *job)
+int job_new_cancel(struct agent *agent, const struct cancel *id)
+{
+	struct job *job;
+	int r = job_make(agent, id, &job);
+
+	if (r == 0)
+		job->cancelled = true;
+	return r;
+}
+
+/* The same job comes again: from a backend that cupsd started anew, or a person restarted it after
+ * it was cancelled. */
+static void give_way(struct agent *agent, const struct cancel *id)
+{
+	struct job *job, *next;
+
+	TAILQ_FOREACH_SAFE(job, &agent->jobs, link, next)
+	{
+		if (job->id.file != id->file || !uuid_equal(&job->id.job, &id->job))
+			continue;
+		job_close_ref(job);
+		note_cancel(job, false);
+		end_backend(job, BACKEND_EXIT_RETRY_CURRENT, "The job was handed over once more");
+		job_free(job);
+	}
+}
+
+int job_new(struct agent *agent, struct backend *backend, const struct backend_open *open,
+	int document, struct job **ret_job)
+{
+	struct cancel id = {.job = open->job, .file = open->file};
+	struct backend_open *copy = malloc(sizeof(*copy));
+	struct transfer transfer;
+	struct job *job;
+	int r = copy ? transfer_init(&transfer, document) : -ENOMEM;
+
+	if (r < 0) {
+		free(copy);
+		return r;
+	}
+	give_way(agent, &id);
+	r = job_make(agent, &id, &job);
+	if (r < 0) {
+		transfer.document = -1; /* it is the caller's still */
+		transfer_deinit(&transfer);
+		free(copy);
+		return r;
+	}
+	*copy = *open;
+	job->open = copy;
+	job->transfer = transfer;
+	job->backend = backend;
+	SAY(LOG_INFO, job, "from the spooler: job %u, %llu bytes", open->guest_job,
+		(unsigned long long)transfer.size);
+	jobs_kick(agent);
+	peer_status_changed(agent);
+	*ret_job = job;
+	return 0;
+}
+
+void job_tell_cancel(struct job *job)
 {
 	struct message m;
 
-	job->cancelled = true;
-	if (job->stage == STAGE_WAITING && !job->was_sealed)
-		return job_end(job, BACKEND_EXIT_CANCEL, "");
-	if (job->stage == STAGE_WAITING)
-		return; /* the host may be printing it: it hears of it when it is back */
+	if (!job->cancelled || job->cancel_told || job->stage == JOB_WAITING)
+		return;
 	message_init(&m, MESSAGE_JOB_CANCEL);
 	m.job_cancel.ref = job->ref;
-	(void)channel_send(job->agent->channel, &m); /* without a session: at the next */
+	job->cancel_told = peer_send(job->agent, &m) == 0; /* else with a later turn */
+}
+
+void job_was_cancelled(struct job *job)
+{
+	if (job->cancelled)
+		return;
+	job->cancelled = true;
+	if (job->stage != JOB_WAITING) /* its word about it comes */
+		return job_tell_cancel(job);
+	if (job->mine)
+		return job_end(job, BACKEND_EXIT_CANCEL, "");
+	SAY(LOG_INFO, job, "cancelled; the host is told as soon as it is there");
+	end_backend(job, BACKEND_EXIT_CANCEL, "");
+	keep_cancel(job);
 }
 
 void job_backend_gone(struct job *job)
 {
 	job->backend = NULL;
-	if (job->cancelled && job->was_sealed)
-		return; /* kept to tell the host */
-	close_ref(job);
+	if (job->cancelled && !job->mine)
+		return keep_cancel(job);
+	SAY(LOG_INFO, job, "let go by the spooler; it may come again");
+	job_close_ref(job);
 	job_free(job);
 }
 
-void job_accepted(struct agent *agent, const struct message_job_accept *accept)
+void job_session_over(struct job *job)
 {
-	struct job *job = job_by_ref(agent, accept->ref);
-
-	if (!job || job->stage != STAGE_ASKED || accept->offset > job->size)
-		return;
-	job->stage = STAGE_SENDING;
-	job->sent = accept->offset;
-	job->credit = accept->window;
-	channel_kick(agent->channel);
+	job->stage = JOB_WAITING;
+	undelay(job);
+	if (!job->cancelled)
+		return job_try(job); /* says what it waits for */
+	if (job->mine)
+		return job_end(job, BACKEND_EXIT_CANCEL, "");
+	end_backend(job, BACKEND_EXIT_CANCEL, "");
+	keep_cancel(job);
 }
 
-void job_credited(struct agent *agent, const struct message_job_credit *credit)
+void job_printer_changed(struct job *job)
 {
-	struct job *job = job_by_ref(agent, credit->ref);
-
-	if (!job)
-		return;
-	job->credit += credit->bytes;
-	channel_kick(agent->channel);
-}
-
-/* What a job's end on the host means for it here (contract 1: printed, or kept). */
-static void ended(struct job *job, const struct message_job_state *s)
-{
-	switch (s->phase) {
-	case JOB_PHASE_CANCELED: return job_end(job, BACKEND_EXIT_CANCEL, s->text);
-	case JOB_PHASE_ABORTED:
-		return job_end(job, BACKEND_EXIT_HOLD,
-			s->text[0] ? s->text : "The host's spooler gave the job up");
-	case JOB_PHASE_ASK: return job_end(job, BACKEND_EXIT_HOLD, s->text);
-	case JOB_PHASE_REFUSED: break;
-	default: return job_end(job, BACKEND_EXIT_OK, "");
-	}
-	switch (s->refusal) {
-	case REFUSAL_EMPTY: return job_end(job, BACKEND_EXIT_CANCEL, s->text);
-	case REFUSAL_FORMAT:
-	case REFUSAL_POLICY: return job_end(job, BACKEND_EXIT_HOLD, s->text);
-	default:
-		if (job->cancelled)
-			return job_end(job, BACKEND_EXIT_CANCEL, "");
-		job->was_sealed = false;
-		return try_later(job, s->text);
-	}
-}
-
-void job_told(struct agent *agent, const struct message_job_state *s)
-{
-	struct job *job = job_by_ref(agent, s->ref);
-
-	if (!job)
-		return;
-	if (s->final)
-		return ended(job, s);
-	job->stage = STAGE_SEALED;
-	job->was_sealed = true;
-	job->refusals = 0;
-	job->status.pages = s->pages;
-	job->status.progress = 100;
-	say(job, s->text[0] ? s->text : "The host has the job", "");
-	if (job->cancelled)
-		job_cancel(job);
-}
-
-void job_session_over(struct agent *agent)
-{
-	struct job *job, *next;
-
-	TAILQ_FOREACH_SAFE(job, &agent->jobs, link, next)
-	{
-		job->stage = STAGE_WAITING;
-		job->retry = sd_event_source_disable_unref(job->retry);
-		job_try(job);
-	}
-}
-
-void job_offer_changed(struct agent *agent)
-{
-	struct job *job, *next;
-
-	TAILQ_FOREACH_SAFE(job, &agent->jobs, link, next)
+	if (job->on_printer)
+		undelay(job);
 	job_try(job);
 }
 
-/* Reads a piece at `at`. Its size, 0 at the end, -errno. */
-static ssize_t read_piece(struct job *job, uint64_t at, uint8_t *piece)
+void job_accepted(struct job *job, const struct message_job_accept *accept)
 {
-	uint64_t left = job->size - at;
-	size_t want = left < FRAME_DATA_MAX ? (size_t)left : FRAME_DATA_MAX;
-	ssize_t n;
+	if (job->stage != JOB_ASKED)
+		return;
+	job->mine = true;
+	if (job->cancelled)
+		return job_tell_cancel(job);
+	if (transfer_begin(&job->transfer, accept->offset, accept->window) < 0) {
+		SAY(LOG_ERR, job, "the host says that it has more of the document than there is");
+		transfer_forget(&job->transfer);
+		job_close_ref(job);
+		return job_delay(job, RETRY_MOST);
+	}
+	job->stage = JOB_SENDING;
+}
 
-	do
-		n = pread(job->document, piece, want, (off_t)at);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
+/* Not taken now: asked again after a while, or when the printer changes. */
+static void try_later(struct job *job, const struct outcome *outcome, uint32_t refusal)
+{
+	uint64_t wait = RETRY_FIRST << (job->refusals < 6 ? job->refusals : 6);
+
+	SAY(job->refusals ? LOG_DEBUG : LOG_NOTICE, job, "not taken yet: %s", outcome->text);
+	job->mine = true;
+	job->refusals++;
+	if (outcome->kind == OUTCOME_ANEW)
+		transfer_forget(&job->transfer);
+	job_close_ref(job);
+	show(job, outcome->text, "connecting-to-device");
+	job_delay(job, wait < RETRY_MOST ? wait : RETRY_MOST);
+	job->on_printer = refusal == REFUSAL_NOT_ACCEPTING || refusal == REFUSAL_SPOOLER_DOWN ||
+			  refusal == REFUSAL_PRINTER_GONE;
+}
+
+void job_told(struct job *job, const struct message_job_state *s)
+{
+	struct outcome outcome = outcome_of(s, job->cancelled);
+
+	job->status.pages = s->pages;
+	switch (outcome.kind) {
+	case OUTCOME_END:
+		show(job, outcome.text[0] ? outcome.text : job->status.text, "");
+		return job_end(job, outcome.exit, outcome.text);
+	case OUTCOME_LATER:
+	case OUTCOME_ANEW: return try_later(job, &outcome, s->refusal);
+	case OUTCOME_ON: break;
+	}
+	if (s->phase == JOB_PHASE_TRANSFER && job->stage == JOB_SENDING)
+		return show(job, outcome.text, "");
+	job->stage = JOB_SEALED;
+	job->mine = false;
+	job->refusals = 0;
+	if (job->open)
+		job->transfer.sent = job->transfer.size;
+	show(job, outcome.text, "");
+	job_tell_cancel(job);
 }
 
 static void seal(struct job *job)
 {
-	XXH128_canonical_t digest;
 	struct message m;
 
 	message_init(&m, MESSAGE_JOB_SEAL);
 	m.job_seal.ref = job->ref;
-	m.job_seal.size = job->size;
-	XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(job->hash));
-	memcpy(m.job_seal.digest, &digest, DIGEST_SIZE);
-	if (channel_send(job->agent->channel, &m) < 0)
-		return;
-	job->stage = STAGE_SEALED;
-	job->was_sealed = true;
+	m.job_seal.size = job->transfer.size;
+	transfer_digest(&job->transfer, m.job_seal.digest);
+	if (peer_send(job->agent, &m) < 0)
+		return; /* again with the next turn */
+	job->stage = JOB_SEALED;
+	job->mine = false;
+	show(job, "The host takes the job", "");
 }
 
-/* The document cannot be read: the spooler's disk, or somebody took it away. */
-static void broken(struct job *job, ssize_t error)
+static void send_piece(struct job *job, const uint8_t *data, size_t size)
 {
-	struct log_about about = {.printer = job->open.printer};
-
-	log_line(LOG_ERR, &about, "the document cannot be read: %s",
-		error ? strerror((int)-error) : "it became shorter");
-	job_end(job, BACKEND_EXIT_FAILED,
-		"The document cannot be read from this machine's spooler");
-}
-
-/* Queues one piece of one job. Whether it did. */
-static bool feed_one(struct job *job)
-{
-	static uint8_t piece[FRAME_DATA_MAX];
 	struct message m;
-	ssize_t n;
 
-	if (job->hashed < job->sent) { /* the host has it from before: only the digest wants it */
-		n = read_piece(job, job->hashed, piece);
-		if (n <= 0)
-			return broken(job, n), true;
-		if ((uint64_t)n > job->sent - job->hashed)
-			n = (ssize_t)(job->sent - job->hashed);
-		(void)XXH3_128bits_update(job->hash, piece, (size_t)n);
-		job->hashed += (uint64_t)n;
-		return true;
-	}
-	if (job->sent == job->size && job->hashed == job->size)
-		return seal(job), true;
-	if (job->credit == 0)
-		return false;
-	n = read_piece(job, job->sent, piece);
-	if (n <= 0)
-		return broken(job, n), true;
-	if ((uint64_t)n > job->credit)
-		n = (ssize_t)job->credit;
 	message_init(&m, MESSAGE_JOB_DATA);
 	m.job_data.ref = job->ref;
-	m.job_data.offset = job->sent;
-	m.job_data.data_size = (uint32_t)n;
-	m.job_data.data = piece;
-	if (channel_send(job->agent->channel, &m) < 0)
-		return false;
-	if (job->hashed < job->sent + (uint64_t)n) {
-		size_t skip = (size_t)(job->hashed - job->sent);
-
-		(void)XXH3_128bits_update(job->hash, piece + skip, (size_t)n - skip);
-		job->hashed += (uint64_t)n - skip;
-	}
-	job->sent += (uint64_t)n;
-	job->credit -= (uint64_t)n;
-	if (job->size && job->sent * 100 / job->size >= job->status.progress + 10) {
-		job->status.progress = (uint32_t)(job->sent * 100 / job->size);
-		if (job->backend)
-			backend_status(job->backend, &job->status);
-	}
-	return true;
+	m.job_data.offset = job->transfer.sent;
+	m.job_data.data_size = (uint32_t)size;
+	m.job_data.data = data;
+	if (peer_send(job->agent, &m) < 0)
+		return;
+	transfer_sent(&job->transfer, data);
+	if (transfer_progress(&job->transfer) >= job->status.progress + PROGRESS_STEP)
+		show(job, "Sending to the host", "");
 }
 
-bool job_feed(struct agent *agent)
+void job_feed(struct job *job)
 {
-	struct job *job, *next;
+	const uint8_t *data;
+	size_t size;
+	int r = transfer_next(&job->transfer, &data, &size);
 
-	TAILQ_FOREACH_SAFE(job, &agent->jobs, link, next)
-	{
-		if (job->stage != STAGE_SENDING)
-			continue;
-		/* Whoever was served goes to the end of the line. */
-		if (job->sent == job->size || job->credit || job->hashed < job->sent) {
-			TAILQ_REMOVE(&agent->jobs, job, link);
-			TAILQ_INSERT_TAIL(&agent->jobs, job, link);
-			return feed_one(job);
-		}
+	switch (r) {
+	case TRANSFER_WAIT:
+	case TRANSFER_HASHED: return;
+	case TRANSFER_PIECE: return send_piece(job, data, size);
+	case TRANSFER_WHOLE: return seal(job);
+	default: break;
 	}
-	return false;
-}
-
-void job_free_all(struct agent *agent)
-{
-	struct job *job;
-
-	while ((job = TAILQ_FIRST(&agent->jobs))) {
-		TAILQ_REMOVE(&agent->jobs, job, link);
-		job->retry = sd_event_source_disable_unref(job->retry);
-		job->document = close_fd(job->document);
-		XXH3_freeState(job->hash);
-		free(job);
-	}
+	SAY(LOG_ERR, job, "the document cannot be read: %s",
+		r == -ENODATA ? "it has become shorter" : strerror(-r));
+	job_end(job, BACKEND_EXIT_HOLD, "The document cannot be read from this spooler");
 }

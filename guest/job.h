@@ -1,44 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A document on its way from the guest's spooler to the host's.
+ * One job of this guest, on its way from its spooler to the host's. jobs.h has all of them.
  *
  * The spooler keeps the document until the backend ends well, and the backend ends well only when
- * the host has said so. So nothing here needs to be remembered over a restart of the agent: the
- * backend comes again with the same job UUID, and the host knows how far it was.
+ * the host has said so. So nothing of a job needs to be remembered over a restart of the agent: the
+ * backend comes again with the same job UUID, and the host knows how far it was. Only a cancel that
+ * the host could not be told of is written down (cancels.h).
  */
 #ifndef PLATEN_AGENT_JOB_H
 #define PLATEN_AGENT_JOB_H
 
 #include "guest/agent.h"
-#include "guest/backend/backend.h"
+#include "guest/backends.h"
+#include "guest/cancels.h"
+#include "guest/transfer.h"
 
-struct backend;
+enum job_stage {
+	JOB_WAITING,
+	JOB_ASKED,
+	JOB_SENDING,
+	JOB_SEALED,
+};
 
-/* A backend has brought a document, which is taken over. NULL when there is no memory. */
-struct job *job_new(struct agent *agent, struct backend *backend, const struct backend_open *open,
-	int document);
+struct job {
+	TAILQ_ENTRY(job) link;
+	struct agent *agent;
+	struct backend *backend; /* NULL: it is gone, or this is only a cancel */
+	struct cancel id;
+	struct backend_open *open; /* NULL: only a cancel */
+	struct transfer transfer;
+	enum job_stage stage;
+	uint32_t ref;
+	bool mine;	   /* the host has not got it whole: that is certain */
+	bool cancelled;	   /* in this spooler */
+	bool cancel_told;  /* in this session */
+	bool delayed;	   /* `retry` is on */
+	bool on_printer;   /* it was refused for something that its printer's state tells of */
+	uint32_t refusals; /* in a row */
+	sd_event_source *retry;
+	struct backend_status status;
+};
 
-/* The backend asks for the job's end (its job was cancelled), or is gone. */
-void job_cancel(struct job *job);
+/* A cancel of an earlier run. 0 or -errno. */
+int job_new_cancel(struct agent *agent, const struct cancel *id);
+
+/* A backend has brought a job and its document, which are taken over: 0; -EINVAL: the document is
+ * no plain file; -ENOMEM. The descriptor is then still the caller's. */
+int job_new(struct agent *agent, struct backend *backend, const struct backend_open *open,
+	int document, struct job **ret_job);
+
+/* Takes it out of the list; neither the host nor the backend hears of it. */
+void job_free(struct job *job);
+
+/* The backend's job was cancelled in this spooler. It may end the backend. */
+void job_was_cancelled(struct job *job);
+
+/* The backend has hung up: the job comes again, or the backend was killed. */
 void job_backend_gone(struct job *job);
 
-/* From the host. */
-void job_accepted(struct agent *agent, const struct message_job_accept *accept);
-void job_credited(struct agent *agent, const struct message_job_credit *credit);
-void job_told(struct agent *agent, const struct message_job_state *state);
+/* From the host, see proto/message.h. */
+void job_accepted(struct job *job, const struct message_job_accept *accept);
+void job_told(struct job *job, const struct message_job_state *state);
+void job_session_over(struct job *job);
 
-/* The session began or is over; printers were offered. */
-void job_session_over(struct agent *agent);
-void job_offer_changed(struct agent *agent);
+/* For jobs.c: a printer takes jobs again; opens the job with the host if that can be; closes it
+ * there; it waits for `usec`. */
+void job_printer_changed(struct job *job);
+void job_try(struct job *job);
+void job_close_ref(struct job *job);
+void job_delay(struct job *job, uint64_t usec);
 
-/* Queues at most one piece of a document, of the jobs in turn. Whether there was one to queue. */
-bool job_feed(struct agent *agent);
+/* Makes sure that the host knows of the cancel. */
+void job_tell_cancel(struct job *job);
 
-void job_free_all(struct agent *agent);
-
-/* backends.c: what a job has to say to its backend. */
-void backend_status(struct backend *backend, const struct backend_status *status);
-void backend_end(struct backend *backend, enum backend_exit code, const char *text);
-uint32_t job_count(const struct agent *agent);
+/* Does one step of the transfer: stage SENDING, and transfer_is_due(). It may end the job. */
+void job_feed(struct job *job);
 
 #endif

@@ -1,469 +1,556 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bringing the guest's queues in line with the offer, one action at a time.
+ * Bringing this spooler's queues in line, one request at a time.
  *
- * platen-queues does what blocks. Here is what it is asked for next: the list of queues first,
- * then whatever reconcile_next() says, then the states that are not shown yet. One request is
- * under way at a time; when it is done the decision is made anew, from what is then so.
+ * platen-queues does what blocks. Here is what it is asked for next: the list of queues when that
+ * may have changed, then whatever reconcile() says of the printers that are due. When a request is
+ * done its printer is due again, and the decision is made anew from what is then so. A printer
+ * that something is wrong with waits by itself, longer each time, and holds up no other.
  */
+#include "guest/queues.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "guest/job.h"
-#include "guest/reconcile.h"
+#include "guest/default.h"
+#include "guest/drivers.h"
+#include "guest/requests.h"
+#include "guest/peer.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
-#include "proto/base/worker.h"
 
-#define REQUEST_USEC 60000000ULL /* the longest that one request may take */
-#define RESTART_USEC 1000000ULL
-#define BUSY_USEC    2000000ULL /* between two looks at queues that have jobs */
-#define RETRY_USEC   5000000ULL /* after a request that failed */
+#define RETRY_FIRST   1000000ULL  /* usec; doubles with each failure in a row */
+#define BUSY_USEC     2000000ULL  /* between two tries to remove a queue that has jobs */
+#define BUSY_REST     30000000ULL /* the same after BUSY_OFTEN tries */
+#define BUSY_OFTEN    30
+#define RETRY_MOST    6 /* doublings: a minute */
+#define ACCURACY_USEC 100000ULL
+#define DAY_USEC      86400000000ULL
+
+enum asked {
+	ASKED_NOTHING = 0,
+	ASKED_LIST,
+	ASKED_PUT,
+	ASKED_REMOVE,
+	ASKED_SHOW,
+	ASKED_DEFAULT,
+};
 
 struct queues {
 	struct agent *agent;
-	struct worker *worker;
-	sd_event_source *restart, *retry, *defer;
-	bool up;		  /* the guest's cupsd answers */
-	bool look;		  /* the list is to be read */
-	bool listing;		  /* it is being read */
-	uint32_t serial, waiting; /* the request under way, 0: none */
-	enum action_kind action;
-	bool is_state;	      /* the request is a QUEUES_STATE */
-	char name[NAME_SIZE]; /* whom the request is about */
-	char spooler[VERSION_SIZE];
-	struct known_queue *known;
-	size_t count, size;
-	struct queues_state state; /* that is being set */
+	struct requests *requests;
+	sd_event_source *retry, *turn;
+	bool up;   /* this spooler answers */
+	bool down; /* we were told that it does not */
+	bool look; /* it is to be listed */
+	bool check_default;
+	enum asked asked;	    /* the request under way */
+	struct printer *about;	    /* whom it is about, pinned; NULL with LIST */
+	uint64_t showing;	    /* digest of the state that is being set */
+	uint64_t look_after;	    /* usec: a listing failed, not before then */
+	uint64_t pruned;	    /* usec: unused drivers were last looked for */
+	uint32_t listings;	    /* that failed, in a row */
+	uint32_t count;		    /* queues of ours */
+	char spooler[VERSION_SIZE]; /* "CUPS/2.4" */
+	char trouble[MESSAGE_SIZE]; /* why it does not answer */
 };
 
-static void next(struct queues *queues);
-static void start(struct queues *queues);
-
-static struct known_queue *known_find(struct queues *queues, const char *name)
+static uint64_t backoff(uint32_t failures)
 {
-	for (size_t i = 0; i < queues->count; i++)
-		if (strcasecmp(queues->known[i].is.name, name) == 0)
-			return &queues->known[i];
-	return NULL;
+	return RETRY_FIRST << (failures < RETRY_MOST ? failures : RETRY_MOST);
 }
 
-static struct known_queue *known_add(struct queues *queues)
+static struct circumstances circumstances_of(const struct queues *queues, const struct printer *p)
 {
-	if (queues->count == queues->size) {
-		size_t size = queues->size ? queues->size * 2 : 16;
-		struct known_queue *grown = reallocarray(queues->known, size, sizeof(*grown));
+	const struct agent *agent = queues->agent;
 
-		if (!grown)
-			return NULL;
-		queues->known = grown;
-		queues->size = size;
-	}
-	memset(&queues->known[queues->count], 0, sizeof(*queues->known));
-	return &queues->known[queues->count++];
+	return (struct circumstances){
+		.presence = agent->presence,
+		.whole = agent->whole,
+		.has_driver = p->offer && drivers_have(agent->drivers, p->offer->driver),
+		.taken = p->offered ? printers_on_device(&agent->printers, p->offer->device) : NULL,
+	};
 }
 
-static void send(struct queues *queues, const void *msg, int fd)
+void queues_kick(struct queues *queues)
 {
-	queues->waiting = queues->serial;
-	if (worker_send(queues->worker, msg, fd) == 0)
-		(void)worker_deadline(queues->worker, REQUEST_USEC);
-	else
-		queues->waiting = 0; /* it is gone: its end starts everything anew */
-}
-
-static void request(struct queues *queues, enum queues_message type, const char *name)
-{
-	struct queues_request m = {
-		.head = {.type = type, .size = sizeof(m)}, .serial = ++queues->serial};
-
-	(void)text_copy(m.name, sizeof(m.name), name);
-	(void)text_copy(queues->name, sizeof(queues->name), name);
-	send(queues, &m, -1);
-}
-
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct queues *queues = userdata;
-
-	(void)source;
-	(void)usec;
-	queues->retry = sd_event_source_unref(queues->retry);
-	if (queues->waiting == UINT32_MAX)
-		queues->waiting = 0;
-	queues->look = true;
-	next(queues);
-	return 0;
-}
-
-static void retry_later(struct queues *queues, uint64_t wait)
-{
-	if (!queues->retry)
-		(void)sd_event_add_time_relative(queues->agent->event, &queues->retry,
-			CLOCK_MONOTONIC, wait, 100000, on_retry, queues);
-}
-
-static bool has_driver(const struct offered *offered, void *userdata)
-{
-	struct queues *queues = userdata;
-	int fd = drivers_open(queues->agent->drivers, offered->printer.driver);
-
-	(void)close_fd(fd);
-	return fd >= 0;
-}
-
-static void put(struct queues *queues, const struct offered *o)
-{
-	struct queues_put m = {.head = {.type = QUEUES_PUT, .size = sizeof(m)},
-		.serial = ++queues->serial,
-		.accepting = o->printer.accepting,
-		.defaults_size = o->printer.defaults_size};
-	_cleanup_close_ int fd = drivers_open(queues->agent->drivers, o->printer.driver);
-
-	if (fd < 0)
-		return;
-	memcpy(m.name, o->printer.name, sizeof(m.name));
-	memcpy(m.info, o->printer.info, sizeof(m.info));
-	memcpy(m.location, o->printer.location, sizeof(m.location));
-	memcpy(m.fingerprint, o->fingerprint, sizeof(m.fingerprint));
-	memcpy(m.defaults, o->printer.defaults, sizeof(m.defaults));
-	(void)text_copy(queues->name, sizeof(queues->name), m.name);
-	send(queues, &m, fd);
-}
-
-/* Sends the first state that a queue does not show yet. Whether there was one. */
-static bool send_state(struct queues *queues)
-{
-	bool connected = channel_is_open(queues->agent->channel);
-
-	for (uint32_t i = 0; i < queues->agent->offer_count; i++) {
-		struct offered *o = &queues->agent->offers[i];
-		struct known_queue *queue = known_find(queues, o->printer.name);
-		struct queues_state state;
-
-		if (!queue || !queue->is.ours || (connected && !o->has_state && !o->gone))
-			continue;
-		reconcile_state(o, connected, &state);
-		if (queue->state_sent && memcmp(&queue->sent, &state, sizeof(state)) == 0)
-			continue;
-		queue->sent = state;
-		queue->state_sent = true;
-		queues->is_state = true;
-		state.serial = ++queues->serial;
-		(void)text_copy(queues->name, sizeof(queues->name), state.name);
-		send(queues, &state, -1);
-		return true;
-	}
-	return false;
-}
-
-/* Says what became of each printer as far as it is known. */
-static void report_all(struct queues *queues)
-{
-	struct agent *agent = queues->agent;
-	char text[MESSAGE_SIZE];
-	bool busy = false;
-
-	for (uint32_t i = 0; i < agent->offer_count; i++) {
-		struct offered *o = &agent->offers[i];
-		struct known_queue *queue = known_find(queues, o->printer.name), *taken;
-		enum report_code conflict =
-			reconcile_conflict(o, queues->known, queues->count, &taken);
-
-		if (o->gone) {
-			bool there = queue && queue->is.ours;
-
-			busy |= there;
-			offer_report(agent, o, there ? REPORT_REMOVING : REPORT_GONE,
-				there ? "withdrawn; its jobs are still to be settled" : "");
-		} else if (conflict == REPORT_NAME_TAKEN) {
-			offer_report(agent, o, conflict,
-				"a queue of this name was made by hand and is left alone");
-		} else if (conflict == REPORT_DEVICE_TAKEN) {
-			(void)text_printf(text, sizeof(text),
-				"the queue %s was made by hand for the same device and is left "
-				"alone",
-				taken->is.name);
-			offer_report(agent, o, conflict, text);
-		} else if (queue && strcmp(queue->is.fingerprint, o->fingerprint) == 0) {
-			offer_report(agent, o, REPORT_READY, "");
-		}
-	}
-	for (size_t i = 0; i < queues->count; i++) {
-		busy |= queues->known[i].busy;
-		queues->known[i].busy = false;
-	}
-	if (busy)
-		retry_later(queues, BUSY_USEC);
-}
-
-static void act(struct queues *queues)
-{
-	struct agent *agent = queues->agent;
-	struct action action = reconcile_next(agent->offers, agent->offer_count,
-		agent->offer_whole && channel_is_open(agent->channel), queues->known, queues->count,
-		has_driver, queues);
-
-	queues->action = action.kind;
-	switch (action.kind) {
-	case ACTION_PUT: put(queues, action.offered); return;
-	case ACTION_DEFAULT: request(queues, QUEUES_DEFAULT, action.offered->printer.name); return;
-	case ACTION_REMOVE: request(queues, QUEUES_REMOVE, action.queue->is.name); return;
-	case ACTION_NONE: break;
-	}
-	if (!send_state(queues))
-		report_all(queues);
-}
-
-static void next(struct queues *queues)
-{
-	if (!queues->worker || !queues->up || queues->waiting)
-		return;
-	queues->is_state = false;
-	if (queues->look) {
-		queues->look = false;
-		queues->listing = true;
-		for (size_t i = 0; i < queues->count; i++)
-			queues->known[i].seen = false;
-		request(queues, QUEUES_LIST, "");
-		return;
-	}
-	act(queues);
-}
-
-static int on_defer(sd_event_source *source, void *userdata)
-{
-	struct queues *queues = userdata;
-
-	(void)source;
-	queues->defer = sd_event_source_unref(queues->defer);
-	next(queues);
-	return 0;
-}
-
-void queues_changed(struct queues *queues)
-{
-	if (!queues->defer)
-		(void)sd_event_add_defer(queues->agent->event, &queues->defer, on_defer, queues);
+	if (queues)
+		(void)sd_event_source_set_enabled(queues->turn, SD_EVENT_ONESHOT);
 }
 
 void queues_look_again(struct queues *queues)
 {
 	queues->look = true;
-	queues_changed(queues);
+	queues_kick(queues);
 }
 
-void queues_show_again(struct queues *queues, const char *name)
+static void arm_retry(struct queues *queues, uint64_t when)
 {
-	struct known_queue *known = known_find(queues, name);
+	uint64_t armed;
+	int enabled;
 
-	if (known)
-		known->state_sent = false;
-	queues_changed(queues);
+	if (sd_event_source_get_enabled(queues->retry, &enabled) > 0 &&
+		sd_event_source_get_time(queues->retry, &armed) >= 0 && armed <= when)
+		return;
+	(void)sd_event_source_set_time(queues->retry, when);
+	(void)sd_event_source_set_enabled(queues->retry, SD_EVENT_ONESHOT);
 }
 
-static void on_queue(struct queues *queues, const struct queues_queue *q)
+/* Nothing is tried with this printer for a while. */
+static void put_off(struct queues *queues, struct printer *p)
 {
-	struct known_queue *known;
-
-	if (!text_terminated(q->name, sizeof(q->name)) ||
-		!text_terminated(q->device_uri, sizeof(q->device_uri)) ||
-		!text_terminated(q->fingerprint, sizeof(q->fingerprint)))
-		return;
-	known = known_find(queues, q->name);
-	if (!known)
-		known = known_add(queues);
-	if (!known)
-		return;
-	known->is = *q;
-	known->seen = true;
+	p->retry = agent_now() + backoff(p->failures++);
+	arm_retry(queues, p->retry);
 }
 
-static void listed(struct queues *queues)
+/* A queue that is to go still has jobs. Nobody tells when they end: somebody who settles them now
+ * sees it go soon, and one that is left alone is hardly ever asked. */
+static void put_off_removal(struct queues *queues, struct printer *p)
 {
-	queues->listing = false;
-	for (size_t i = 0; i < queues->count;) {
-		if (queues->known[i].seen)
-			i++;
-		else
-			queues->known[i] = queues->known[--queues->count];
-	}
-	agent_report_status(queues->agent);
+	p->busy = true;
+	p->retry = agent_now() + (p->failures++ < BUSY_OFTEN ? BUSY_USEC : BUSY_REST);
+	arm_retry(queues, p->retry);
 }
 
-static void failed(struct queues *queues, const struct queues_done *done)
-{
-	struct offered *o = offer_by_name(queues->agent, queues->name);
-	struct known_queue *queue = known_find(queues, queues->name);
-	struct log_about about = {.printer = queues->name};
-	char text[MESSAGE_SIZE];
-
-	if (queues->is_state) {
-		if (queue)
-			queue->state_sent = false;
-		log_line(LOG_WARNING, &about, "its state could not be shown: %s", done->text);
-	} else if (queues->action == ACTION_REMOVE && done->error == -EBUSY) {
-		if (queue)
-			queue->busy = true;
-		return;
-	} else if (queues->action == ACTION_PUT && o) {
-		(void)text_printf(
-			text, sizeof(text), "the queue could not be made: %.400s", done->text);
-		o->driver_refused = done->error == -EINVAL;
-		offer_report(queues->agent, o,
-			o->driver_refused ? REPORT_DRIVER_REFUSED : REPORT_FAILED, text);
-		if (o->driver_refused)
-			return;
-	} else {
-		log_line(LOG_WARNING, &about, "a queue could not be changed: %s", done->text);
-	}
-	queues->waiting = UINT32_MAX; /* nothing goes on until the retry */
-	retry_later(queues, RETRY_USEC);
-}
-
-static void succeeded(struct queues *queues)
-{
-	struct offered *o = offer_by_name(queues->agent, queues->name);
-	struct known_queue *queue = known_find(queues, queues->name);
-
-	if (queues->is_state)
-		return;
-	switch (queues->action) {
-	case ACTION_PUT:
-		if (!queue)
-			queue = known_add(queues);
-		if (!queue || !o)
-			return;
-		memcpy(queue->is.name, o->printer.name, sizeof(queue->is.name));
-		memcpy(queue->is.fingerprint, o->fingerprint, sizeof(queue->is.fingerprint));
-		queue->is.ours = true;
-		queue->state_sent = false; /* a new driver clears it */
-		return;
-	case ACTION_REMOVE:
-		if (queue)
-			*queue = queues->known[--queues->count];
-		return;
-	case ACTION_DEFAULT:
-		for (size_t i = 0; i < queues->count; i++)
-			queues->known[i].is.is_default = &queues->known[i] == queue;
-		return;
-	case ACTION_NONE: return;
-	}
-}
-
-static void on_done(struct queues *queues, const struct queues_done *done)
-{
-	if (!text_terminated(done->text, sizeof(done->text)) || done->serial != queues->waiting)
-		return;
-	queues->waiting = 0;
-	(void)worker_deadline(queues->worker, 0);
-	if (queues->listing && done->error == 0)
-		listed(queues);
-	else if (queues->listing)
-		queues->listing = false, queues->look = true;
-	else if (done->error < 0)
-		failed(queues, done);
-	else
-		succeeded(queues);
-	if (done->error == -ECONNREFUSED || done->error == -ECONNRESET) {
-		queues->waiting = 0;
-		queues->up = false; /* QUEUES_UP tells when it is back */
-	}
-	next(queues);
-}
-
-static void on_message(struct worker *worker, const struct ipc_head *m, int *fd, void *userdata)
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct queues *queues = userdata;
-	const struct queues_done *done = (const struct queues_done *)m;
-	size_t expected = m->type == QUEUES_QUEUE ? sizeof(struct queues_queue) : sizeof(*done);
-
-	(void)worker;
-	(void)fd;
-	if (m->size != expected)
-		return;
-	switch (m->type) {
-	case QUEUES_QUEUE: on_queue(queues, (const struct queues_queue *)m); return;
-	case QUEUES_DONE: on_done(queues, done); return;
-	case QUEUES_UP:
-	case QUEUES_DOWN:
-		queues->up = m->type == QUEUES_UP;
-		text_copy_line(
-			queues->spooler, sizeof(queues->spooler), queues->up ? done->text : "");
-		log_line(queues->up ? LOG_INFO : LOG_WARNING, NULL, "this machine's spooler %s: %s",
-			queues->up ? "answers" : "does not answer", done->text);
-		for (size_t i = 0; i < queues->count; i++)
-			queues->known[i].state_sent = false;
-		queues->look = true;
-		agent_report_status(queues->agent);
-		next(queues);
-		return;
-	default: return;
-	}
-}
-
-static int on_restart(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct queues *queues = userdata;
+	uint64_t now = agent_now(), first = UINT64_MAX;
+	struct printer *p;
 
 	(void)source;
 	(void)usec;
-	queues->restart = sd_event_source_unref(queues->restart);
-	start(queues);
+	drivers_retry(queues->agent->drivers);
+	TAILQ_FOREACH(p, &queues->agent->printers.all, link)
+	{
+		if (p->retry && p->retry <= now) {
+			p->retry = 0;
+			p->busy = false;
+			printers_due(&queues->agent->printers, p);
+		}
+		if (p->retry && p->retry < first)
+			first = p->retry;
+	}
+	if (queues->look_after > now && queues->look_after < first)
+		first = queues->look_after;
+	if (first != UINT64_MAX)
+		arm_retry(queues, first);
+	queues_kick(queues);
 	return 0;
 }
 
-static void on_exit_worker(struct worker *worker, int status, bool timed_out, void *userdata)
+static void report(
+	struct queues *queues, struct printer *p, enum report_code code, const char *text)
+{
+	if (peer_report(queues->agent, p, code, text) < 0 && p->told && queues->agent->open) {
+		p->retry = agent_now() + RETRY_FIRST; /* the channel is full */
+		arm_retry(queues, p->retry);
+	}
+}
+
+static void report_down(struct queues *queues, struct printer *p)
+{
+	char text[MESSAGE_SIZE];
+
+	(void)text_printf(text, sizeof(text), "the workspace's spooler does not answer: %.400s",
+		queues->trouble);
+	report(queues, p, REPORT_SPOOLER_DOWN, text);
+}
+
+void queues_due(struct queues *queues, struct printer *p)
+{
+	printers_due(&queues->agent->printers, p);
+	if (queues->down && p->offered)
+		report_down(queues, p);
+	queues_kick(queues);
+}
+
+void queues_driver_came(
+	struct queues *queues, const uint8_t sha256[static SHA256_SIZE], const char *why)
+{
+	struct printer *p;
+
+	TAILQ_FOREACH(p, &queues->agent->printers.all, link)
+	{
+		if (!p->offered || memcmp(p->offer->driver, sha256, SHA256_SIZE) != 0)
+			continue;
+		if (why) {
+			report(queues, p, REPORT_FAILED, why);
+			put_off(queues, p);
+		} else {
+			queues_due(queues, p);
+		}
+	}
+}
+
+void queues_job_ended(struct queues *queues, const char *printer)
+{
+	struct printer *p = printers_find(&queues->agent->printers, printer);
+
+	if (!p)
+		return;
+	p->shown = 0; /* cupsd has wiped its message and some of its reasons away */
+	if (p->busy) {
+		p->busy = false;
+		p->retry = 0;
+		p->failures = 0;
+	}
+	queues_due(queues, p);
+}
+
+/* Sends a request; on_done() hears what came of it. */
+static void send(
+	struct queues *queues, enum asked asked, struct printer *about, void *request, int fd)
+{
+	queues->asked = asked;
+	queues->about = about;
+	if (about)
+		about->pinned = true;
+	requests_send(queues->requests, request, fd);
+}
+
+static void request(
+	struct queues *queues, enum asked asked, enum queues_message type, struct printer *about)
+{
+	struct queues_request m = {.head = {.type = type, .size = sizeof(m)}};
+
+	if (about)
+		(void)text_copy(m.name, sizeof(m.name), about->name);
+	send(queues, asked, about, &m, -1);
+}
+
+static void put(struct queues *queues, struct printer *p)
+{
+	const struct message_printer *offer = p->offer;
+	struct queues_put m = {.head = {.type = QUEUES_PUT, .size = sizeof(m)},
+		.accepting = offer->accepting,
+		.defaults_size = offer->defaults_size};
+	_cleanup_close_ int fd = drivers_open(queues->agent->drivers, offer->driver);
+
+	if (fd < 0) {
+		if (fd == -ENOENT) /* it was not what it seemed: asked for anew */
+			printers_due(&queues->agent->printers, p);
+		else
+			put_off(queues, p);
+		return;
+	}
+	memcpy(m.name, p->name, sizeof(m.name));
+	memcpy(m.info, offer->info, sizeof(m.info));
+	memcpy(m.location, offer->location, sizeof(m.location));
+	memcpy(m.fingerprint, p->fingerprint, sizeof(m.fingerprint));
+	memcpy(m.defaults, offer->defaults, sizeof(m.defaults));
+	send(queues, ASKED_PUT, p, &m, fd);
+}
+
+static void show(struct queues *queues, struct printer *p, const struct circumstances *c)
+{
+	struct queues_state state;
+
+	if (!reconcile_state(p, c, &state))
+		return;
+	queues->showing = reconcile_state_digest(&state);
+	send(queues, ASKED_SHOW, p, &state, -1);
+}
+
+static const char *report_text(const struct printer *p, const struct circumstances *c,
+	uint32_t code, char *buf, size_t size)
+{
+	switch (code) {
+	case REPORT_NAME_TAKEN: return "a queue of this name was made by hand and is left alone";
+	case REPORT_REMOVING: return "withdrawn; its jobs are still to be settled";
+	case REPORT_DRIVER_REFUSED: return p->trouble;
+	case REPORT_DEVICE_TAKEN:
+		(void)text_printf(buf, size,
+			"the queue %s was made by hand for the same device and is left alone",
+			c->taken ? c->taken->name : "there");
+		return buf;
+	default: return "";
+	}
+}
+
+/* Looks at one printer, and has done what is to be done about it. */
+static void look_at(struct queues *queues, struct printer *p)
+{
+	struct circumstances c = circumstances_of(queues, p);
+	struct decision d = reconcile(p, &c);
+	char text[MESSAGE_SIZE];
+
+	if (d.report)
+		report(queues, p, d.report, report_text(p, &c, d.report, text, sizeof(text)));
+	if (p->retry && !p->busy && (d.fetch || d.deed != DEED_NONE))
+		return; /* its time comes */
+	if (d.fetch)
+		drivers_want(queues->agent->drivers, p->offer->driver);
+	switch (d.deed) {
+	case DEED_PUT: return put(queues, p);
+	case DEED_REMOVE: return request(queues, ASKED_REMOVE, QUEUES_REMOVE, p);
+	case DEED_SHOW: return show(queues, p, &c);
+	case DEED_NONE: printers_tidy(&queues->agent->printers, p); return;
+	}
+}
+
+/* Whether a default was asked for. */
+static bool look_at_default(struct queues *queues)
+{
+	struct printer *p, *wanted = NULL, *current = NULL;
+	char last[NAME_SIZE];
+
+	queues->check_default = false;
+	TAILQ_FOREACH(p, &queues->agent->printers.all, link)
+	{
+		if (p->offered && p->offer->is_default)
+			wanted = p;
+		if (p->is_default)
+			current = p;
+	}
+	default_read(queues->agent->config.state_dir, last);
+	if (!reconcile_default(wanted, current, last))
+		return false;
+	request(queues, ASKED_DEFAULT, QUEUES_DEFAULT, wanted);
+	return true;
+}
+
+static bool is_used(const uint8_t sha256[static SHA256_SIZE], void *userdata)
+{
+	struct queues *queues = userdata;
+	struct printer *p;
+
+	TAILQ_FOREACH(p, &queues->agent->printers.all, link)
+	if (p->offered && memcmp(p->offer->driver, sha256, SHA256_SIZE) == 0)
+		return true;
+	return false;
+}
+
+/* All that is due was done. */
+static void settled(struct queues *queues)
+{
+	uint64_t now = agent_now();
+
+	if (!queues->agent->whole || (queues->pruned && now - queues->pruned < DAY_USEC))
+		return;
+	queues->pruned = now;
+	drivers_prune(queues->agent->drivers, is_used, queues, time(NULL));
+}
+
+static void next(struct queues *queues)
+{
+	struct printer *p;
+
+	while (queues->up && requests_are_free(queues->requests)) {
+		if (queues->look) {
+			if (agent_now() < queues->look_after)
+				return;
+			queues->look = false;
+			printers_list_begin(&queues->agent->printers);
+			request(queues, ASKED_LIST, QUEUES_LIST, NULL);
+			return;
+		}
+		if (queues->check_default && look_at_default(queues))
+			return;
+		p = printers_next_due(&queues->agent->printers);
+		if (!p)
+			return settled(queues);
+		look_at(queues, p);
+	}
+}
+
+static int on_turn(sd_event_source *source, void *userdata)
+{
+	(void)source;
+	next(userdata);
+	return 0;
+}
+
+static void listed(struct queues *queues, int error)
+{
+	struct printer *p;
+	uint32_t count = 0;
+
+	if (error < 0) {
+		queues->look = true;
+		queues->look_after = agent_now() + backoff(queues->listings++);
+		arm_retry(queues, queues->look_after);
+		return;
+	}
+	queues->listings = 0;
+	printers_list_end(&queues->agent->printers);
+	printers_all_due(&queues->agent->printers);
+	queues->check_default = true;
+	TAILQ_FOREACH(p, &queues->agent->printers.all, link)
+	count += p->queue == QUEUE_OURS;
+	queues->count = count;
+	peer_status_changed(queues->agent);
+}
+
+static void put_failed(struct queues *queues, struct printer *p, const struct queues_done *done)
+{
+	(void)text_printf(
+		p->trouble, sizeof(p->trouble), "the queue could not be made: %.200s", done->text);
+	p->refused = done->error == -EINVAL;
+	if (!p->refused) {
+		report(queues, p, REPORT_FAILED, p->trouble);
+		put_off(queues, p);
+	}
+}
+
+static void failed(
+	struct queues *queues, enum asked asked, struct printer *p, const struct queues_done *done)
+{
+	struct log_about about = {.printer = p->name};
+
+	if (done->error == -ECONNREFUSED || done->error == -ECONNRESET) {
+		queues->up = false; /* QUEUES_UP tells when it is back, and lists anew */
+		return;
+	}
+	if (done->error == -EPERM || done->error == -ENOENT)
+		queues_look_again(queues); /* a person was there */
+	if (asked == ASKED_REMOVE && done->error == -EBUSY) {
+		put_off_removal(queues, p);
+		return;
+	}
+	if (asked == ASKED_PUT)
+		return put_failed(queues, p, done);
+	if (p->failures == 0)
+		log_line(LOG_WARNING, &about, "its queue could not be %s: %s",
+			asked == ASKED_REMOVE	 ? "removed"
+			: asked == ASKED_DEFAULT ? "made the default"
+						 : "shown as it is",
+			done->text);
+	put_off(queues, p);
+}
+
+static void succeeded(struct queues *queues, enum asked asked, struct printer *p)
+{
+	struct printer *other;
+
+	if (!p->busy || asked != ASKED_SHOW) { /* its removal goes on waiting */
+		p->failures = 0;
+		p->retry = 0;
+	}
+	switch (asked) {
+	case ASKED_PUT:
+		queues->count += p->queue != QUEUE_OURS;
+		p->queue = QUEUE_OURS;
+		memcpy(p->made_of, p->fingerprint, sizeof(p->made_of));
+		p->shown = 0; /* a new driver clears it */
+		queues->check_default |= p->offered && p->offer->is_default;
+		break;
+	case ASKED_REMOVE:
+		queues->count -= p->queue == QUEUE_OURS;
+		p->queue = QUEUE_NONE;
+		p->is_default = p->busy = false;
+		p->shown = 0;
+		memset(p->made_of, 0, sizeof(p->made_of));
+		queues->check_default = true;
+		break;
+	case ASKED_SHOW: p->shown = queues->showing; break;
+	case ASKED_DEFAULT:
+		TAILQ_FOREACH(other, &queues->agent->printers.all, link)
+		other->is_default = other == p;
+		default_write(queues->agent->config.state_dir, p->name);
+		break;
+	case ASKED_NOTHING:
+	case ASKED_LIST: break;
+	}
+	if (asked != ASKED_SHOW)
+		peer_status_changed(queues->agent);
+}
+
+static void on_done(const struct queues_done *done, void *userdata)
+{
+	struct queues *queues = userdata;
+	enum asked asked = queues->asked;
+	struct printer *p = queues->about;
+
+	queues->asked = ASKED_NOTHING;
+	queues->about = NULL;
+	if (!p) {
+		listed(queues, done ? done->error : -ECONNRESET);
+	} else {
+		p->pinned = false;
+		printers_due(&queues->agent->printers, p);
+		if (!done) /* maybe it was because of this one */
+			put_off(queues, p);
+		else if (done->error < 0)
+			failed(queues, asked, p, done);
+		else
+			succeeded(queues, asked, p);
+	}
+	if (!done)
+		queues->up = false; /* the next worker tells */
+	next(queues);
+}
+
+static void on_queue(const struct queues_queue *queue, void *userdata)
 {
 	struct queues *queues = userdata;
 
-	log_line(LOG_WARNING, NULL, "platen-queues ended (%s, status 0x%x), started again",
-		timed_out ? "cupsd did not answer it" : "by itself", (unsigned)status);
-	queues->worker = worker_free(worker);
-	queues->waiting = 0;
-	queues->up = queues->listing = false;
-	(void)sd_event_add_time_relative(queues->agent->event, &queues->restart, CLOCK_MONOTONIC,
-		RESTART_USEC, 0, on_restart, queues);
+	if (queues->asked == ASKED_LIST)
+		(void)printers_list_queue(&queues->agent->printers, queue);
 }
 
-static void start(struct queues *queues)
+static void on_spooler(bool up, const char *text, void *userdata)
 {
-	char program[AGENT_PATH_SIZE + 32];
-	const char *argv[] = {program, queues->agent->config.cups_socket, NULL};
-	struct worker_setup setup = {
-		.argv = argv,
-		.on_message = on_message,
-		.on_exit = on_exit_worker,
-		.userdata = queues,
-	};
-	struct queues_request watch = {.head = {.type = QUEUES_WATCH, .size = sizeof(watch)}};
-	int r;
+	struct queues *queues = userdata;
+	struct printer *p;
 
-	(void)snprintf(
-		program, sizeof(program), "%s/platen-queues", queues->agent->config.libexec_dir);
-	r = worker_new(queues->agent->event, &setup, &queues->worker);
-	if (r == 0)
-		r = worker_send(queues->worker, &watch, -1);
-	if (r < 0) {
-		log_line(LOG_ERR, NULL, "cannot start %s: %s", program, strerror(-r));
-		(void)sd_event_add_time_relative(queues->agent->event, &queues->restart,
-			CLOCK_MONOTONIC, RESTART_USEC * 10, 0, on_restart, queues);
-	}
+	if (!up && queues->down)
+		return;
+	queues->up = up;
+	queues->down = !up;
 	queues->look = true;
+	queues->look_after = 0;
+	text_copy_line(queues->spooler, sizeof(queues->spooler), up ? text : "");
+	text_copy_line(queues->trouble, sizeof(queues->trouble), up ? "" : text);
+	log_line(up ? LOG_INFO : LOG_WARNING, NULL, "this workspace's spooler %s: %s",
+		up ? "answers" : "does not answer", text);
+	TAILQ_FOREACH(p, &queues->agent->printers.all, link)
+	{
+		p->shown = 0; /* it may have forgotten what it showed */
+		if (!up && p->offered)
+			report_down(queues, p);
+	}
+	peer_status_changed(queues->agent);
+	next(queues);
 }
 
 int queues_new(struct agent *agent, struct queues **ret_queues)
 {
 	struct queues *queues = calloc(1, sizeof(*queues));
+	struct requests_setup setup = {
+		.libexec_dir = agent->config.libexec_dir,
+		.cups_socket = agent->config.cups_socket,
+		.on_queue = on_queue,
+		.on_done = on_done,
+		.on_spooler = on_spooler,
+		.userdata = queues,
+	};
+	sd_event *event = agent->event;
+	int r;
 
 	if (!queues)
 		return -ENOMEM;
 	queues->agent = agent;
+	r = sd_event_add_defer(event, &queues->turn, on_turn, queues);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(queues->turn, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_time(
+			event, &queues->retry, CLOCK_MONOTONIC, 0, ACCURACY_USEC, on_retry, queues);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(queues->retry, SD_EVENT_OFF);
+	if (r >= 0)
+		r = requests_new(event, &setup, &queues->requests);
+	if (r < 0) {
+		log_line(LOG_ERR, NULL, "cannot look after queues: %s", strerror(-r));
+		(void)queues_free(queues);
+		return r;
+	}
 	*ret_queues = queues;
-	start(queues);
 	return 0;
 }
 
@@ -471,19 +558,16 @@ struct queues *queues_free(struct queues *queues)
 {
 	if (!queues)
 		return NULL;
-	queues->worker = worker_free(queues->worker);
-	queues->restart = sd_event_source_disable_unref(queues->restart);
+	queues->requests = requests_free(queues->requests);
 	queues->retry = sd_event_source_disable_unref(queues->retry);
-	queues->defer = sd_event_source_disable_unref(queues->defer);
-	free(queues->known);
+	queues->turn = sd_event_source_disable_unref(queues->turn);
 	free(queues);
 	return NULL;
 }
 
-void queues_status(struct queues *queues, struct message_guest_status *status)
+void queues_status(const struct queues *queues, struct message_guest_status *ret_status)
 {
-	status->spooler_up = queues->up;
-	for (size_t i = 0; i < queues->count; i++)
-		status->queues += queues->known[i].is.ours;
-	(void)text_copy(status->spooler, sizeof(status->spooler), queues->spooler);
+	ret_status->spooler_up = queues->up;
+	ret_status->queues = queues->count;
+	(void)text_copy(ret_status->spooler, sizeof(ret_status->spooler), queues->spooler);
 }

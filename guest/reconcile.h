@@ -1,54 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which one action brings the guest's queues nearer to what is offered: a pure function, called
- * again after each action, so that it can be tried on tables.
+ * What is to be done about one printer: a pure function of what is known of it, asked again after
+ * each deed and each change, so that it can be tried on tables.
  *
- * Only queues that are ours (device URI platen:…) are ever acted on. A queue of a person's that
- * has an offered printer's name, or prints to its device, keeps its place, and the printer is
- * reported instead. Nothing is removed before the offer is whole.
+ * Only queues that are ours (device URI platen:…) are ever acted on. A person's queue that has an
+ * offered printer's name, or prints to its device, keeps its place, and the printer is reported
+ * instead. Nothing is removed before the offer is whole.
  */
 #ifndef PLATEN_RECONCILE_H
 #define PLATEN_RECONCILE_H
 
-#include "guest/agent.h"
+#include "guest/printers.h"
 
-struct known_queue {
-	struct queues_queue is;
-	bool seen;	 /* in the listing under way */
-	bool busy;	 /* its removal was refused: it has jobs */
-	bool state_sent; /* `sent` is what its state was set to */
-	struct queues_state sent;
+enum presence {
+	PRESENCE_UNKNOWN = 0, /* the agent has just started, or the session was just lost */
+	PRESENCE_HERE,
+	PRESENCE_AWAY,
 };
 
-enum action_kind {
-	ACTION_NONE = 0, /* all is as it should be, or waits for a driver or a job */
-	ACTION_PUT,
-	ACTION_REMOVE,
-	ACTION_DEFAULT,
+struct circumstances {
+	enum presence presence;
+	bool whole;		     /* the offer: OFFER_END was seen in this session */
+	bool has_driver;	     /* the offered one is held here */
+	const struct printer *taken; /* a person's queue for the same device, or NULL */
 };
 
-struct action {
-	enum action_kind kind;
-	struct offered *offered;   /* of PUT and DEFAULT */
-	struct known_queue *queue; /* of REMOVE */
+enum deed {
+	DEED_NONE = 0, /* all is as it should be, or waits for something */
+	DEED_PUT,      /* the queue is made, or made anew */
+	DEED_REMOVE,   /* the queue goes, if it has no jobs */
+	DEED_SHOW,     /* the queue is to show another state */
 };
 
-/* What stands in the way of an offered printer: 0, REPORT_NAME_TAKEN or REPORT_DEVICE_TAKEN, with
- * the queue that does. */
-enum report_code reconcile_conflict(const struct offered *offered, struct known_queue *queues,
-	size_t queue_count, struct known_queue **ret_queue);
+struct decision {
+	enum deed deed;
+	bool fetch;	 /* the driver is to be asked for */
+	uint32_t report; /* enum report_code that holds now; 0: none yet */
+};
 
-/* `has_driver` tells whether the printer's driver is held; one that is not is passed over. */
-typedef bool reconcile_driver_fn(const struct offered *offered, void *userdata);
-struct action reconcile_next(struct offered *offers, size_t offer_count, bool offer_whole,
-	struct known_queue *queues, size_t queue_count, reconcile_driver_fn *has_driver,
-	void *userdata);
+struct decision reconcile(const struct printer *printer, const struct circumstances *c);
 
-/* What a queue was made of, as text: SHA-256 over all that PUT sets, its first 16 bytes in hex. */
+/* Whether `wanted`, the host's default printer, is to become the spooler's default, which is
+ * `current` now. `last` is the name that we made the default last, or "". A default that a person
+ * chose is left alone. Each printer may be NULL. */
+bool reconcile_default(
+	const struct printer *wanted, const struct printer *current, const char *last);
+
+/* What a queue is made of, as text: SHA-256 over all that PUT sets, its first 16 bytes in hex. */
 void reconcile_fingerprint(
-	const struct message_printer *printer, char buf[static FINGERPRINT_SIZE]);
+	const struct message_printer *offer, char ret_text[static FINGERPRINT_SIZE]);
 
-/* The state that a queue is to show; `connected`: the session is on. */
-void reconcile_state(const struct offered *offered, bool connected, struct queues_state *ret_state);
+/* The state that a queue of ours is to show; false: what it shows stays. */
+bool reconcile_state(const struct printer *printer, const struct circumstances *c,
+	struct queues_state *ret_state);
+
+/* A digest of such a state, never 0, for printer->shown. */
+uint64_t reconcile_state_digest(const struct queues_state *state);
 
 #endif

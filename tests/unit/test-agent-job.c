@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "guest/job.h"
+#include "guest/jobs.h"
 #include "proto/base/cleanup.h"
 #include "proto/link.h"
 #include "proto/transport.h"
@@ -115,6 +116,7 @@ static void run(void)
 static void add_job(uint32_t number)
 {
 	struct backend_open open = {.file = 1, .copies = 1};
+	struct job *job;
 	int document = memfd_create("document", MFD_CLOEXEC);
 
 	ck_assert_int_eq(write(document, "x", 1), 1);
@@ -122,7 +124,7 @@ static void add_job(uint32_t number)
 	open.job.bytes[15] = 1;
 	(void)strcpy(open.printer, "laser");
 	(void)strcpy(open.format, "text/plain");
-	ck_assert_ptr_nonnull(job_new(agent, NULL, &open, document));
+	ck_assert_int_eq(job_new(agent, NULL, &open, document, &job), 0);
 }
 
 static void setup(void)
@@ -168,7 +170,7 @@ START_TEST(test_most)
 		ck_assert_uint_eq(opened, JOBS_OPEN_MAX + (i < 6 ? i + 1 : 6));
 	}
 	ck_assert_uint_eq(open_count, 0);
-	ck_assert_uint_eq(job_count(agent), 0);
+	ck_assert_uint_eq(jobs_count(agent), 0);
 }
 END_TEST
 
@@ -181,7 +183,7 @@ START_TEST(test_put_off)
 	run();
 	ck_assert_uint_eq(opened, JOBS_OPEN_MAX + 1);
 	ck_assert_uint_eq(open_count, JOBS_OPEN_MAX);
-	ck_assert_uint_eq(job_count(agent), JOBS);
+	ck_assert_uint_eq(jobs_count(agent), JOBS);
 }
 END_TEST
 
@@ -194,7 +196,7 @@ START_TEST(test_new_session)
 	while (!greeted)
 		run();
 	ck_assert_uint_eq(open_count, JOBS_OPEN_MAX);
-	ck_assert_uint_eq(job_count(agent), JOBS);
+	ck_assert_uint_eq(jobs_count(agent), JOBS);
 }
 END_TEST
 

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the host says about printers. */
+#ifndef PLATEN_AGENT_OFFER_H
+#define PLATEN_AGENT_OFFER_H
+
+#include "guest/agent.h"
+
+void offer_begin(struct agent *agent, const struct message_offer_begin *begin);
+void offer_printer(struct agent *agent, const struct message_printer *printer);
+void offer_gone(struct agent *agent, uint32_t index);
+void offer_end(struct agent *agent);
+void offer_state(struct agent *agent, const struct message_printer_state *state);
+
+#endif

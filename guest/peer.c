@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The conversation with the host.
+ *
+ *   synced ─► HELLO ─► WELCOME ─► the offer, states, drivers, jobs ─► over ─► synced ─► …
+ *
+ * What it leaves behind is kept: printers stay known, jobs wait. Only when the host has been away
+ * for a moment do the queues say so, for a host that restarts is back before anybody has looked,
+ * and a thousand queues are not to be written twice for it.
+ */
+#include "guest/peer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "guest/channel.h"
+#include "guest/drivers.h"
+#include "guest/jobs.h"
+#include "guest/offer.h"
+#include "guest/queues.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+
+#define START_USEC    5000000ULL  /* from our start until the host is called away */
+#define AWAY_USEC     1000000ULL  /* the same from a session's end */
+#define QUARREL_USEC  5000000ULL  /* after the host ended a session; doubles with each */
+#define QUARREL_MOST  4		  /* doublings */
+#define PEACE_USEC    60000000ULL /* a session that lasted so long was none */
+#define STATUS_USEC   200000ULL
+#define ACCURACY_USEC 50000ULL
+
+static void presence_set(struct agent *agent, enum presence presence)
+{
+	if (agent->presence == presence)
+		return;
+	agent->presence = presence;
+	printers_all_due(&agent->printers);
+	queues_kick(agent->queues);
+}
+
+static int on_away(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	presence_set(userdata, PRESENCE_AWAY);
+	return 0;
+}
+
+static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct agent *agent = userdata;
+
+	(void)source;
+	(void)usec;
+	channel_restart(agent->channel);
+	return 0;
+}
+
+static void send_status(struct agent *agent)
+{
+	struct message m;
+
+	message_init(&m, MESSAGE_GUEST_STATUS);
+	queues_status(agent->queues, &m.guest_status);
+	m.guest_status.jobs = jobs_count(agent);
+	(void)peer_send(agent, &m); /* told anyway when a session begins */
+}
+
+static int on_status(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	send_status(userdata);
+	return 0;
+}
+
+static void start_timer(sd_event_source *timer, uint64_t usec)
+{
+	(void)sd_event_source_set_time_relative(timer, usec);
+	(void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+static void stop_timer(sd_event_source *timer)
+{
+	(void)sd_event_source_set_enabled(timer, SD_EVENT_OFF);
+}
+
+int peer_init(struct agent *agent)
+{
+	sd_event *event = agent->event;
+	uint64_t now = agent_now();
+	int r = sd_event_add_time(event, &agent->away, CLOCK_MONOTONIC, now + START_USEC,
+		ACCURACY_USEC, on_away, agent);
+
+	if (r >= 0)
+		r = sd_event_add_time(
+			event, &agent->again, CLOCK_MONOTONIC, now, ACCURACY_USEC, on_again, agent);
+	if (r >= 0)
+		r = sd_event_add_time(event, &agent->status, CLOCK_MONOTONIC, now, ACCURACY_USEC,
+			on_status, agent);
+	if (r < 0) {
+		log_line(LOG_ERR, NULL, "cannot make a timer: %s", strerror(-r));
+		return r;
+	}
+	stop_timer(agent->again);
+	stop_timer(agent->status);
+	(void)sd_notify(0, "STATUS=Waiting for the host");
+	return 0;
+}
+
+void peer_deinit(struct agent *agent)
+{
+	agent->away = sd_event_source_disable_unref(agent->away);
+	agent->again = sd_event_source_disable_unref(agent->again);
+	agent->status = sd_event_source_disable_unref(agent->status);
+}
+
+int peer_send(struct agent *agent, const struct message *m)
+{
+	return agent->open ? channel_send(agent->channel, m) : -ENOTCONN;
+}
+
+int peer_ask_driver(const uint8_t sha256[static SHA256_SIZE], void *userdata)
+{
+	struct message m;
+
+	message_init(&m, MESSAGE_DRIVER_GET);
+	memcpy(m.driver_get.driver, sha256, SHA256_SIZE);
+	return peer_send(userdata, &m);
+}
+
+void peer_status_changed(struct agent *agent)
+{
+	int enabled;
+
+	if (agent->open && sd_event_source_get_enabled(agent->status, &enabled) == 0)
+		start_timer(agent->status, STATUS_USEC);
+}
+
+int peer_report(struct agent *agent, struct printer *p, enum report_code code, const char *text)
+{
+	struct log_about about = {.printer = p->name};
+	struct message m;
+	int r;
+
+	if (!p->told || p->reported == (uint32_t)code)
+		return 0;
+	message_init(&m, MESSAGE_PRINTER_REPORT);
+	m.printer_report.index = p->offer->index;
+	m.printer_report.code = code;
+	text_copy_line(m.printer_report.text, sizeof(m.printer_report.text), text);
+	r = peer_send(agent, &m);
+	if (r < 0)
+		return r;
+	p->reported = code;
+	if (code == REPORT_READY || code == REPORT_GONE)
+		log_line(LOG_INFO, &about, code == REPORT_READY ? "ready" : "removed");
+	else
+		log_line(LOG_WARNING, &about, "%s", text);
+	return 0;
+}
+
+/* The machine's UUID as its firmware tells it: for people, the host knows better. */
+static void read_machine(struct uuid *uuid)
+{
+	_cleanup_close_ int fd = open("/sys/class/dmi/id/product_uuid", O_RDONLY | O_CLOEXEC);
+	char text[64] = "";
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+
+	if (n <= 0)
+		return;
+	text[strcspn(text, "\n")] = '\0';
+	(void)uuid_parse(text, uuid);
+}
+
+void peer_synced(struct agent *agent)
+{
+	struct message m;
+
+	peer_over(agent, "the host began anew");
+	stop_timer(agent->again);
+	message_init(&m, MESSAGE_HELLO);
+	m.hello.version_min = PROTOCOL_VERSION_MIN;
+	m.hello.version_max = PROTOCOL_VERSION_MAX;
+	(void)text_copy(m.hello.agent, sizeof(m.hello.agent), "platen-agent " PLATEN_VERSION);
+	read_machine(&m.hello.machine);
+	(void)channel_send(agent->channel, &m); /* it fails only with the session */
+}
+
+void peer_over(struct agent *agent, const char *why)
+{
+	if (!agent->open)
+		return;
+	log_line(LOG_NOTICE, NULL, "session over: %s", why);
+	(void)sd_notifyf(0, "STATUS=Waiting for the host: %s", why);
+	agent->open = agent->whole = false;
+	if (agent_now() - agent->opened > PEACE_USEC)
+		agent->quarrels = 0;
+	presence_set(agent, PRESENCE_UNKNOWN);
+	start_timer(agent->away, AWAY_USEC);
+	stop_timer(agent->status);
+	drivers_session_over(agent->drivers);
+	printers_session_over(&agent->printers);
+	jobs_session_over(agent);
+}
+
+static void on_welcome(struct agent *agent, const struct message_welcome *w)
+{
+	log_line(LOG_INFO, NULL, "connected to %s as workspace %s", w->host, w->workspace);
+	(void)sd_notifyf(0, "STATUS=Connected to %s", w->host);
+	agent->open = true;
+	agent->opened = agent_now();
+	channel_greeted(agent->channel, w->keepalive_msec);
+	stop_timer(agent->away);
+	presence_set(agent, PRESENCE_HERE);
+	send_status(agent);
+	jobs_kick(agent);
+}
+
+static void on_bye(struct agent *agent, const struct message_bye *bye)
+{
+	const char *text = bye->text[0] ? bye->text : "it did not say why";
+
+	peer_over(agent, text);
+	switch ((enum bye_code)bye->code) {
+	case BYE_CLOSING: return; /* it comes back, and synchronises then */
+	case BYE_VERSION:	  /* until one of us is another one */
+		log_line(LOG_ERR, NULL, "the host does not understand this agent: %s", text);
+		(void)sd_notifyf(0, "STATUS=The host does not understand this agent: %s", text);
+		return;
+	case BYE_VIOLATION:
+	case BYE_OFF:
+	case BYE_BUSY:
+	case BYE_CODE_COUNT: break;
+	}
+	if (agent->quarrels == 0)
+		log_line(LOG_ERR, NULL, "the host ended the session: %s", text);
+	start_timer(agent->again, QUARREL_USEC << agent->quarrels);
+	if (agent->quarrels < QUARREL_MOST)
+		agent->quarrels++;
+}
+
+static void on_driver_data(struct agent *agent, const struct message_driver_data *data)
+{
+	char why[MESSAGE_SIZE];
+
+	switch (drivers_take(agent->drivers, data, why)) {
+	case DRIVERS_MORE: return;
+	case DRIVERS_CAME: queues_driver_came(agent->queues, data->driver, NULL); return;
+	case DRIVERS_FAILED: queues_driver_came(agent->queues, data->driver, why); return;
+	}
+}
+
+void peer_message(struct agent *agent, const struct message *m)
+{
+	switch (m->head.type) {
+	case MESSAGE_WELCOME: return on_welcome(agent, &m->welcome);
+	case MESSAGE_BYE: return on_bye(agent, &m->bye);
+	case MESSAGE_OFFER_BEGIN: return offer_begin(agent, &m->offer_begin);
+	case MESSAGE_PRINTER: return offer_printer(agent, &m->printer);
+	case MESSAGE_PRINTER_GONE: return offer_gone(agent, m->printer_gone.index);
+	case MESSAGE_OFFER_END: return offer_end(agent);
+	case MESSAGE_PRINTER_STATE: return offer_state(agent, &m->printer_state);
+	case MESSAGE_DRIVER_DATA: return on_driver_data(agent, &m->driver_data);
+	case MESSAGE_JOB_ACCEPT:
+	case MESSAGE_JOB_CREDIT:
+	case MESSAGE_JOB_STATE: return jobs_message(agent, m);
+	default: return; /* the link lets nothing else through */
+	}
+}
