@@ -136,5 +136,8 @@ void transfer_digest(const struct transfer *t, uint8_t ret_digest[static DIGEST_
 
 uint32_t transfer_progress(const struct transfer *t)
 {
-	return t->size ? (uint32_t)(t->sent / (t->size / 100 + 1)) : 100;
+	if (t->sent == t->size)
+		return 100;
+	return (uint32_t)(t->size > UINT64_MAX / 100 ? t->sent / (t->size / 100)
+						     : t->sent * 100 / t->size);
 }
