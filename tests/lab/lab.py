@@ -91,8 +91,19 @@ def mount_over(folder, place):
     bind(own, place)
 
 
+bound = []
+
+
+def unbind():
+    """Takes what was put over the machine's folders away, for the next test of this process."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    while bound:
+        libc.umount2(bound.pop().encode(), 2)  # MNT_DETACH
+
+
 def bind(own, place):
     libc = ctypes.CDLL(None, use_errno=True)
+    bound.append(str(place))
     if libc.mount(str(own).encode(), str(place).encode(), None, MS_BIND, None) < 0:
         raise OSError(ctypes.get_errno(), f"cannot mount over {place}")
 
@@ -180,6 +191,7 @@ class Libvirt:
 
     def __init__(self, lab):
         self.lab, self.dir = lab, lab.dir / "libvirt"
+        lab.closers.append(unbind)
         for place in OVER:
             mount_over(self.dir, place)
         # libvirtd looks its users up before it reads that it shall not use them; the package that makes
