@@ -209,11 +209,11 @@ class Libvirt:
             'user = "root"\ngroup = "root"\nsecurity_driver = "none"\nnamespaces = []\ncgroup_controllers = []\n'
             'remember_owner = 0\nset_process_name = 0\nstdio_handler = "file"\n')
         self.uri = "qemu:///system"
-        self.virtlogd = lab.start("virtlogd", ["/usr/sbin/virtlogd"])
+        self.virtlogd = lab.start("virtlogd", ["/usr/sbin/virtlogd", "-p", self.dir / "virtlogd.pid"])
         self.start()
 
     def start(self):
-        self.process = self.lab.start("libvirtd", ["/usr/sbin/libvirtd", "-f", self.dir / "libvirtd.conf"])
+        self.process = self.lab.start("libvirtd", ["/usr/sbin/libvirtd", "-p", self.dir / "libvirtd.pid", "-f", self.dir / "libvirtd.conf"])
         wait_for(lambda: self.virsh("uri", check=False).returncode == 0, "libvirtd to answer", 30)
 
     def virsh(self, *argv, check=True):
