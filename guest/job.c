@@ -241,6 +241,8 @@ void job_accepted(struct agent *agent, const struct message_job_accept *accept)
 
 	if (!job || job->stage != STAGE_ASKED || accept->offset > job->size)
 		return;
+	if (job->cancelled) /* while the host was away: nothing more is sent */
+		return job_cancel(job);
 	job->stage = STAGE_SENDING;
 	job->sent = accept->offset;
 	job->credit = accept->window;
