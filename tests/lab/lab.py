@@ -91,8 +91,19 @@ def mount_over(folder, place):
     bind(own, place)
 
 
+bound = []
+
+
+def unbind():
+    """Takes what was put over the machine's folders away, for the next test of this process."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    while bound:
+        libc.umount2(bound.pop().encode(), 2)  # MNT_DETACH
+
+
 def bind(own, place):
     libc = ctypes.CDLL(None, use_errno=True)
+    bound.append(str(place))
     if libc.mount(str(own).encode(), str(place).encode(), None, MS_BIND, None) < 0:
         raise OSError(ctypes.get_errno(), f"cannot mount over {place}")
 
@@ -180,6 +191,7 @@ class Libvirt:
 
     def __init__(self, lab):
         self.lab, self.dir = lab, lab.dir / "libvirt"
+        lab.closers.append(unbind)
         for place in OVER:
             mount_over(self.dir, place)
         # libvirtd looks its users up before it reads that it shall not use them; the package that makes
@@ -197,11 +209,11 @@ class Libvirt:
             'user = "root"\ngroup = "root"\nsecurity_driver = "none"\nnamespaces = []\ncgroup_controllers = []\n'
             'remember_owner = 0\nset_process_name = 0\nstdio_handler = "file"\n')
         self.uri = "qemu:///system"
-        self.virtlogd = lab.start("virtlogd", ["/usr/sbin/virtlogd"])
+        self.virtlogd = lab.start("virtlogd", ["/usr/sbin/virtlogd", "-p", self.dir / "virtlogd.pid"])
         self.start()
 
     def start(self):
-        self.process = self.lab.start("libvirtd", ["/usr/sbin/libvirtd", "-f", self.dir / "libvirtd.conf"])
+        self.process = self.lab.start("libvirtd", ["/usr/sbin/libvirtd", "-p", self.dir / "libvirtd.pid", "-f", self.dir / "libvirtd.conf"])
         wait_for(lambda: self.virsh("uri", check=False).returncode == 0, "libvirtd to answer", 30)
 
     def virsh(self, *argv, check=True):

@@ -2,7 +2,6 @@
 """As it is deployed: a host that is itself a VM, with systemd, libvirtd and cupsd of Debian's, and a workspace in it
 under KVM (emulated SVM) whose only channel is vsock."""
 import json
-import re
 import time
 import unittest
 
@@ -107,7 +106,6 @@ class VsockTest(unittest.TestCase):
         vm.say(f"connected over vsock after {time.monotonic() - begin:.0f} s")
         wait_for(lambda: "laser-1" in host.run("lpstat -W completed -o"), "the page on the host's spooler", 60)
         self.assertIn("inner", host.run("lpstat -W completed -o"))
-        self.assertTrue(re.search(r"workspace\s*$", host.run("cat /srv/out")))
         vm.say(f"printed after {time.monotonic() - begin:.0f} s")
         # Somebody who is not root in the workspace cannot pose as its agent: his port is above 1023 (unit test of transport).
 
