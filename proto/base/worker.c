@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -258,6 +259,40 @@ struct worker *worker_free(struct worker *worker)
 		worker->doomed = true;
 	else
 		free(worker);
+	return NULL;
+}
+
+static void unheard(struct worker *worker, const struct ipc_head *msg, int *fd, void *userdata)
+{
+	(void)worker;
+	(void)msg;
+	(void)fd;
+	(void)userdata;
+}
+
+static void left_us(struct worker *worker, int status, bool timed_out, void *userdata)
+{
+	unsigned int *left = userdata;
+
+	(void)status;
+	(void)timed_out;
+	(*left)--;
+	(void)worker_free(worker);
+}
+
+struct worker *worker_dismiss(struct worker *worker, unsigned int *left)
+{
+	if (!worker)
+		return NULL;
+	if (worker->pid <= 0 || arm(worker, HANGUP_USEC) < 0)
+		return worker_free(worker);
+	worker->setup.on_message = unheard;
+	worker->setup.on_exit = left_us;
+	worker->setup.on_room = NULL;
+	worker->setup.userdata = left;
+	worker->hung_up = true; /* no other deadline replaces this one */
+	(void)shutdown(worker->fd, SHUT_WR);
+	(*left)++;
 	return NULL;
 }
 

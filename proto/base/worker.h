@@ -54,6 +54,12 @@ int worker_new(sd_event *event, const struct worker_setup *setup, struct worker 
  * Returns NULL. NULL is accepted. */
 struct worker *worker_free(struct worker *worker);
 
+/* Lets it go in peace: it reads what was sent to it and then the end, and has a second to act on
+ * it before it is killed. Nothing of it is heard any more, and it frees itself. *left (kept by the
+ * owner, who must outlive it) is counted up now and down at its end. Returns NULL. NULL is
+ * accepted. */
+struct worker *worker_dismiss(struct worker *worker, unsigned int *left);
+
 pid_t worker_pid(const struct worker *worker);
 
 /* Sends; never blocks. 0, -EAGAIN (on_room will tell), or -errno. The caller keeps `fd`. */

@@ -147,6 +147,17 @@ class ErrorsTest(unittest.TestCase):
         peer.close()
         self.assertIsNone(host.process.poll())
 
+    def test_a_host_that_ends_says_goodbye(self):
+        host = self.host()
+        peer = Peer(host)
+        peer.send(hello())
+        heard = peer.sock.recv(65536)
+        self.assertEqual(host.stop(), 0)
+        while piece := peer.sock.recv(65536):
+            heard += piece
+        self.assertIn(b"the host's platend is closing", heard)
+        peer.close()
+
     def test_an_agent_of_another_version(self):
         self.ends(self.host(), hello(7, 9), word="install the same version of Platen on both")
 
