@@ -95,8 +95,13 @@ static void on_domain(struct domains *domains, const struct virt_domain *d)
 	if (!text_terminated(d->name, sizeof(d->name)) || !text_is_line(d->name) || !d->name[0] ||
 		!text_terminated(d->owner, sizeof(d->owner)))
 		return;
-	if (!ws && !d->devices)
-		return; /* a domain without a Platen channel is no workspace */
+	if (!d->devices) { /* a domain without a Platen channel is no workspace */
+		if (ws && ws->by_libvirt) {
+			log_line(LOG_INFO, &about, "its channel was taken away");
+			(void)workspace_free(ws);
+		}
+		return;
+	}
 	if (!ws) {
 		if (workspace_new(domains->host, &d->uuid, &ws) < 0)
 			return;

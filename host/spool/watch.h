@@ -14,11 +14,13 @@ struct watch_printer {
 };
 
 struct watch {
-	const char *socket;
+	const char *socket, *run_dir;
 	http_t *http; /* NULL: cupsd does not answer */
 	int events;   /* the notifier's hints */
 	int subscription;
-	bool polling;  /* no notifier: look again and again */
+	bool polling;  /* nothing comes from the notifier: look again and again */
+	bool heard;    /* the notifier has hinted at something, so it can */
+	bool unheard;  /* there were events of which it said nothing, when last looked */
 	uint64_t next; /* CLOCK_MONOTONIC msec of the next look */
 	uint32_t failures;
 	struct watch_printer *printers;
