@@ -197,9 +197,10 @@ static void restart_later(struct domains *domains)
 static void on_exit_worker(struct worker *worker, int status, bool timed_out, void *userdata)
 {
 	struct domains *domains = userdata;
+	char why[160];
 
-	log_line(LOG_WARNING, NULL, "platen-virt ended (%s, status 0x%x), started again",
-		timed_out ? "libvirt did not answer it" : "by itself", (unsigned)status);
+	log_line(LOG_WARNING, NULL, "platen-virt, which asks libvirt, ended (%s); started again",
+		worker_end_text(status, timed_out, why));
 	domains->worker = worker_free(worker);
 	domains->up = false;
 	(void)text_printf(domains->text, sizeof(domains->text), "%s",

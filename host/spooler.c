@@ -148,9 +148,11 @@ static void restart_later(struct spooler *spooler)
 static void on_watch_exit(struct worker *worker, int status, bool timed_out, void *userdata)
 {
 	struct spooler *spooler = userdata;
+	char why[160];
 
-	log_line(LOG_WARNING, NULL, "platen-spool watch ended (%s, status 0x%x), started again",
-		timed_out ? "cupsd did not answer it" : "by itself", (unsigned)status);
+	log_line(LOG_WARNING, NULL,
+		"platen-spool watch, which asks cupsd, ended (%s); started again",
+		worker_end_text(status, timed_out, why));
 	spooler->watch = worker_free(worker);
 	spooler->up = spooler->listed = false;
 	(void)text_printf(
@@ -211,10 +213,11 @@ static void on_submit_exit(struct worker *worker, int status, bool timed_out, vo
 	struct submit *submit = userdata;
 	struct spooler *spooler = submit->spooler;
 	struct job *job = submit->job;
+	char why[160];
 
 	(void)worker;
-	log_line(LOG_WARNING, NULL, "platen-spool submit ended (%s, status 0x%x)",
-		timed_out ? "cupsd did not answer it" : "by itself", (unsigned)status);
+	log_line(LOG_WARNING, NULL, "platen-spool submit, which asks cupsd, ended (%s)",
+		worker_end_text(status, timed_out, why));
 	submit_remove(submit);
 	if (job)
 		job_on_submit_exit(job, timed_out);

@@ -288,11 +288,11 @@ static void on_channel_exit(struct worker *worker, int status, bool timed_out, v
 {
 	struct workspace *ws = userdata;
 	struct log_about about = {.workspace = ws->name};
+	char why[160];
 
-	(void)timed_out;
 	if (status != 0)
-		log_line(
-			LOG_ERR, &about, "platen-channel ended with status 0x%x", (unsigned)status);
+		log_line(LOG_ERR, &about, "platen-channel ended (%s)",
+			worker_end_text(status, timed_out, why));
 	ws->channel = worker_free(worker);
 	channel_lost(ws, "the channel was closed by the other side");
 }

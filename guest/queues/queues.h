@@ -31,6 +31,8 @@ enum queues_message {
 	QUEUES_STATE,	 /* struct queues_state */
 	QUEUES_DEFAULT,	 /* struct queues_request.name: make it the spooler's default */
 	QUEUES_WATCH,	 /* struct queues_request: from now on QUEUES_UP and QUEUES_DOWN */
+	QUEUES_JOB,	 /* struct queues_job: is it there? DONE 0, -ENOENT it is not, or -ECANCELED
+			    it is, but was cancelled */
 	/* worker → agent */
 	QUEUES_QUEUE, /* struct queues_queue */
 	QUEUES_DONE,  /* struct queues_done */
@@ -44,6 +46,12 @@ struct queues_request {
 	struct ipc_head head;
 	uint32_t serial;
 	char name[NAME_SIZE];
+};
+
+struct queues_job {
+	struct ipc_head head;
+	uint32_t serial;
+	uint32_t number; /* job-id in the guest's spooler */
 };
 
 struct queues_put {

@@ -283,6 +283,17 @@ static void hear(struct watch *watch)
 		watch->next = next_look(watch);
 }
 
+/* A job that cannot be read any more has ended as the event says: cupsd does not keep it. */
+static int job_hinted(struct watch *watch, const struct spool_hint *hint)
+{
+	int r = watch_list_jobs(watch, hint->host_job);
+
+	if (r == -ENOENT && hint->job_state >= IPP_JSTATE_CANCELED &&
+		hint->job_state <= IPP_JSTATE_COMPLETED)
+		watch_job_purged(watch, hint->host_job, hint->job_state);
+	return r == -ENOENT ? 0 : r;
+}
+
 /* Reads what the notifier has hinted at since. */
 static int take_hints(struct watch *watch)
 {
@@ -317,7 +328,7 @@ static int take_hints(struct watch *watch)
 		return watch_list_jobs(watch, 0);
 	for (size_t i = 0; i < count && r == 0; i++) {
 		if (hints[i].host_job)
-			r = watch_list_jobs(watch, hints[i].host_job);
+			r = job_hinted(watch, &hints[i]);
 		else if (!all)
 			r = watch_list_printers(
 				watch, hints[i].printer[0] ? hints[i].printer : NULL);
@@ -345,7 +356,7 @@ static int on_message(struct watch *watch, const struct ipc_head *m)
 				r == -ESTALE ? "it is another job now" : cupsLastErrorString());
 		if (r == 0 && watch->http)
 			r = watch_list_jobs(watch, c->host_job);
-		return r == -ECONNRESET ? r : 0;
+		return r == -ECONNRESET ? r : 0; /* a hint tells the rest */
 	default: return -EPROTO;
 	}
 }

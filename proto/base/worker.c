@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/text.h"
 
 #define HANGUP_USEC   1000000ULL /* from closing its connection to its exit */
 #define DRAIN_AT_ONCE 64	 /* messages before other sources have their turn */
@@ -260,6 +261,21 @@ struct worker *worker_free(struct worker *worker)
 	else
 		free(worker);
 	return NULL;
+}
+
+const char *worker_end_text(int status, bool timed_out, char buf[static 160])
+{
+	if (timed_out)
+		(void)text_copy(buf, 160, "it did not answer in time");
+	else if (WIFSIGNALED(status))
+		(void)text_printf(buf, 160, "killed by signal %d", WTERMSIG(status));
+	else if (WEXITSTATUS(status) == 127)
+		(void)text_copy(buf, 160,
+			"it could not be executed: its user must be able to reach it, so look at "
+			"the modes of all folders above it");
+	else
+		(void)text_printf(buf, 160, "by itself, status %d", WEXITSTATUS(status));
+	return buf;
 }
 
 static void unheard(struct worker *worker, const struct ipc_head *msg, int *fd, void *userdata)

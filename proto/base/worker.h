@@ -50,6 +50,9 @@ struct worker_setup {
  */
 int worker_new(sd_event *event, const struct worker_setup *setup, struct worker **ret_worker);
 
+/* A wait status for people: "by itself, status 1", "killed by signal 9", … Returns buf. */
+const char *worker_end_text(int status, bool timed_out, char buf[static 160]);
+
 /* Kills it and its process group if it runs (SIGKILL), reaps it, frees; on_exit is not called.
  * Returns NULL. NULL is accepted. */
 struct worker *worker_free(struct worker *worker);
