@@ -31,8 +31,6 @@ enum queues_message {
 	QUEUES_STATE,	 /* struct queues_state */
 	QUEUES_DEFAULT,	 /* struct queues_request.name: make it the spooler's default */
 	QUEUES_WATCH,	 /* struct queues_request: from now on QUEUES_UP and QUEUES_DOWN */
-	QUEUES_JOB,	 /* struct queues_job: is it there? DONE 0, -ENOENT it is not, or -ECANCELED
-			    it is, but was cancelled */
 	/* worker → agent */
 	QUEUES_QUEUE, /* struct queues_queue */
 	QUEUES_DONE,  /* struct queues_done */
@@ -40,6 +38,9 @@ enum queues_message {
 			 without DOWN, when it may have been restarted: it may have forgotten
 			 what it had not saved, and all states are to be told anew */
 	QUEUES_DOWN,  /* struct queues_done.text: it does not */
+	/* agent → worker */
+	QUEUES_JOB, /* struct queues_job: is it there? DONE 0, -ENOENT it is not, or -ECANCELED it
+		       is, but was cancelled */
 };
 
 struct queues_request {
