@@ -270,9 +270,7 @@ void job_worker_ready(struct host *host)
 	{
 		if (job->stage != JOB_WAITING || !job->open)
 			continue;
-		transfer_begin(job);
-		if (job->stage == JOB_WAITING)
-			return;
+		transfer_begin(job); /* it stays if its workspace has its share of workers */
 	}
 }
 
@@ -481,9 +479,17 @@ static void job_let_go(struct job *job)
 void job_close(struct workspace *ws, uint32_t ref)
 {
 	struct job *job = job_by_ref(ws, ref);
+	struct ipc_head abort_it = {.type = SUBMIT_ABORT, .size = sizeof(abort_it)};
 
-	if (job)
-		job_let_go(job);
+	if (!job)
+		return;
+	if (job->stage != JOB_TRANSFER)
+		return job_let_go(job);
+	/* It may come again from the start, and holds no worker until then. */
+	if (job->submit)
+		(void)submit_send(job->submit, &abort_it, -1, ANSWER_USEC);
+	job->open = false;
+	job_refuse(job, REFUSAL_FAILED, "the workspace let go of it");
 }
 
 void job_workspace_lost(struct workspace *ws, bool gone)

@@ -28,7 +28,7 @@ class HostileCase(unittest.TestCase):
         self.addCleanup(self.lab.close)
         self.device = Sink(self.lab)
         self.spooler = Spooler(self.lab, "host", notifier=True, env={"PLATEN_RUNDIR": self.lab.dir / "platend-run"})
-        self.spooler.add_queue("laser", self.device.uri, vendor_ppd(self.lab.dir / "vendor.ppd"))
+        self.spooler.add_queue("laser", self.device.uri + "/?snmp=false", vendor_ppd(self.lab.dir / "vendor.ppd"))
         self.host = Host(self.lab, self.spooler, workspaces=("box", "other"), settings=self.settings).start()
         wait_for(lambda: [p for p in self.host.ask("printers")["data"]["printers"] if p["driver"] == "host"], "the printer")
         self.platend = self.host.process.pid
