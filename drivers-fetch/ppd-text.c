@@ -29,7 +29,7 @@ bool ppd_is_word(const char *s)
 
 bool ppd_is_words(const char *s)
 {
-	if (strlen(s) > PPD_LINE_MAX / 16)
+	if (strlen(s) > PPD_WORDS_MAX)
 		return false;
 	for (; *s; s++)
 		if (*s < ' ' || *s >= 0x7F || strchr("`\\<>;|$", *s))

@@ -260,9 +260,29 @@ static bool structure_write(struct cleaning *c, const struct ppd_statement *s, b
 	return true;
 }
 
+/* cupstestppd(1) wants a driver with translations (*cupsLanguages) to be ISOLatin1 apart from them,
+ * which are UTF-8 in any case; CUPS reads it so. Texts of ASCII alone are both. */
+static void name_encoding(struct cleaning *c)
+{
+	static const char ours[] = "UTF-8", theirs[] = "ISOLatin1";
+	char *at = strstr(c->out, ours);
+	size_t more = sizeof(theirs) - sizeof(ours);
+
+	if (!c->translated || c->beyond_ascii || !at || c->out_full)
+		return;
+	if (c->out_used + more >= c->out_size) {
+		c->out_full = true;
+		return;
+	}
+	memmove(at + more, at, c->out_used - (size_t)(at - c->out) + 1);
+	memcpy(at, theirs, sizeof(theirs) - 1);
+	c->out_used += more;
+}
+
 void ppd_write_end(struct cleaning *c)
 {
 	close_group(c);
+	name_encoding(c);
 }
 
 void ppd_write_head(struct cleaning *c)
@@ -273,10 +293,28 @@ void ppd_write_head(struct cleaning *c)
 		head);
 }
 
+/* Words as we write them: one blank between two, whatever stood there. */
+static bool words_take(const char *value, char words[static PPD_WORDS_MAX + 1])
+{
+	size_t used = 0;
+
+	for (; *value && used < PPD_WORDS_MAX; value++) {
+		bool blank = *value == ' ' || *value == '\t';
+
+		if (!blank || (used && words[used - 1] != ' '))
+			words[used++] = blank ? ' ' : *value;
+	}
+	while (used && words[used - 1] == ' ')
+		used--;
+	words[used] = '\0';
+	return *value == '\0' && ppd_is_words(words);
+}
+
 /* Writes a statement that the model knows, by the rule for its value. */
 static bool write_by_rule(struct cleaning *c, const struct ppd_statement *s, enum rule rule)
 {
-	char option[PPD_WORD_MAX + PPD_TEXT_MAX + 8], text[PPD_TEXT_MAX + 1];
+	char option[PPD_WORD_MAX + PPD_TEXT_MAX + 8], text[PPD_TEXT_MAX + 1],
+		words[PPD_WORDS_MAX + 1];
 	const char *value = s->value ? s->value : "";
 
 	if (!option_write(c, s, option, sizeof(option)))
@@ -293,9 +331,9 @@ static bool write_by_rule(struct cleaning *c, const struct ppd_statement *s, enu
 		put(c, "*%s%s: %s\n", s->keyword, option, value);
 		return true;
 	case RULE_WORDS:
-		if (!ppd_is_words(value))
+		if (!words_take(value, words))
 			break;
-		put(c, "*%s%s: %s\n", s->keyword, option, value);
+		put(c, "*%s%s: %s\n", s->keyword, option, words);
 		return true;
 	case RULE_NUMBERS:
 		if (!ppd_is_numbers(value))
@@ -352,7 +390,7 @@ static bool is_ours(const char *keyword)
 }
 
 /* Judges one statement and writes it if it passes. */
-bool ppd_write_statement(struct cleaning *c, const struct ppd_statement *s)
+static bool judge(struct cleaning *c, const struct ppd_statement *s)
 {
 	const char *keyword = without_locale(s->keyword);
 	bool localized = keyword && keyword != s->keyword, passed;
@@ -365,7 +403,9 @@ bool ppd_write_statement(struct cleaning *c, const struct ppd_statement *s)
 		return s->option ? write_by_rule(c, s, RULE_CODE)
 				 : drop(c, s, "a choice without a name");
 	if (localized)
-		return strcmp(keyword, "Translation") == 0
+		return strcmp(keyword, "Translation") == 0 ||
+				       is_custom(c, keyword, "ParamCustom") ||
+				       is_custom(c, keyword, "Custom")
 			       ? write_by_rule(c, s, RULE_CODE)
 			       : drop(c, s, "a text for something that is not known");
 	if (strncmp(keyword, "Default", 7) == 0)
@@ -380,4 +420,18 @@ bool ppd_write_statement(struct cleaning *c, const struct ppd_statement *s)
 	if (is_ours(keyword) || strcmp(keyword, "End") == 0)
 		return false;
 	return drop(c, s, "not known to the model");
+}
+
+bool ppd_write_statement(struct cleaning *c, const struct ppd_statement *s)
+{
+	size_t before = c->out_used;
+	const char *keyword = without_locale(s->keyword);
+
+	if (!judge(c, s))
+		return false;
+	if (strcmp(s->keyword, "cupsLanguages") == 0)
+		c->translated = true;
+	for (size_t i = before; keyword == s->keyword && i < c->out_used; i++)
+		c->beyond_ascii |= (c->out[i] & 0x80) != 0;
+	return true;
 }

@@ -67,9 +67,9 @@ static int learn(struct cleaning *c, char *text, size_t size)
 			return refuse(c, s.line, "more statements than any driver has");
 		if (strcmp(s.keyword, "LanguageEncoding") == 0)
 			(void)text_copy(encoding, sizeof(encoding), value);
-		else if (strcmp(s.keyword, "NickName") == 0)
+		else if (strcmp(s.keyword, "NickName") == 0 && !s.option)
 			(void)text_copy(nick, sizeof(nick), value);
-		else if (strcmp(s.keyword, "ModelName") == 0)
+		else if (strcmp(s.keyword, "ModelName") == 0 && !s.option)
 			(void)text_copy(model, sizeof(model), value);
 		if (!ppd_declares(&s))
 			continue;
@@ -86,8 +86,8 @@ static int learn(struct cleaning *c, char *text, size_t size)
 	c->encoding = ppd_encoding_open(encoding);
 	if (c->encoding == (iconv_t)-1)
 		return -ENOMEM;
-	(void)ppd_text_take(
-		c->encoding, nick[0] ? nick : model, c->report->model, sizeof(c->report->model));
+	if (!ppd_text_take(c->encoding, nick, c->report->model, sizeof(c->report->model)))
+		(void)ppd_text_take(c->encoding, model, c->report->model, sizeof(c->report->model));
 	return 0;
 }
 
