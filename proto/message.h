@@ -46,6 +46,8 @@ enum message_type {
 	MESSAGE_JOB_CANCEL,
 	MESSAGE_JOB_CLOSE,
 	MESSAGE_GUEST_STATUS,
+	MESSAGE_PACKAGE_GET,
+	MESSAGE_PACKAGE_DATA,
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -99,6 +101,21 @@ enum printer_kind {
 	PRINTER_KIND_COUNT,
 };
 
+/* Where the pages of a printer are made ready for its device. */
+enum rendering {
+	RENDERING_HOST = 0, /* by the host's driver: the guest runs no filter */
+	RENDERING_GUEST,    /* by the guest's filters: the job arrives printer-ready */
+	RENDERING_COUNT,
+};
+
+/* What a package needs after its installation; the greater contains the lesser. */
+enum restart_level {
+	RESTART_NONE = 0,
+	RESTART_SPOOLER,
+	RESTART_WORKSPACE,
+	RESTART_LEVEL_COUNT,
+};
+
 struct message_printer {
 	uint32_t index;		      /* what jobs name; stays for the session, never reused */
 	uint32_t kind;		      /* enum printer_kind */
@@ -113,6 +130,16 @@ struct message_printer {
 	char make_model[TEXT_SIZE];   /* printer-make-and-model, one line */
 	uint32_t defaults_size;	      /* bytes used of defaults[] */
 	char defaults[DEFAULTS_SIZE]; /* "name\0value\0…": option defaults, without "-default" */
+	/* With RENDERING_GUEST only; otherwise all zeros. `driver` is what the guest uses as long
+	 * as it cannot render by itself. */
+	uint32_t rendering;	      /* enum rendering: what the host would like */
+	uint32_t whole_size;	      /* bytes, unpacked */
+	uint8_t whole[SHA256_SIZE];   /* of the unpacked PPD with its filter lines */
+	char filters[FILTERS_SIZE];   /* that it names: "rastertoqpdl,pstops" */
+	uint32_t package_size;	      /* bytes; 0: the host knows no package */
+	uint32_t restart;	      /* enum restart_level that the package was declared with */
+	uint8_t package[SHA256_SIZE]; /* of the package that brings the filters */
+	char package_name[NAME_SIZE]; /* its file name, a keyword, for people */
 };
 
 struct message_printer_gone {
@@ -151,7 +178,8 @@ enum report_code {
 struct message_printer_report {
 	uint32_t index;
 	uint32_t code;		 /* enum report_code */
-	char text[MESSAGE_SIZE]; /* one line */
+	char text[MESSAGE_SIZE]; /* one line; with READY: what is not as the host would like it */
+	uint32_t rendering;	 /* enum rendering that is in force, with READY */
 };
 
 struct message_driver_get {
@@ -162,6 +190,19 @@ struct message_driver_get {
 struct message_driver_data {
 	uint8_t driver[SHA256_SIZE];
 	uint32_t total;	     /* bytes of the compressed whole; 0: no longer there */
+	uint32_t offset;     /* bytes before this piece */
+	uint32_t data_size;  /* bytes here, 1 to FRAME_DATA_MAX (0 only with total 0) */
+	const uint8_t *data; /* borrowed from the frame */
+};
+
+struct message_package_get {
+	uint8_t package[SHA256_SIZE]; /* one that was offered in this session */
+};
+
+/* host → guest: the package as it is, in order, without gaps. */
+struct message_package_data {
+	uint8_t package[SHA256_SIZE];
+	uint32_t total;	     /* bytes of the whole; 0: no longer there */
 	uint32_t offset;     /* bytes before this piece */
 	uint32_t data_size;  /* bytes here, 1 to FRAME_DATA_MAX (0 only with total 0) */
 	const uint8_t *data; /* borrowed from the frame */
@@ -181,6 +222,7 @@ struct message_job_open {
 	char format[MIME_SIZE]; /* MIME type, text_is_mime() */
 	uint32_t options_size;	/* bytes used of options[] */
 	char options[JOB_OPTIONS_BYTES]; /* "name\0value\0…" */
+	uint32_t rendered; /* bool: the guest's filters made it ready for the device */
 };
 
 /* host → guest: send from `offset` on, `window` bytes ahead of credit at most. */
@@ -289,6 +331,8 @@ struct message {
 		struct message_job_cancel job_cancel;
 		struct message_job_close job_close;
 		struct message_guest_status guest_status;
+		struct message_package_get package_get;
+		struct message_package_data package_data;
 	};
 };
 
@@ -311,8 +355,8 @@ int message_check(const struct message *m, size_t size, char ret_why[static 128]
 
 /*
  * Reads one frame's payload: unpacks with a memory budget, fills `m`, and checks it. The data
- * pointer of JOB_DATA and DRIVER_DATA is valid until the next call. 0, or -EBADMSG with ret_why
- * (a violation; passing the memory budget is one too).
+ * pointer of JOB_DATA, DRIVER_DATA and PACKAGE_DATA is valid until the next call. 0, or -EBADMSG
+ * with ret_why (a violation; passing the memory budget is one too).
  */
 int message_decode(
 	const uint8_t *untrusted_bytes, size_t size, struct message *m, char ret_why[static 128]);
