@@ -19,6 +19,7 @@
 #include <zlib.h>
 
 #include "drivers-fetch/ppd-model.h"
+#include "drivers-fetch/ppd-whole.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 
@@ -107,6 +108,7 @@ struct cleaning {
 	size_t out_used, out_size;
 	bool out_full;
 	bool has_format, has_language;
+	bool whole; /* ppd_clean_whole() */
 	ppd_dropped_fn *on_dropped;
 	void *userdata;
 	struct ppd_report *report;
@@ -316,7 +318,12 @@ static bool write_by_rule(struct cleaning *c, const struct ppd_statement *s, enu
 	if (!option_write(c, s, option, sizeof(option)))
 		return drop(c, s, "its option is not a word");
 	switch (rule) {
-	case RULE_CODE: put(c, "*%s%s: \"\"\n", s->keyword, option); return true;
+	case RULE_CODE:
+		if (!c->whole || !ppd_code_is_sound(value))
+			value = "";
+		put(c, "*%s%s: \"%s\"\n%s", s->keyword, option, value,
+			strchr(value, '\n') ? "*End\n" : "");
+		return true;
 	case RULE_TEXT:
 		(void)text_take(c, value, text, sizeof(text));
 		put(c, "*%s%s: \"%s\"\n", s->keyword, option, text);
@@ -394,6 +401,31 @@ static bool is_ours(const char *keyword)
 	return false;
 }
 
+/* What passes only in a whole driver: filter lines, and what its filters read. */
+static bool whole_write(struct cleaning *c, const struct ppd_statement *s)
+{
+	char line[PPD_TEXT_MAX * 3], option[PPD_WORD_MAX + PPD_TEXT_MAX + 8];
+	const char *why = NULL, *value = s->value ? s->value : "";
+
+	if (ppd_is_filter(s->keyword)) {
+		if (!ppd_filter_write(
+			    s->keyword, value, line, sizeof(line), c->report->filters, &why))
+			return drop(c, s, why);
+		put(c, "%s", line);
+		return true;
+	}
+	if (!ppd_attribute_passes(s->keyword, value, &why))
+		return drop(c, s, why);
+	if (!option_write(c, s, option, sizeof(option)))
+		return drop(c, s, "its option is not a word");
+	if (!s->quoted && !is_words(value))
+		return drop(c, s, "its value is not of its kind");
+	put(c, s->quoted ? "*%s%s: \"%s\"\n" : "*%s%s: %s\n", s->keyword, option, value);
+	if (strchr(value, '\n'))
+		put(c, "*End\n");
+	return true;
+}
+
 /* Judges one statement and writes it if it passes. */
 static bool statement_write(struct cleaning *c, const struct ppd_statement *s)
 {
@@ -418,6 +450,11 @@ static bool statement_write(struct cleaning *c, const struct ppd_statement *s)
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(known[i].keyword, keyword) == 0)
 			return write_by_rule(c, s, known[i].rule);
+	if (c->whole &&
+		(!is_ours(keyword) || ppd_is_filter(keyword) ||
+			strcmp(keyword, "cupsManualCopies") == 0) &&
+		strcmp(keyword, "End") != 0)
+		return whole_write(c, s);
 	if (is_ours(keyword) || strcmp(keyword, "End") == 0)
 		return false;
 	return drop(c, s, "not known to the model");
@@ -504,7 +541,7 @@ static int write_all(struct cleaning *c, char *text, size_t size)
 	put(c,
 		"*PPD-Adobe: \"4.3\"\n*%% Written by Platen from a driver that it has cleaned.\n"
 		"*LanguageEncoding: UTF-8\n%s",
-		head);
+		c->whole ? ppd_whole_head : head);
 	while ((r = ppd_parse_next(text, size, &pos, &line, &s, &why)) > 0) {
 		if (strcmp(s.keyword, "PPD-Adobe") == 0)
 			continue;
@@ -545,14 +582,16 @@ static int clean_plain(struct cleaning *c, const uint8_t *bytes, size_t size)
 	return r;
 }
 
-int ppd_clean(const uint8_t *untrusted_bytes, size_t size, ppd_dropped_fn *on_dropped,
-	void *userdata, struct ppd_report *report, char **ret_text, size_t *ret_size)
+static int clean(const uint8_t *untrusted_bytes, size_t size, bool whole,
+	ppd_dropped_fn *on_dropped, void *userdata, struct ppd_report *report, char **ret_text,
+	size_t *ret_size)
 {
 	_cleanup_free_ uint8_t *unpacked = NULL;
 	struct cleaning c = {.encoding = (iconv_t)-1,
 		.on_dropped = on_dropped,
 		.userdata = userdata,
 		.report = report,
+		.whole = whole,
 		.out_size = PPD_SIZE_MAX,
 		.options = calloc(PPD_OPTIONS_MAX, sizeof(char *)),
 		.out = malloc(PPD_SIZE_MAX)};
@@ -586,4 +625,17 @@ int ppd_clean(const uint8_t *untrusted_bytes, size_t size, ppd_dropped_fn *on_dr
 	*ret_text = c.out;
 	*ret_size = c.out_used;
 	return 0;
+}
+
+int ppd_clean(const uint8_t *untrusted_bytes, size_t size, ppd_dropped_fn *on_dropped,
+	void *userdata, struct ppd_report *report, char **ret_text, size_t *ret_size)
+{
+	return clean(
+		untrusted_bytes, size, false, on_dropped, userdata, report, ret_text, ret_size);
+}
+
+int ppd_clean_whole(const uint8_t *untrusted_bytes, size_t size, ppd_dropped_fn *on_dropped,
+	void *userdata, struct ppd_report *report, char **ret_text, size_t *ret_size)
+{
+	return clean(untrusted_bytes, size, true, on_dropped, userdata, report, ret_text, ret_size);
 }
