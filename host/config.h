@@ -7,9 +7,11 @@
 
 #include "proto/base/uuid.h"
 #include "proto/limits.h"
+#include "proto/message.h"
 
 #define CONFIG_PATH_SIZE      108 /* sun_path of unix(7), also for folders */
 #define CONFIG_WORKSPACES_MAX 4096
+#define CONFIG_PRINTERS_MAX   4096
 
 enum mode {
 	MODE_UNSET = 0, /* the host's default holds */
@@ -27,6 +29,12 @@ struct config_workspace {
 	enum mode mode;
 };
 
+/* What [printer NAME] says. */
+struct config_printer {
+	char name[NAME_SIZE];
+	enum rendering rendering;
+};
+
 struct config {
 	enum mode mode;
 	char control[CONFIG_PATH_SIZE];
@@ -41,6 +49,8 @@ struct config {
 	uint32_t keepalive_msec;
 	struct config_workspace *workspaces;
 	uint32_t workspace_count;
+	struct config_printer *printers;
+	uint32_t printer_count;
 };
 
 /*
@@ -50,6 +60,9 @@ struct config {
  */
 int config_read(const char *path, struct config *ret_config, char ret_why[static 512]);
 void config_deinit(struct config *config);
+
+/* The section of a printer, or NULL. */
+const struct config_printer *config_printer_find(const struct config *config, const char *name);
 
 /* MODE_UNSET for an unknown word. */
 enum mode mode_parse(const char *word);

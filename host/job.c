@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "host/printer.h"
+#include "host/renderings.h"
 #include "host/spooler.h"
 #include "host/workspace.h"
 #include "proto/base/cleanup.h"
@@ -315,6 +316,12 @@ static bool is_reserved(const char *name)
 	return false;
 }
 
+/* What a document that is ready for the device still needs: the rest was applied in the guest. */
+static bool is_for_rendered(const char *name)
+{
+	return strcmp(name, "job-sheets") == 0 || strcmp(name, "job-priority") == 0;
+}
+
 static void submission_fill(struct job *job, const struct message_job_open *open)
 {
 	struct submit_open *s = &job->submission;
@@ -330,9 +337,10 @@ static void submission_fill(struct job *job, const struct message_job_open *open
 	(void)text_copy(s->owner, sizeof(s->owner), job->row.owner);
 	(void)text_copy(s->user, sizeof(s->user), open->user);
 	(void)text_copy(s->title, sizeof(s->title), open->title[0] ? open->title : "Untitled");
-	(void)text_copy(s->format, sizeof(s->format), open->format);
+	(void)text_copy(s->format, sizeof(s->format),
+		open->rendered ? "application/vnd.cups-raw" : open->format);
 	while (options_next(open->options, open->options_size, &pos, &name, &value))
-		if (!is_reserved(name))
+		if (!is_reserved(name) && (!open->rendered || is_for_rendered(name)))
 			(void)options_add(s->options, sizeof(s->options), &s->options_size, name,
 				value); /* cannot be more than came */
 }
@@ -386,6 +394,11 @@ static void open_new(struct job *job, struct workspace *ws, const struct message
 	if (!printer->is.accepting)
 		return job_refuse(job, REFUSAL_NOT_ACCEPTING,
 			"the host's queue is not accepting jobs; the job waits for it");
+	if (open->rendered &&
+		renderings_of(ws->host->renderings, printer->is.name, NULL) != RENDERING_GUEST)
+		return job_refuse(job, REFUSAL_POLICY,
+			"it was rendered in the workspace, and this printer is rendered on the "
+			"host: print it again");
 	submission_fill(job, open);
 	if (job_record(job, LEDGER_OPEN) < 0)
 		return job_refuse(job, REFUSAL_NO_SPACE,
