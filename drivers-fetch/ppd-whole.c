@@ -16,8 +16,11 @@
 #define PARTS_MAX 6
 #define PART_SIZE 128 /* bytes */
 
-/* Banners are the host's, as are questions about supplies. */
-const char ppd_whole_head[] = "*APRemoteQueueID: \"\"\n"
+/* Banners are the host's, as are questions about supplies: a command file runs the backend, which
+ * also knows the driver by its mark. */
+const char ppd_whole_head[] = "*platenRendering: Guest\n"
+			      "*cupsFilter: \"application/vnd.cups-command 0 -\"\n"
+			      "*APRemoteQueueID: \"\"\n"
 			      "*cupsSNMPSupplies: False\n";
 
 static const struct {

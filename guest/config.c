@@ -35,6 +35,8 @@ static const struct {
 	{"run-dir", offsetof(struct agent_config, run_dir)},
 	{"state-dir", offsetof(struct agent_config, state_dir)},
 	{"libexec-dir", offsetof(struct agent_config, libexec_dir)},
+	{"cups-server-bin", offsetof(struct agent_config, cups_server_bin)},
+	{"package-manager", offsetof(struct agent_config, package_manager)},
 };
 
 void agent_config_init(struct agent_config *config)
@@ -45,6 +47,7 @@ void agent_config_init(struct agent_config *config)
 		.run_dir = "/run/platen-agent",
 		.state_dir = "/var/lib/platen-agent",
 		.libexec_dir = "/usr/libexec/platen",
+		.cups_server_bin = "/usr/lib/cups",
 		.spooler_user = "lp",
 		.vsock_port = VSOCK_PORT,
 	};
