@@ -157,7 +157,7 @@ int peer_report(struct agent *agent, struct printer *p, enum report_code code, c
 	struct message m;
 	int r;
 
-	if (!p->told || p->reported == (uint32_t)code)
+	if (!p->told || (p->reported == (uint32_t)code && p->reported_whole == p->whole))
 		return 0;
 	message_init(&m, MESSAGE_PRINTER_REPORT);
 	m.printer_report.index = p->offer->index;
@@ -169,6 +169,7 @@ int peer_report(struct agent *agent, struct printer *p, enum report_code code, c
 	if (r < 0)
 		return r;
 	p->reported = code;
+	p->reported_whole = p->whole;
 	if (code == REPORT_READY && text[0])
 		log_line(LOG_NOTICE, &about, "ready; %s", text);
 	else if (code == REPORT_READY || code == REPORT_GONE)

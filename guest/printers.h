@@ -46,13 +46,14 @@ struct printer {
 	uint8_t device[SHA256_SIZE];	/* of a person's queue, device_digest() */
 	uint64_t shown;			/* digest of the state that our queue shows; 0: not known */
 	/* What was done about it. */
-	bool due;	   /* to be looked at */
-	bool busy;	   /* its removal was refused: it has jobs */
-	bool refused;	   /* the spooler does not take this driver */
-	bool pinned;	   /* a request about it is under way */
-	uint32_t failures; /* in a row */
-	uint64_t retry;	   /* usec of CLOCK_MONOTONIC before which nothing is tried; 0: none */
-	uint32_t reported; /* enum report_code, 0: nothing in this session */
+	bool due;	     /* to be looked at */
+	bool busy;	     /* its removal was refused: it has jobs */
+	bool refused;	     /* the spooler does not take this driver */
+	bool pinned;	     /* a request about it is under way */
+	uint32_t failures;   /* in a row */
+	uint64_t retry;	     /* usec of CLOCK_MONOTONIC before which nothing is tried; 0: none */
+	uint32_t reported;   /* enum report_code, 0: nothing in this session */
+	bool reported_whole; /* that it is rendered here */
 	char trouble[MESSAGE_SIZE / 2]; /* of the last failure, one line */
 };
 

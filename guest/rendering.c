@@ -106,8 +106,11 @@ void rendering_look(struct agent *agent, struct printer *p)
 		p->reported = 0; /* it is said anew */
 		queues_due(agent->queues, p);
 	}
-	if (d.want_package)
-		packages_want(agent->packages, p->offer);
+	if (!d.want_package)
+		return;
+	packages_want(agent->packages, p->offer);
+	if (packages_stage(agent->packages, p->offer->package, NULL) == PACKAGE_INSTALLED)
+		rendering_look(agent, p); /* in an earlier run */
 }
 
 void rendering_look_all(struct agent *agent)

@@ -19,7 +19,7 @@ struct rendering_package {
 	uint32_t size;	  /* bytes */
 	uint32_t restart; /* enum restart_level that it was declared with */
 	bool rpm;
-	char name[NAME_SIZE]; /* its file name, text_is_keyword() */
+	char name[NAME_SIZE]; /* its file name, rendering_is_name() */
 };
 
 /* 0 or -errno (logged). A file that cannot be read is set aside, and said so. */
@@ -59,6 +59,7 @@ char *renderings_package_path(
 
 /* The words of settings and commands; RENDERING_COUNT, RESTART_LEVEL_COUNT: no such word. */
 enum rendering rendering_parse(const char *word);
+bool rendering_is_name(const char *name); /* a file's, without a folder: one bounded line */
 const char *rendering_name(uint32_t rendering);
 enum restart_level restart_level_parse(const char *word);
 const char *restart_level_name(uint32_t level);

@@ -165,7 +165,7 @@ static int check_rendering(const struct message *m, char *why)
 	REQUIRE(p->whole_size <= DRIVER_SIZE_MAX, "whole_size", "is out of range");
 	REQUIRE(guest || !package, "package", "comes without rendering in the guest");
 	REQUIRE(package == !is_zero(p->package, sizeof(p->package)) &&
-			(package ? text_is_keyword(p->package_name) : !p->package_name[0]) &&
+			package == (p->package_name[0] != '\0') && !strchr(p->package_name, '/') &&
 			(package || p->restart == RESTART_NONE),
 		"package", "is not whole");
 	REQUIRE(p->package_size <= PACKAGE_SIZE_MAX, "package_size", "is out of range");

@@ -139,7 +139,7 @@ struct message_printer {
 	uint32_t package_size;	      /* bytes; 0: the host knows no package */
 	uint32_t restart;	      /* enum restart_level that the package was declared with */
 	uint8_t package[SHA256_SIZE]; /* of the package that brings the filters */
-	char package_name[NAME_SIZE]; /* its file name, a keyword, for people */
+	char package_name[NAME_SIZE]; /* its file name, without a folder, for people */
 };
 
 struct message_printer_gone {
