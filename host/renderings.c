@@ -54,6 +54,11 @@ enum rendering rendering_parse(const char *word)
 					    : RENDERING_COUNT;
 }
 
+bool rendering_is_name(const char *name)
+{
+	return name[0] && strlen(name) < NAME_SIZE && text_is_line(name) && !strchr(name, '/');
+}
+
 const char *rendering_name(uint32_t rendering)
 {
 	return rendering == RENDERING_GUEST ? "guest" : "host";
@@ -212,7 +217,8 @@ static void load_row(struct renderings *renderings, const char *printer, const j
 		json_unpack(has, "{s:s, s:I, s:s, s:s, s:s}", "sha256", &sha, "size", &size, "name",
 			&name, "kind", &kind, "restart", &restart) == 0 &&
 		hex_parse(sha, package.sha256) && size > 0 && size <= PACKAGE_SIZE_MAX &&
-		text_is_keyword(name) && text_copy(package.name, sizeof(package.name), name) == 0 &&
+		rendering_is_name(name) &&
+		text_copy(package.name, sizeof(package.name), name) == 0 &&
 		restart_level_parse(restart) != RESTART_LEVEL_COUNT) {
 		package.size = (uint32_t)size;
 		package.rpm = strcmp(kind, "rpm") == 0;

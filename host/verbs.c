@@ -437,9 +437,9 @@ static void package_add(struct control_client *client, const json_t *request)
 	if (restart == RESTART_LEVEL_COUNT)
 		return control_fault(client, "bad-request", "none, spooler or workspace",
 			"no restart level named %s", word);
-	if (fd < 0 || !file || !text_is_keyword(file))
+	if (fd < 0 || !file || !rendering_is_name(file))
 		return control_fault(client, "bad-request",
-			"a package's name has letters, digits, . _ and - only",
+			"its name has at most 127 bytes and no control characters",
 			"a package's file and its name are wanted");
 	r = renderings_package_add(host->renderings, client, name, file, restart, fd);
 	if (r == -EBUSY)
