@@ -58,6 +58,7 @@ class Case(unittest.TestCase):
         self.ppd = driver(self.lab.dir / "vendor.ppd", self.lines)
         self.spooler.add_queue("laser", self.device.uri, self.ppd)
         self.host = Host(self.lab, self.spooler, settings=self.settings).start()
+        wait_for(lambda: self.host.ask("printers")["data"]["printers"], "the host's printer")
         self.guest = Guest(self.lab, self.host)
         self.private_filters(self.guest.spooler)
         self.log = self.lab.dir / "manager.log"
