@@ -44,6 +44,11 @@
 #define DEFAULTS_SIZE 2048 /* option defaults of a printer, packed */
 #define VERSION_SIZE  64   /* a program's version string */
 
+/* Restart. */
+#define NEED_SIZE	  16	  /* bytes: a need's name */
+#define RESTART_NEEDS_MAX 32	  /* needs of a workspace at once */
+#define RESTART_SEC_MAX	  2592000 /* seconds a restart may be deferred by: 30 days */
+
 /* Time. */
 #define KEEPALIVE_MSEC	    60000 /* silence after which a peer is pinged */
 #define KEEPALIVE_DEAD_MSEC 15000 /* without an answer to a ping: the peer is gone */
