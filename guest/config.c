@@ -36,7 +36,6 @@ static const struct {
 	{"state-dir", offsetof(struct agent_config, state_dir)},
 	{"libexec-dir", offsetof(struct agent_config, libexec_dir)},
 	{"cups-server-bin", offsetof(struct agent_config, cups_server_bin)},
-	{"package-manager", offsetof(struct agent_config, package_manager)},
 };
 
 void agent_config_init(struct agent_config *config)
@@ -92,6 +91,11 @@ static int on_pair(void *userdata, const char *section, const char *name, const 
 		}
 		return fault(reading, name, value, "auto, virtio, vsock or unix");
 	}
+	if (strcmp(name, "package-manager") == 0)
+		return (!*value || value[0] == '/') && text_copy(config->package_manager,
+							       AGENT_PATH_SIZE, value) == 0
+			       ? 1
+			       : fault(reading, name, value, "an absolute path, or nothing");
 	if (strcmp(name, "spooler-user") == 0)
 		return text_is_user(value) && text_copy(config->spooler_user, USER_SIZE, value) == 0
 			       ? 1

@@ -24,7 +24,8 @@
 #define RETRY_FIRST   1000000ULL /* usec; doubles with each refusal */
 #define RETRY_MOST    60000000ULL
 #define ACCURACY_USEC 50000ULL
-#define PROGRESS_STEP 10 /* percent */
+#define PROGRESS_STEP 10	 /* percent */
+#define DOUBT_USEC    1500000ULL /* in which a backend that was let go comes again */
 
 static struct log_about about_of(const struct job *job, char uuid[static UUID_TEXT_SIZE])
 {
@@ -181,7 +182,7 @@ void job_try(struct job *job)
 	const struct printer *p;
 	struct message m;
 
-	if (job->stage != JOB_WAITING || job->delayed)
+	if (job->stage != JOB_WAITING || job->delayed || job->in_doubt)
 		return;
 	if (!agent->open)
 		return show(job, "Waiting for the host", "offline-report,connecting-to-device");
@@ -209,7 +210,10 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 	(void)source;
 	(void)usec;
 	job->delayed = job->on_printer = false;
-	job_try(job);
+	if (job->in_doubt)
+		queues_kick(job->agent->queues);
+	else
+		job_try(job);
 	return 0;
 }
 
@@ -285,6 +289,8 @@ int job_new(struct agent *agent, struct backend *backend, const struct backend_o
 	job->open = copy;
 	job->transfer = transfer;
 	job->backend = backend;
+	job->number = open->guest_job;
+	job->spoolers = queues_spoolers(agent->queues);
 	SAY(LOG_INFO, job, "from the spooler: job %u, %llu bytes", open->guest_job,
 		(unsigned long long)transfer.size);
 	jobs_kick(agent);
@@ -325,12 +331,35 @@ void job_backend_gone(struct job *job)
 		return keep_cancel(job);
 	SAY(LOG_INFO, job, "let go by the spooler; it may come again");
 	job_close_ref(job);
-	job_free(job);
+	drop_document(job);
+	undelay(job);
+	job->in_doubt = true;
+	job_delay(job, DOUBT_USEC);
+}
+
+/* A spooler that purges a job (cancel -x) kills its backend before that can say so. But one that
+ * was itself killed may have forgotten jobs that nobody cancelled. */
+void job_doubt_settled(struct job *job, int error)
+{
+	uint32_t now = queues_spoolers(job->agent->queues);
+	bool same = job->spoolers == now || (job->spoolers == 0 && now == 1);
+
+	if (!same || (error != -ENOENT && error != -ECANCELED && error != -ECONNRESET &&
+			     error != -ECONNREFUSED))
+		return job_free(job);
+	if (error != -ENOENT && error != -ECANCELED)
+		return job_delay(job, DOUBT_USEC);
+	SAY(LOG_INFO, job, "purged from the spooler");
+	job->in_doubt = false;
+	job->cancelled = true;
+	keep_cancel(job);
 }
 
 void job_session_over(struct job *job)
 {
 	job->stage = JOB_WAITING;
+	if (job->in_doubt)
+		return;
 	undelay(job);
 	if (!job->cancelled)
 		return job_try(job); /* says what it waits for */

@@ -35,6 +35,9 @@ struct job {
 	bool cancelled;	   /* in this spooler */
 	bool cancel_told;  /* in this session */
 	bool delayed;	   /* `retry` is on */
+	bool in_doubt;	   /* its backend is gone, and only this note is left of it */
+	uint32_t number;   /* in this spooler */
+	uint32_t spoolers; /* queues_spoolers() when it came */
 	bool on_printer;   /* it was refused for something that its printer's state tells of */
 	uint32_t refusals; /* in a row */
 	sd_event_source *retry;
@@ -57,6 +60,9 @@ void job_was_cancelled(struct job *job);
 
 /* The backend has hung up: the job comes again, or the backend was killed. */
 void job_backend_gone(struct job *job);
+
+/* With in_doubt: what this spooler said of it, see QUEUES_JOB. */
+void job_doubt_settled(struct job *job, int error);
 
 /* From the host, see proto/message.h. */
 void job_accepted(struct job *job, const struct message_job_accept *accept);

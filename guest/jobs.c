@@ -153,6 +153,25 @@ bool jobs_feed(struct agent *agent)
 	return false;
 }
 
+uint32_t jobs_in_doubt(const struct agent *agent)
+{
+	const struct job *job;
+
+	TAILQ_FOREACH(job, &agent->jobs, link)
+	if (job->in_doubt && !job->delayed)
+		return job->number;
+	return 0;
+}
+
+void jobs_doubt_settled(struct agent *agent, uint32_t number, int error)
+{
+	struct job *job, *next;
+
+	TAILQ_FOREACH_SAFE(job, &agent->jobs, link, next)
+	if (job->in_doubt && job->number == number)
+		job_doubt_settled(job, error);
+}
+
 int jobs_init(struct agent *agent)
 {
 	int r = sd_event_add_defer(agent->event, &agent->jobs_turn, on_turn, agent);

@@ -30,6 +30,11 @@ void jobs_close_ref(struct agent *agent, uint32_t ref);
 /* Queues at most one piece of a document, of the jobs in turn. Whether there may be more to do. */
 bool jobs_feed(struct agent *agent);
 
+/* The number in this spooler of a job whose backend has hung up a while ago without a word: was it
+ * purged? 0: none. The answer of QUEUES_JOB is handed to the second. */
+uint32_t jobs_in_doubt(const struct agent *agent);
+void jobs_doubt_settled(struct agent *agent, uint32_t number, int error);
+
 /* In transfer or followed. */
 uint32_t jobs_count(const struct agent *agent);
 

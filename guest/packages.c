@@ -295,7 +295,7 @@ static void on_message(struct worker *worker, const struct ipc_head *msg, int *f
 
 static void installed(struct packages *packages, struct package *package)
 {
-	uint32_t level = packages->result.reboot ? RESTART_WORKSPACE : package->restart;
+	uint32_t level = packages->result.reboot ? LEVEL_WORKSPACE : package->restart;
 	char path[INSTALL_PATH_SIZE];
 	_cleanup_close_ int fd = -1;
 
@@ -303,9 +303,9 @@ static void installed(struct packages *packages, struct package *package)
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	take_away(packages, package, package->rpm ? ".rpm" : ".deb");
 	log_line(LOG_INFO, NULL, "package %s is installed%s", package->name,
-		level == RESTART_WORKSPACE ? "; it needs a restart of the workspace"
-		: level == RESTART_SPOOLER ? "; it needs a restart of the spooler"
-					   : "");
+		level == LEVEL_WORKSPACE ? "; it needs a restart of the workspace"
+		: level == LEVEL_SPOOLER ? "; it needs a restart of the spooler"
+					 : "");
 	stage_set(packages, package, STAGE_INSTALLED);
 }
 

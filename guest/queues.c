@@ -17,6 +17,7 @@
 
 #include "guest/default.h"
 #include "guest/drivers.h"
+#include "guest/jobs.h"
 #include "guest/rendering.h"
 #include "guest/requests.h"
 #include "guest/peer.h"
@@ -39,6 +40,7 @@ enum asked {
 	ASKED_REMOVE,
 	ASKED_SHOW,
 	ASKED_DEFAULT,
+	ASKED_JOB,
 };
 
 struct queues {
@@ -51,6 +53,8 @@ struct queues {
 	bool check_default;
 	enum asked asked;	    /* the request under way */
 	struct printer *about;	    /* whom it is about, pinned; NULL with LIST */
+	uint32_t number;	    /* with JOB */
+	uint32_t spoolers;	    /* found so far */
 	uint64_t showing;	    /* digest of the state that is being set */
 	uint64_t look_after;	    /* usec: a listing failed, not before then */
 	uint64_t pruned;	    /* usec: unused drivers were last looked for */
@@ -339,11 +343,26 @@ static void settled(struct queues *queues)
 	drivers_prune(queues->agent->drivers, is_used, queues, time(NULL));
 }
 
+/* Whether a job was asked after whose backend has hung up. */
+static bool look_at_job(struct queues *queues)
+{
+	struct queues_job m = {.head = {.type = QUEUES_JOB, .size = sizeof(m)},
+		.number = jobs_in_doubt(queues->agent)};
+
+	if (!m.number)
+		return false;
+	queues->number = m.number;
+	send(queues, ASKED_JOB, NULL, &m, -1);
+	return true;
+}
+
 static void next(struct queues *queues)
 {
 	struct printer *p;
 
 	while (queues->up && requests_are_free(queues->requests)) {
+		if (look_at_job(queues))
+			return;
 		if (queues->look) {
 			if (agent_now() < queues->look_after)
 				return;
@@ -459,6 +478,7 @@ static void succeeded(struct queues *queues, enum asked asked, struct printer *p
 		default_write(queues->agent->config.state_dir, p->name);
 		break;
 	case ASKED_NOTHING:
+	case ASKED_JOB:
 	case ASKED_LIST: break;
 	}
 	if (asked != ASKED_SHOW)
@@ -473,7 +493,9 @@ static void on_done(const struct queues_done *done, void *userdata)
 
 	queues->asked = ASKED_NOTHING;
 	queues->about = NULL;
-	if (!p) {
+	if (asked == ASKED_JOB) {
+		jobs_doubt_settled(queues->agent, queues->number, done ? done->error : -ECONNRESET);
+	} else if (!p) {
 		listed(queues, done ? done->error : -ECONNRESET);
 	} else {
 		p->pinned = false;
@@ -507,6 +529,7 @@ static void on_spooler(bool up, const char *text, void *userdata)
 		return;
 	queues->up = up;
 	queues->down = !up;
+	queues->spoolers += up;
 	queues->look = true;
 	queues->look_after = 0;
 	text_copy_line(queues->spooler, sizeof(queues->spooler), up ? text : "");
@@ -568,6 +591,11 @@ struct queues *queues_free(struct queues *queues)
 	queues->turn = sd_event_source_disable_unref(queues->turn);
 	free(queues);
 	return NULL;
+}
+
+uint32_t queues_spoolers(const struct queues *queues)
+{
+	return queues->spoolers;
 }
 
 void queues_status(const struct queues *queues, struct message_guest_status *ret_status)

@@ -23,6 +23,9 @@ void queues_driver_came(
  * the queue is to go, it may go now. */
 void queues_job_ended(struct queues *queues, const char *printer);
 
+/* How often this spooler was found: another number may mean another spooler. */
+uint32_t queues_spoolers(const struct queues *queues);
+
 void queues_status(const struct queues *queues, struct message_guest_status *ret_status);
 
 #endif

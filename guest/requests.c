@@ -97,10 +97,11 @@ static void start_later(struct requests *requests)
 static void on_exit_worker(struct worker *worker, int status, bool timed_out, void *userdata)
 {
 	struct requests *requests = userdata;
+	char why[160];
 
-	log_line(LOG_WARNING, NULL, "platen-queues ended (%s, status 0x%x) and is started again",
-		timed_out ? "this workspace's spooler did not answer it" : "by itself",
-		(unsigned)status);
+	log_line(LOG_WARNING, NULL,
+		"platen-queues, which asks this spooler, ended (%s); started again",
+		worker_end_text(status, timed_out, why));
 	requests->worker = worker_free(worker);
 	start_later(requests);
 	if (requests->waiting) {

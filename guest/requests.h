@@ -29,8 +29,8 @@ struct requests *requests_free(struct requests *requests);
 /* Whether one can be sent now. */
 bool requests_are_free(const struct requests *requests);
 
-/* Sends one: a struct queues_request, queues_put or queues_state, which all begin alike; its
- * serial is set here. on_done() follows, never from within this call. */
+/* Sends one: a struct queues_request, queues_put, queues_state or queues_job, which all begin
+ * alike; its serial is set here. on_done() follows, never from within this call. */
 void requests_send(struct requests *requests, struct queues_request *request, int fd);
 
 #endif

@@ -29,10 +29,15 @@ static void check_spooler(struct host *host, json_t *checks)
 	const char *text;
 
 	if (!spooler_up(host->spooler, &text))
-		check(checks, "spooler", NULL, "fault", text,
+		return check(checks, "spooler", NULL, "fault", text,
 			"start it: `systemctl start cups`, and look at `systemctl status cups`");
+	check(checks, "spooler", NULL, "ok", text, "");
+	text = spooler_events(host->spooler);
+	if (text[0])
+		check(checks, "events", NULL, "fault", text,
+			"all works, only later: see \"The notifier\" in platend(8)");
 	else
-		check(checks, "spooler", NULL, "ok", text, "");
+		check(checks, "events", NULL, "ok", "of cupsd arrive", "");
 }
 
 static void check_printers(struct host *host, json_t *checks)

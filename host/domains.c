@@ -95,8 +95,13 @@ static void on_domain(struct domains *domains, const struct virt_domain *d)
 	if (!text_terminated(d->name, sizeof(d->name)) || !text_is_line(d->name) || !d->name[0] ||
 		!text_terminated(d->owner, sizeof(d->owner)))
 		return;
-	if (!ws && !d->devices)
-		return; /* a domain without a Platen channel is no workspace */
+	if (!d->devices) { /* a domain without a Platen channel is no workspace */
+		if (ws && ws->by_libvirt) {
+			log_line(LOG_INFO, &about, "its channel was taken away");
+			(void)workspace_free(ws);
+		}
+		return;
+	}
 	if (!ws) {
 		if (workspace_new(domains->host, &d->uuid, &ws) < 0)
 			return;
@@ -192,9 +197,10 @@ static void restart_later(struct domains *domains)
 static void on_exit_worker(struct worker *worker, int status, bool timed_out, void *userdata)
 {
 	struct domains *domains = userdata;
+	char why[160];
 
-	log_line(LOG_WARNING, NULL, "platen-virt ended (%s, status 0x%x), started again",
-		timed_out ? "libvirt did not answer it" : "by itself", (unsigned)status);
+	log_line(LOG_WARNING, NULL, "platen-virt, which asks libvirt, ended (%s); started again",
+		worker_end_text(status, timed_out, why));
 	domains->worker = worker_free(worker);
 	domains->up = false;
 	(void)text_printf(domains->text, sizeof(domains->text), "%s",

@@ -150,9 +150,11 @@ int host_set_mode(struct host *host, enum mode mode)
 
 static int on_post(sd_event_source *source, void *userdata)
 {
+	struct host *host = userdata;
+
 	(void)source;
-	job_sync(userdata);
-	return 0;
+	job_sync(host);
+	return host->ending && host->left == 0 ? sd_event_exit(host->event, 0) : 0;
 }
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
@@ -262,6 +264,23 @@ static void set_up_vsock(struct host *host)
 			strerror(-host->vsock));
 }
 
+/* Asked to end: each guest is told, which takes a moment; on_post() ends the loop then. */
+static int on_term(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+	struct host *host = userdata;
+	struct workspace *ws;
+
+	(void)source;
+	(void)si;
+	if (host->ending) /* asked twice: at once */
+		return sd_event_exit(host->event, 0);
+	host->ending = true;
+	(void)sd_notify(0, "STOPPING=1");
+	TAILQ_FOREACH(ws, &host->workspaces, link)
+	workspace_disconnect(ws, "the host's platend is closing");
+	return 0;
+}
+
 static int set_up_events(struct host *host)
 {
 	sigset_t mask;
@@ -276,9 +295,9 @@ static int set_up_events(struct host *host)
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = sd_event_default(&host->event);
 	if (r >= 0)
-		r = sd_event_add_signal(host->event, &host->term, SIGTERM, NULL, NULL);
+		r = sd_event_add_signal(host->event, &host->term, SIGTERM, on_term, host);
 	if (r >= 0)
-		r = sd_event_add_signal(host->event, &host->interrupt, SIGINT, NULL, NULL);
+		r = sd_event_add_signal(host->event, &host->interrupt, SIGINT, on_term, host);
 	if (r >= 0)
 		r = sd_event_add_post(host->event, &host->post, on_post, host);
 	if (r >= 0)
@@ -346,12 +365,8 @@ int host_new(struct config *config, struct host **ret_host)
 
 struct host *host_free(struct host *host)
 {
-	struct workspace *ws;
-
 	if (!host)
 		return NULL;
-	TAILQ_FOREACH(ws, &host->workspaces, link)
-	workspace_disconnect(ws, "the host's platend is closing");
 	host->control = control_free(host->control);
 	host->domains = domains_free(host->domains);
 	job_free_all(host);
@@ -383,6 +398,5 @@ int host_run(struct host *host)
 	(void)sd_notify(0, "READY=1");
 	log_line(LOG_INFO, NULL, "ready, mode %s", mode_name(host->mode));
 	r = sd_event_loop(host->event);
-	(void)sd_notify(0, "STOPPING=1");
 	return r < 0 ? r : 0;
 }

@@ -47,7 +47,9 @@ struct host {
 	sd_event_source *post, *tick, *term, *interrupt, *settle;
 	int vsock;
 	sd_event_source *vsock_io;
-	bool settled; /* printers and drivers are known well enough to be offered */
+	bool ending;	   /* SIGTERM was seen: channels say goodbye, and no new one begins */
+	unsigned int left; /* channels that are still saying it */
+	bool settled;	   /* printers and drivers are known well enough to be offered */
 };
 
 /* Sets everything up; takes the settings over. 0 or -errno (already logged). */

@@ -66,16 +66,16 @@ const char *rendering_name(uint32_t rendering)
 
 const char *restart_level_name(uint32_t level)
 {
-	static const char *const names[RESTART_LEVEL_COUNT] = {"none", "spooler", "workspace"};
+	static const char *const names[LEVEL_COUNT] = {"none", "spooler", "workspace"};
 
-	return level < RESTART_LEVEL_COUNT ? names[level] : "unknown";
+	return level < LEVEL_COUNT ? names[level] : "unknown";
 }
 
 enum restart_level restart_level_parse(const char *word)
 {
-	enum restart_level level = RESTART_NONE;
+	enum restart_level level = LEVEL_NONE;
 
-	while (level < RESTART_LEVEL_COUNT && strcmp(restart_level_name(level), word) != 0)
+	while (level < LEVEL_COUNT && strcmp(restart_level_name(level), word) != 0)
 		level++;
 	return level;
 }
@@ -219,7 +219,7 @@ static void load_row(struct renderings *renderings, const char *printer, const j
 		hex_parse(sha, package.sha256) && size > 0 && size <= PACKAGE_SIZE_MAX &&
 		rendering_is_name(name) &&
 		text_copy(package.name, sizeof(package.name), name) == 0 &&
-		restart_level_parse(restart) != RESTART_LEVEL_COUNT) {
+		restart_level_parse(restart) != LEVEL_COUNT) {
 		package.size = (uint32_t)size;
 		package.rpm = strcmp(kind, "rpm") == 0;
 		package.restart = restart_level_parse(restart);

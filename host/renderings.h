@@ -57,7 +57,7 @@ void renderings_abandon(struct renderings *renderings, const struct control_clie
 char *renderings_package_path(
 	const struct host *host, const struct rendering_package *package, char buf[static 256]);
 
-/* The words of settings and commands; RENDERING_COUNT, RESTART_LEVEL_COUNT: no such word. */
+/* The words of settings and commands; RENDERING_COUNT, LEVEL_COUNT: no such word. */
 enum rendering rendering_parse(const char *word);
 bool rendering_is_name(const char *name); /* a file's, without a folder: one bounded line */
 const char *rendering_name(uint32_t rendering);

@@ -38,7 +38,7 @@ struct spooler {
 	sd_event_source *restart;
 	uint32_t failures;
 	bool up, listed;
-	char text[MESSAGE_SIZE];
+	char text[MESSAGE_SIZE], events[MESSAGE_SIZE];
 	TAILQ_HEAD(, submit) submits;
 	uint32_t submit_count;
 };
@@ -50,6 +50,11 @@ bool spooler_up(const struct spooler *spooler, const char **ret_text)
 {
 	*ret_text = spooler->text;
 	return spooler->up;
+}
+
+const char *spooler_events(const struct spooler *spooler)
+{
+	return spooler->events;
 }
 
 bool spooler_listed(const struct spooler *spooler)
@@ -78,6 +83,7 @@ static void on_watch_message(
 	struct spooler *spooler = userdata;
 	struct host *host = spooler->host;
 	const struct spool_printer_gone *gone = (const struct spool_printer_gone *)m;
+	const struct spool_text *text = (const struct spool_text *)m;
 
 	(void)fd;
 	switch (m->type) {
@@ -86,6 +92,10 @@ static void on_watch_message(
 	case SPOOL_DOWN:
 		if (m->size == sizeof(struct spool_text))
 			on_text(spooler, (const struct spool_text *)m, m->type == SPOOL_UP);
+		return;
+	case SPOOL_EVENTS:
+		if (m->size == sizeof(*text) && text_terminated(text->text, sizeof(text->text)))
+			text_copy_line(spooler->events, sizeof(spooler->events), text->text);
 		return;
 	case SPOOL_PRINTER:
 		if (m->size == sizeof(struct spool_printer) &&
@@ -138,9 +148,11 @@ static void restart_later(struct spooler *spooler)
 static void on_watch_exit(struct worker *worker, int status, bool timed_out, void *userdata)
 {
 	struct spooler *spooler = userdata;
+	char why[160];
 
-	log_line(LOG_WARNING, NULL, "platen-spool watch ended (%s, status 0x%x), started again",
-		timed_out ? "cupsd did not answer it" : "by itself", (unsigned)status);
+	log_line(LOG_WARNING, NULL,
+		"platen-spool watch, which asks cupsd, ended (%s); started again",
+		worker_end_text(status, timed_out, why));
 	spooler->watch = worker_free(worker);
 	spooler->up = spooler->listed = false;
 	(void)text_printf(
@@ -201,10 +213,11 @@ static void on_submit_exit(struct worker *worker, int status, bool timed_out, vo
 	struct submit *submit = userdata;
 	struct spooler *spooler = submit->spooler;
 	struct job *job = submit->job;
+	char why[160];
 
 	(void)worker;
-	log_line(LOG_WARNING, NULL, "platen-spool submit ended (%s, status 0x%x)",
-		timed_out ? "cupsd did not answer it" : "by itself", (unsigned)status);
+	log_line(LOG_WARNING, NULL, "platen-spool submit, which asks cupsd, ended (%s)",
+		worker_end_text(status, timed_out, why));
 	submit_remove(submit);
 	if (job)
 		job_on_submit_exit(job, timed_out);

@@ -15,6 +15,9 @@ struct spooler *spooler_free(struct spooler *spooler);
 /* Whether cupsd answers, and one line about it. */
 bool spooler_up(const struct spooler *spooler, const char **ret_text);
 
+/* Why cupsd's events do not reach us, so that it is looked at every second; empty: they do. */
+const char *spooler_events(const struct spooler *spooler);
+
 /* Whether every printer was told since the start. */
 bool spooler_listed(const struct spooler *spooler);
 

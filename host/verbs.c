@@ -434,7 +434,7 @@ static void package_add(struct control_client *client, const json_t *request)
 	if (!printer_find(host, name))
 		return control_fault(client, "not-found", "`platenctl printers` lists the host's",
 			"the host's spooler has no printer %s", name);
-	if (restart == RESTART_LEVEL_COUNT)
+	if (restart == LEVEL_COUNT)
 		return control_fault(client, "bad-request", "none, spooler or workspace",
 			"no restart level named %s", word);
 	if (fd < 0 || !file || !rendering_is_name(file))

@@ -213,13 +213,23 @@ static void on_package_get(struct workspace *ws, const struct message_package_ge
 	(void)workspace_send(ws, &d, fd);
 }
 
+static void reopen_later(struct workspace *ws);
+
+static void channel_lost(struct workspace *ws, const char *why)
+{
+	ws->transport = TRANSPORT_NONE;
+	session_lost(ws, why);
+	reopen_later(ws);
+}
+
 /* A platen-channel that sends what it should not is not believed any more. */
 static void distrust(struct workspace *ws, const char *why)
 {
 	struct log_about about = {.workspace = ws->name};
 
 	log_line(LOG_ERR, &about, "channel ended, it sent what it may not: %s", why);
-	workspace_disconnect(ws, why);
+	ws->channel = worker_free(ws->channel); /* without another word */
+	channel_lost(ws, why);
 }
 
 static void on_channel_text(struct workspace *ws, const struct ipc_head *head)
@@ -285,7 +295,7 @@ static void reopen_later(struct workspace *ws)
 	uint64_t wait = REOPEN_FIRST << (ws->open_failures < 6 ? ws->open_failures : 6);
 	uint64_t now;
 
-	if (!ws->by_libvirt || ws->reopen || !ws->domain.running)
+	if (!ws->by_libvirt || ws->reopen || !ws->domain.running || ws->host->ending)
 		return;
 	ws->open_failures++;
 	if (sd_event_now(ws->host->event, CLOCK_MONOTONIC, &now) < 0)
@@ -298,15 +308,13 @@ static void on_channel_exit(struct worker *worker, int status, bool timed_out, v
 {
 	struct workspace *ws = userdata;
 	struct log_about about = {.workspace = ws->name};
+	char why[160];
 
-	(void)timed_out;
 	if (status != 0)
-		log_line(
-			LOG_ERR, &about, "platen-channel ended with status 0x%x", (unsigned)status);
+		log_line(LOG_ERR, &about, "platen-channel ended (%s)",
+			worker_end_text(status, timed_out, why));
 	ws->channel = worker_free(worker);
-	ws->transport = TRANSPORT_NONE;
-	session_lost(ws, "the channel was closed by the other side");
-	reopen_later(ws);
+	channel_lost(ws, "the channel was closed by the other side");
 }
 
 static void on_channel_room(struct worker *worker, void *userdata)
@@ -336,6 +344,8 @@ int workspace_connect(struct workspace *ws, enum transport transport, int fd)
 	struct log_about about = {.workspace = ws->name};
 	int r;
 
+	if (ws->host->ending)
+		return -ESHUTDOWN;
 	if (ws->channel) {
 		ws->channel = worker_free(ws->channel);
 		session_lost(ws, "a new connection took its place");
@@ -357,10 +367,8 @@ void workspace_disconnect(struct workspace *ws, const char *why)
 		return;
 	if (ws->greeted)
 		send_bye(ws, BYE_CLOSING, why);
-	ws->channel = worker_free(ws->channel);
-	ws->transport = TRANSPORT_NONE;
-	session_lost(ws, why);
-	reopen_later(ws);
+	ws->channel = worker_dismiss(ws->channel, &ws->host->left);
+	channel_lost(ws, why);
 }
 
 static int on_listener(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -418,7 +426,7 @@ void workspace_domain(struct workspace *ws, const struct virt_domain *domain)
 	if (before != workspace_mode(ws))
 		offer_update(ws);
 	if (!domain->running || !(domain->devices & VIRT_DEVICE_VIRTIO) || ws->channel ||
-		ws->opening || ws->reopen)
+		ws->opening || ws->reopen || ws->host->ending)
 		return;
 	if (domains_open(ws->host->domains, ws) == 0)
 		ws->opening = true;

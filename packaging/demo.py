@@ -61,6 +61,8 @@ class Demo:
         self.lab = lab
         lab.say = step
         vm.say = step
+        step("the guest's image")
+        self.image = vm.Image()  # its packages come over the network, so before that is left behind
         vm.own_namespace(net=True)
         subprocess.run(["ip", "address", "add", f"{ADDRESS}/32", "dev", "lo"], check=True)
 
@@ -84,12 +86,11 @@ class Demo:
 
     def guest(self):
         lab = self.lab
-        step("a libvirtd of our own, and the guest's image")
+        step("a libvirtd of our own")
         self.libvirt = vm.Libvirt(lab)
-        image = vm.Image()
         step("platend, and a guest that is put together and started")
         self.host = Host(lab, self.spooler, workspaces=(), libvirt=self.libvirt.uri).start()
-        self.workspace = vm.Workspace(lab, self.libvirt, image, name="accounting")
+        self.workspace = vm.Workspace(lab, self.libvirt, self.image, name="accounting")
         self.workspace.start()
         self.workspace.wait_up()
         step("the guest is up")

@@ -46,6 +46,11 @@
 #define VERSION_SIZE  64   /* a program's version string */
 #define FILTERS_SIZE  256  /* names of a driver's filters, comma-separated keywords */
 
+/* Restart. */
+#define NEED_SIZE	  16	  /* bytes: a need's name */
+#define RESTART_NEEDS_MAX 32	  /* needs of a workspace at once */
+#define RESTART_SEC_MAX	  2592000 /* seconds a restart may be deferred by: 30 days */
+
 /* Time. */
 #define KEEPALIVE_MSEC	    60000 /* silence after which a peer is pinged */
 #define KEEPALIVE_DEAD_MSEC 15000 /* without an answer to a ping: the peer is gone */

@@ -580,8 +580,10 @@ void link_close(struct link *link, enum bye_code code, const char *text)
 {
 	struct message m;
 
-	if (link->phase != PHASE_ON)
+	if (link->phase != PHASE_ON) {
+		(void)flush(link); /* the owner's own BYE may wait there */
 		return;
+	}
 	message_init(&m, MESSAGE_BYE);
 	m.bye.code = code;
 	text_copy_line(m.bye.text, sizeof(m.bye.text), text);

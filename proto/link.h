@@ -102,7 +102,8 @@ bool link_bulk_ready(const struct link *link);
 size_t link_queued(const struct link *link);
 
 /* Ends the session from this side: BYE is queued behind what waits (or in its place, when the queue
- * is full), and as much is written as goes at once. Nothing happens when no session is on. */
+ * is full), and as much is written as goes at once. When no session is on, only what waits is
+ * written. */
 void link_close(struct link *link, enum bye_code code, const char *text);
 
 #endif

@@ -43,6 +43,12 @@ static const struct {
 	[MESSAGE_JOB_CANCEL] = {"JobCancel", BODY(job_cancel)},
 	[MESSAGE_JOB_CLOSE] = {"JobClose", BODY(job_close)},
 	[MESSAGE_GUEST_STATUS] = {"GuestStatus", BODY(guest_status)},
+	[MESSAGE_RESTART_NEED] = {"RestartNeed", BODY(restart_need)},
+	[MESSAGE_ACTIVITY] = {"Activity", BODY(activity)},
+	[MESSAGE_RESTART_ANSWER] = {"RestartAnswer", BODY(restart_answer)},
+	[MESSAGE_ACTIVITY_GET] = {"ActivityGet", sizeof(struct ipc_head)},
+	[MESSAGE_RESTART_ASK] = {"RestartAsk", BODY(restart_ask)},
+	[MESSAGE_RESTART_ASK_END] = {"RestartAskEnd", BODY(restart_ask_end)},
 	[MESSAGE_PACKAGE_GET] = {"PackageGet", BODY(package_get)},
 	[MESSAGE_PACKAGE_DATA] = {"PackageData", BODY(package_data)},
 };
@@ -155,7 +161,7 @@ static int check_rendering(const struct message *m, char *why)
 	bool package = p->package_size > 0;
 
 	REQUIRE(p->rendering < RENDERING_COUNT, "rendering", "is unknown");
-	REQUIRE(p->restart < RESTART_LEVEL_COUNT, "restart", "is unknown");
+	REQUIRE(p->restart < LEVEL_COUNT, "restart", "is unknown");
 	LINE(printer, filters);
 	LINE(printer, package_name);
 	REQUIRE(is_keywords(p->filters), "filters", "are no keywords");
@@ -166,7 +172,7 @@ static int check_rendering(const struct message *m, char *why)
 	REQUIRE(guest || !package, "package", "comes without rendering in the guest");
 	REQUIRE(package == !is_zero(p->package, sizeof(p->package)) &&
 			package == (p->package_name[0] != '\0') && !strchr(p->package_name, '/') &&
-			(package || p->restart == RESTART_NONE),
+			(package || p->restart == LEVEL_NONE),
 		"package", "is not whole");
 	REQUIRE(p->package_size <= PACKAGE_SIZE_MAX, "package_size", "is out of range");
 	return 0;
@@ -326,6 +332,47 @@ static int check_package_data(const struct message *m, char *why)
 	return 0;
 }
 
+static int check_restart(const struct message *m, char *why)
+{
+	switch (m->head.type) {
+	case MESSAGE_RESTART_NEED:
+		REQUIRE(!is_zero(m->restart_need.need, NEED_SIZE), "need", "is 0");
+		REQUIRE(m->restart_need.level >= LEVEL_SPOOLER &&
+				m->restart_need.level < LEVEL_COUNT,
+			"level", "is unknown");
+		REQUIRE(m->restart_need.state >= NEED_OPEN &&
+				m->restart_need.state < NEED_STATE_COUNT,
+			"state", "is unknown");
+		LINE(restart_need, reason);
+		return 0;
+	case MESSAGE_ACTIVITY:
+		REQUIRE(!uuid_is_null(&m->activity.boot), "boot", "is 0");
+		REQUIRE(m->activity.state >= ACTIVITY_NOBODY &&
+				m->activity.state < ACTIVITY_STATE_COUNT,
+			"state", "is unknown");
+		LINE(activity, text);
+		return 0;
+	case MESSAGE_RESTART_ANSWER:
+		REQUIRE(m->restart_answer.choice >= ANSWER_NOW &&
+				m->restart_answer.choice < ANSWER_CHOICE_COUNT,
+			"choice", "is unknown");
+		REQUIRE((m->restart_answer.choice == ANSWER_LATER) ==
+					(m->restart_answer.after_sec > 0) &&
+				m->restart_answer.after_sec <= RESTART_SEC_MAX,
+			"after_sec", "does not fit the choice");
+		LINE(restart_answer, user);
+		return 0;
+	case MESSAGE_RESTART_ASK:
+		REQUIRE(m->restart_ask.ask, "ask", "is 0");
+		REQUIRE(m->restart_ask.limit_sec <= RESTART_SEC_MAX, "limit_sec", "is too large");
+		REQUIRE(is_bool(m->restart_ask.reminder), "reminder", "is no truth value");
+		LINE(restart_ask, reason);
+		return 0;
+	case MESSAGE_RESTART_ASK_END: LINE(restart_ask_end, text); return 0;
+	default: /* ACTIVITY_GET */ return 0;
+	}
+}
+
 int message_check(const struct message *m, size_t size, char ret_why[static 128])
 {
 	char *why = ret_why;
@@ -370,6 +417,12 @@ int message_check(const struct message *m, size_t size, char ret_why[static 128]
 	case MESSAGE_JOB_CANCEL:
 	case MESSAGE_JOB_CLOSE: return check_job_small(m, why);
 	case MESSAGE_JOB_STATE: return check_job_state(m, why);
+	case MESSAGE_RESTART_NEED:
+	case MESSAGE_ACTIVITY:
+	case MESSAGE_RESTART_ANSWER:
+	case MESSAGE_ACTIVITY_GET:
+	case MESSAGE_RESTART_ASK:
+	case MESSAGE_RESTART_ASK_END: return check_restart(m, why);
 	case MESSAGE_TYPE_COUNT: break;
 	}
 	return -EBADMSG;

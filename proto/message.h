@@ -46,6 +46,12 @@ enum message_type {
 	MESSAGE_JOB_CANCEL,
 	MESSAGE_JOB_CLOSE,
 	MESSAGE_GUEST_STATUS,
+	MESSAGE_RESTART_NEED,
+	MESSAGE_ACTIVITY,
+	MESSAGE_RESTART_ANSWER,
+	MESSAGE_ACTIVITY_GET,
+	MESSAGE_RESTART_ASK,
+	MESSAGE_RESTART_ASK_END,
 	MESSAGE_PACKAGE_GET,
 	MESSAGE_PACKAGE_DATA,
 	MESSAGE_TYPE_COUNT,
@@ -108,12 +114,12 @@ enum rendering {
 	RENDERING_COUNT,
 };
 
-/* What a package needs after its installation; the greater contains the lesser. */
+/* What something that was installed needs; the greater contains the lesser. */
 enum restart_level {
-	RESTART_NONE = 0,
-	RESTART_SPOOLER,
-	RESTART_WORKSPACE,
-	RESTART_LEVEL_COUNT,
+	LEVEL_NONE = 0,
+	LEVEL_SPOOLER,	 /* the guest's cupsd: the agent restarts it by itself */
+	LEVEL_WORKSPACE, /* the whole guest */
+	LEVEL_COUNT,
 };
 
 struct message_printer {
@@ -308,6 +314,66 @@ struct message_guest_status {
 	char spooler[VERSION_SIZE]; /* "CUPS/2.4.2", or empty */
 };
 
+enum need_state {
+	NEED_OPEN = 1,
+	NEED_MET,   /* a restart has met it */
+	NEED_UNMET, /* there was a restart, and it is needed still: an error */
+	NEED_STATE_COUNT,
+};
+
+/* guest → host, at the start of a session and at a change. */
+struct message_restart_need {
+	uint8_t need[NEED_SIZE];   /* its name: a digest of what was installed; not 0 */
+	uint32_t level;		   /* enum restart_level */
+	uint32_t state;		   /* enum need_state */
+	char reason[MESSAGE_SIZE]; /* one line, for people */
+};
+
+enum activity_state {
+	ACTIVITY_NOBODY = 1,   /* no session of a person, nothing that holds a shutdown up */
+	ACTIVITY_IDLE,	       /* sessions, but no application in them */
+	ACTIVITY_APPLICATIONS, /* applications run, or a shutdown is inhibited */
+	ACTIVITY_STATE_COUNT,
+};
+
+/* guest → host, at the start of a session, at a change, and as the answer to ACTIVITY_GET. */
+struct message_activity {
+	struct uuid boot; /* the guest kernel's boot id */
+	uint32_t state;	  /* enum activity_state */
+	uint32_t sessions, applications, inhibitors;
+	char text[MESSAGE_SIZE]; /* which, one line */
+};
+
+enum answer_choice {
+	ANSWER_NOW = 1,
+	ANSWER_LATER,	    /* after after_sec */
+	ANSWER_SESSION_END, /* when nobody is logged in any more */
+	ANSWER_NOBODY,	    /* nobody could be asked */
+	ANSWER_CHOICE_COUNT,
+};
+
+/* guest → host: a person's word. */
+struct message_restart_answer {
+	uint32_t ask;	      /* of the RESTART_ASK; 0: said without being asked */
+	uint32_t choice;      /* enum answer_choice */
+	uint32_t after_sec;   /* 1 to RESTART_SEC_MAX for LATER, else 0 */
+	char user[USER_SIZE]; /* the guest's user: for people */
+};
+
+/* host → guest. A second one takes the place of the first. */
+struct message_restart_ask {
+	uint32_t ask;		   /* not 0 */
+	uint32_t limit_sec;	   /* until it restarts without a question; 0: it does not */
+	uint32_t reminder;	   /* bool: it was deferred, and the limit comes near */
+	char reason[MESSAGE_SIZE]; /* one line */
+};
+
+/* host → guest: the question is over. */
+struct message_restart_ask_end {
+	uint32_t ask;
+	char text[MESSAGE_SIZE]; /* why, one line */
+};
+
 struct message {
 	struct ipc_head head; /* type: enum message_type; size: message_size(type) */
 	union {
@@ -331,13 +397,18 @@ struct message {
 		struct message_job_cancel job_cancel;
 		struct message_job_close job_close;
 		struct message_guest_status guest_status;
+		struct message_restart_need restart_need;
+		struct message_activity activity;
+		struct message_restart_answer restart_answer;
+		struct message_restart_ask restart_ask;
+		struct message_restart_ask_end restart_ask_end;
 		struct message_package_get package_get;
 		struct message_package_data package_data;
 	};
 };
 
-/* Bytes of a struct message of this type, head included; 0 for an unknown type. OFFER_END has no
- * body. */
+/* Bytes of a struct message of this type, head included; 0 for an unknown type. OFFER_END and
+ * ACTIVITY_GET have no body. */
 size_t message_size(uint32_t type);
 
 /* Zeroes `m` as far as the type reaches and sets its head. Aborts on an unknown type. */

@@ -264,6 +264,38 @@ static bool decode_offer(const Platen__Envelope *e, struct message *m)
 	}
 }
 
+static bool decode_restart(const Platen__Envelope *e, struct message *m)
+{
+	switch (e->body_case) {
+	case PLATEN__ENVELOPE__BODY_RESTART_NEED:
+		m->restart_need.level = e->restart_need->level;
+		m->restart_need.state = e->restart_need->state;
+		return take_bytes(m->restart_need.need, NEED_SIZE, &e->restart_need->need, false) &&
+		       TAKE(m->restart_need.reason, e->restart_need->reason);
+	case PLATEN__ENVELOPE__BODY_ACTIVITY:
+		m->activity.state = e->activity->state;
+		m->activity.sessions = e->activity->sessions;
+		m->activity.applications = e->activity->applications;
+		m->activity.inhibitors = e->activity->inhibitors;
+		return take_bytes(m->activity.boot.bytes, UUID_SIZE, &e->activity->boot, false) &&
+		       TAKE(m->activity.text, e->activity->text);
+	case PLATEN__ENVELOPE__BODY_RESTART_ANSWER:
+		m->restart_answer.ask = e->restart_answer->ask;
+		m->restart_answer.choice = e->restart_answer->choice;
+		m->restart_answer.after_sec = e->restart_answer->after_sec;
+		return TAKE(m->restart_answer.user, e->restart_answer->user);
+	case PLATEN__ENVELOPE__BODY_RESTART_ASK:
+		m->restart_ask.ask = e->restart_ask->ask;
+		m->restart_ask.limit_sec = e->restart_ask->limit_sec;
+		m->restart_ask.reminder = e->restart_ask->reminder;
+		return TAKE(m->restart_ask.reason, e->restart_ask->reason);
+	case PLATEN__ENVELOPE__BODY_RESTART_ASK_END:
+		m->restart_ask_end.ask = e->restart_ask_end->ask;
+		return TAKE(m->restart_ask_end.text, e->restart_ask_end->text);
+	default: /* ACTIVITY_GET */ return true;
+	}
+}
+
 /* The schema's field numbers are ours by one table, so neither side's order binds the other. */
 static const struct {
 	Platen__Envelope__BodyCase body;
@@ -292,6 +324,12 @@ static const struct {
 	{PLATEN__ENVELOPE__BODY_JOB_CANCEL, MESSAGE_JOB_CANCEL, decode_job},
 	{PLATEN__ENVELOPE__BODY_JOB_CLOSE, MESSAGE_JOB_CLOSE, decode_job},
 	{PLATEN__ENVELOPE__BODY_GUEST_STATUS, MESSAGE_GUEST_STATUS, decode_session},
+	{PLATEN__ENVELOPE__BODY_RESTART_NEED, MESSAGE_RESTART_NEED, decode_restart},
+	{PLATEN__ENVELOPE__BODY_ACTIVITY, MESSAGE_ACTIVITY, decode_restart},
+	{PLATEN__ENVELOPE__BODY_RESTART_ANSWER, MESSAGE_RESTART_ANSWER, decode_restart},
+	{PLATEN__ENVELOPE__BODY_ACTIVITY_GET, MESSAGE_ACTIVITY_GET, decode_restart},
+	{PLATEN__ENVELOPE__BODY_RESTART_ASK, MESSAGE_RESTART_ASK, decode_restart},
+	{PLATEN__ENVELOPE__BODY_RESTART_ASK_END, MESSAGE_RESTART_ASK_END, decode_restart},
 	{PLATEN__ENVELOPE__BODY_PACKAGE_GET, MESSAGE_PACKAGE_GET, decode_package},
 	{PLATEN__ENVELOPE__BODY_PACKAGE_DATA, MESSAGE_PACKAGE_DATA, decode_package},
 };
@@ -672,6 +710,78 @@ static size_t encode_job_end(const struct message *m, Platen__Envelope *e, uint8
 	return pack(e, buf);
 }
 
+static size_t encode_restart_need(
+	const struct message_restart_need *n, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, restart_need, PLATEN__ENVELOPE__BODY_RESTART_NEED, Platen__RestartNeed,
+		PLATEN__RESTART_NEED__INIT);
+
+	body.need = bytes_of(n->need, NEED_SIZE);
+	body.level = n->level;
+	body.state = n->state;
+	body.reason = TEXT(n->reason);
+	return pack(e, buf);
+}
+
+static size_t encode_activity(const struct message_activity *a, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, activity, PLATEN__ENVELOPE__BODY_ACTIVITY, Platen__Activity,
+		PLATEN__ACTIVITY__INIT);
+
+	body.boot = bytes_of(a->boot.bytes, UUID_SIZE);
+	body.state = a->state;
+	body.sessions = a->sessions;
+	body.applications = a->applications;
+	body.inhibitors = a->inhibitors;
+	body.text = TEXT(a->text);
+	return pack(e, buf);
+}
+
+static size_t encode_restart_answer(
+	const struct message_restart_answer *a, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, restart_answer, PLATEN__ENVELOPE__BODY_RESTART_ANSWER, Platen__RestartAnswer,
+		PLATEN__RESTART_ANSWER__INIT);
+
+	body.ask = a->ask;
+	body.choice = a->choice;
+	body.after_sec = a->after_sec;
+	body.user = TEXT(a->user);
+	return pack(e, buf);
+}
+
+static size_t encode_activity_get(Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, activity_get, PLATEN__ENVELOPE__BODY_ACTIVITY_GET, Platen__ActivityGet,
+		PLATEN__ACTIVITY_GET__INIT);
+
+	return pack(e, buf);
+}
+
+static size_t encode_restart_ask(
+	const struct message_restart_ask *a, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, restart_ask, PLATEN__ENVELOPE__BODY_RESTART_ASK, Platen__RestartAsk,
+		PLATEN__RESTART_ASK__INIT);
+
+	body.ask = a->ask;
+	body.limit_sec = a->limit_sec;
+	body.reminder = a->reminder;
+	body.reason = TEXT(a->reason);
+	return pack(e, buf);
+}
+
+static size_t encode_restart_ask_end(
+	const struct message_restart_ask_end *a, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, restart_ask_end, PLATEN__ENVELOPE__BODY_RESTART_ASK_END, Platen__RestartAskEnd,
+		PLATEN__RESTART_ASK_END__INIT);
+
+	body.ask = a->ask;
+	body.text = TEXT(a->text);
+	return pack(e, buf);
+}
+
 size_t message_encode(const struct message *m, uint8_t *buf)
 {
 	Platen__Envelope e = PLATEN__ENVELOPE__INIT;
@@ -702,6 +812,12 @@ size_t message_encode(const struct message *m, uint8_t *buf)
 	case MESSAGE_JOB_CANCEL:
 	case MESSAGE_JOB_CLOSE: return encode_job_end(m, &e, buf);
 	case MESSAGE_GUEST_STATUS: return encode_status(&m->guest_status, &e, buf);
+	case MESSAGE_RESTART_NEED: return encode_restart_need(&m->restart_need, &e, buf);
+	case MESSAGE_ACTIVITY: return encode_activity(&m->activity, &e, buf);
+	case MESSAGE_RESTART_ANSWER: return encode_restart_answer(&m->restart_answer, &e, buf);
+	case MESSAGE_ACTIVITY_GET: return encode_activity_get(&e, buf);
+	case MESSAGE_RESTART_ASK: return encode_restart_ask(&m->restart_ask, &e, buf);
+	case MESSAGE_RESTART_ASK_END: return encode_restart_ask_end(&m->restart_ask_end, &e, buf);
 	case MESSAGE_PACKAGE_GET:
 	case MESSAGE_PACKAGE_DATA: return encode_package(m, &e, buf);
 	case MESSAGE_TYPE_COUNT: break;

@@ -117,6 +117,7 @@ static int on_message(struct server *server, const struct ipc_head *m, int fd)
 	const struct queues_request *request = (const struct queues_request *)m;
 	const struct queues_put *put = (const struct queues_put *)m;
 	const struct queues_state *state = (const struct queues_state *)m;
+	const struct queues_job *job = (const struct queues_job *)m;
 
 	switch (m->type) {
 	case QUEUES_PING:
@@ -133,6 +134,11 @@ static int on_message(struct server *server, const struct ipc_head *m, int fd)
 		if (m->size != sizeof(*put))
 			return -EPROTO;
 		done(server, put->serial, put->name, on_put(server, put, fd));
+		return 0;
+	case QUEUES_JOB:
+		if (m->size != sizeof(*job))
+			return -EPROTO;
+		done(server, job->serial, "", queue_job(&server->cupsd, job->number));
 		return 0;
 	case QUEUES_STATE:
 		if (m->size != sizeof(*state))

@@ -319,3 +319,18 @@ int queue_default(struct cupsd *cupsd, const char *name)
 		return r;
 	return cupsd_run(cupsd, cupsd_request(IPP_OP_CUPS_SET_DEFAULT, name), "/admin/", -1, NULL);
 }
+
+int queue_job(struct cupsd *cupsd, uint32_t number)
+{
+	static const char *const wanted[] = {"job-state"};
+	ipp_t *request = cupsd_job_request(IPP_OP_GET_JOB_ATTRIBUTES, (int)number);
+	_cleanup_ipp_ ipp_t *response = NULL;
+	int state, r;
+
+	cupsd_want(request, wanted, COUNT(wanted));
+	r = cupsd_run(cupsd, request, "/", -1, &response);
+	if (r < 0)
+		return r;
+	state = cupsd_int(response, "job-state");
+	return state == IPP_JSTATE_CANCELED || state == IPP_JSTATE_ABORTED ? -ECANCELED : 0;
+}

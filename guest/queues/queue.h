@@ -37,4 +37,7 @@ int queue_put(struct cupsd *cupsd, const struct queues_put *put, int driver);
 int queue_remove(struct cupsd *cupsd, const char *name);
 int queue_default(struct cupsd *cupsd, const char *name);
 
+/* Whether a job of the spooler is there: 0, -ENOENT, or -ECANCELED: cancelled or aborted. */
+int queue_job(struct cupsd *cupsd, uint32_t number);
+
 #endif

@@ -38,12 +38,21 @@ enum queues_message {
 			 without DOWN, when it may have been restarted: it may have forgotten
 			 what it had not saved, and all states are to be told anew */
 	QUEUES_DOWN,  /* struct queues_done.text: it does not */
+	/* agent → worker */
+	QUEUES_JOB, /* struct queues_job: is it there? DONE 0, -ENOENT it is not, or -ECANCELED it
+		       is, but was cancelled */
 };
 
 struct queues_request {
 	struct ipc_head head;
 	uint32_t serial;
 	char name[NAME_SIZE];
+};
+
+struct queues_job {
+	struct ipc_head head;
+	uint32_t serial;
+	uint32_t number; /* job-id in the guest's spooler */
 };
 
 struct queues_put {

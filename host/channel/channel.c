@@ -586,8 +586,11 @@ static int wait(struct channel *channel)
 		fds[0].events |= POLLIN;
 	fds[1] = (struct pollfd){.fd = -1};
 	if (channel->link) {
-		fds[1].fd = link_fd(channel->link);
 		fds[1].events = link_events(channel->link);
+		/* While platend takes nothing, nothing is read: nor would the guest's hanging up
+		 * let us sleep. */
+		if (!channel->platend_full || fds[1].events & POLLOUT)
+			fds[1].fd = link_fd(channel->link);
 		deadline = link_deadline(channel->link);
 		now = now_usec();
 		if (deadline != UINT64_MAX)

@@ -349,7 +349,7 @@ int watch_list_jobs(struct watch *watch, uint32_t only)
 		COUNT(job_attrs), NULL, job_attrs);
 	r = ipp_do(watch->http, request, &response);
 	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+		return r == -ENOENT && !only ? 0 : r;
 	a = ippFirstAttribute(response);
 	while (a && r == 0) {
 		struct spool_job j;
@@ -368,6 +368,20 @@ int watch_list_jobs(struct watch *watch, uint32_t only)
 	}
 	ippDelete(response);
 	return r;
+}
+
+void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state)
+{
+	for (size_t i = 0; i < watch->job_count; i++) {
+		struct spool_job *j = &watch->jobs[i];
+
+		if (j->host_job != host_job)
+			continue;
+		j->state = state;
+		tell(j);
+		*j = watch->jobs[--watch->job_count];
+		return;
+	}
 }
 
 void watch_forget(struct watch *watch)

@@ -26,6 +26,8 @@ static int hint_from(ipp_t *event, struct spool_hint *hint)
 	memset(hint, 0, sizeof(*hint));
 	a = ippFindAttribute(event, "notify-job-id", IPP_TAG_INTEGER);
 	hint->host_job = a ? (uint32_t)ippGetInteger(a, 0) : 0;
+	a = ippFindAttribute(event, "job-state", IPP_TAG_ENUM);
+	hint->job_state = a ? (uint32_t)ippGetInteger(a, 0) : 0;
 	a = ippFindAttribute(event, "printer-name", IPP_TAG_NAME);
 	text = a ? ippGetString(a, 0, NULL) : NULL;
 	if (text && text_copy(hint->printer, sizeof(hint->printer), text) < 0)

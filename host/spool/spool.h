@@ -35,6 +35,7 @@ enum spool_message {
 	SPOOL_DOWN,	    /* struct spool_text: why; what was told before stays believed */
 	SPOOL_PRINTER,	    /* struct spool_printer: there, or changed */
 	SPOOL_PRINTER_GONE, /* struct spool_printer_gone */
+	SPOOL_EVENTS,	    /* struct spool_text: why no events come; empty: they do */
 	SPOOL_LISTED,	    /* struct ipc_head: all printers and all of Platen's jobs were told */
 	SPOOL_JOB,	    /* struct spool_job: one of Platen's jobs, there or changed */
 	/* platend → submit */

@@ -5,13 +5,18 @@
  * A subscription makes cupsd run our notifier, whose hints arrive within milliseconds; each makes
  * us read the printer or the job it names. The connection is kept: when cupsd closes it (idle, or
  * because it ends) we connect again at once and look whether the subscription still exists; if not,
- * cupsd has forgotten us and everything is read anew. Without a notifier we look every second.
+ * cupsd has forgotten us and everything is read anew.
+ *
+ * A notifier may be missing, or be kept from reaching us (AppArmor): until its first hint we ask
+ * cupsd every second how many events it has had for us. Where there are some of which we heard
+ * nothing, we go on looking every second, and say so.
  */
 #include "host/spool/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -95,6 +100,21 @@ static int cancel_stale(struct watch *watch)
 	return 0;
 }
 
+/* Says in the log and to platend why no events come. */
+static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void complain(const char *format, ...)
+{
+	char text[MESSAGE_SIZE];
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	log_line(LOG_WARNING, NULL, "%s", text);
+	tell_text(SPOOL_EVENTS, text);
+}
+
 static int subscribe(struct watch *watch)
 {
 	static const char *const events[] = {"printer-added", "printer-deleted", "printer-modified",
@@ -118,11 +138,12 @@ static int subscribe(struct watch *watch)
 	watch->subscription = r == 0 ? ipp_int(response, "notify-subscription-id", 0) : 0;
 	if (r == 0)
 		ippDelete(response);
+	watch->heard = false;
+	watch->unheard = false;
 	watch->polling = watch->subscription == 0;
 	if (watch->polling)
-		log_line(LOG_WARNING, NULL,
-			"cupsd does not take the subscription (%s): is the notifier platen in its "
-			"ServerBin/notifier? Printers are looked at every second instead",
+		complain("cupsd does not take the subscription (%s): is the notifier platen in its "
+			 "ServerBin/notifier? Printers are looked at every second instead",
 			cupsLastErrorString());
 	return 0;
 }
@@ -138,6 +159,21 @@ static bool is_subscribed(struct watch *watch)
 		return false;
 	ippDelete(response);
 	return true;
+}
+
+/* Whether cupsd has had events for us: 1 or 0; -ECONNRESET: it has forgotten us. */
+static int had_events(struct watch *watch)
+{
+	ipp_t *request = ipp_request(IPP_OP_GET_NOTIFICATIONS, NULL, NULL), *response;
+	int any;
+
+	(void)ippAddInteger(request, IPP_TAG_OPERATION, IPP_TAG_INTEGER, "notify-subscription-ids",
+		watch->subscription);
+	if (ipp_do(watch->http, request, &response) < 0)
+		return -ECONNRESET;
+	any = ippFindAttribute(response, "notify-sequence-number", IPP_TAG_INTEGER) != NULL;
+	ippDelete(response);
+	return any;
 }
 
 static void down(struct watch *watch)
@@ -177,6 +213,35 @@ static const char *server_name(http_t *http, char buf[static VERSION_SIZE])
 	return buf;
 }
 
+/* When there is something to look at by itself. */
+static uint64_t next_look(const struct watch *watch)
+{
+	return watch->polling || !watch->heard ? now_msec() + POLL_MSEC : UINT64_MAX;
+}
+
+/* The second's look while no hint has come yet. */
+static int look(struct watch *watch)
+{
+	int r;
+
+	if (watch->polling)
+		return read_all(watch);
+	r = had_events(watch);
+	if (r == 1)
+		r = read_all(watch);
+	else
+		return r;
+	if (r < 0 || !watch->unheard) {
+		watch->unheard = true; /* a hint may be on its way: the next look tells */
+		return r;
+	}
+	watch->polling = true;
+	complain("the notifier of cupsd does not reach us: does AppArmor let cupsd write to "
+		 "%s/" HINT_SOCKET "? Printers are looked at every second instead",
+		watch->run_dir);
+	return 0;
+}
+
 static void up(struct watch *watch)
 {
 	char name[VERSION_SIZE];
@@ -185,7 +250,7 @@ static void up(struct watch *watch)
 	watch->http = ipp_connect(watch->socket);
 	r = watch->http ? 0 : -ECONNREFUSED;
 	if (r == 0 && watch->subscription && is_subscribed(watch) && watch->failures == 0) {
-		watch->next = UINT64_MAX;
+		watch->next = next_look(watch);
 		return; /* cupsd had only closed an idle connection */
 	}
 	if (r == 0)
@@ -201,7 +266,32 @@ static void up(struct watch *watch)
 		return;
 	}
 	watch->failures = 0;
-	watch->next = watch->polling ? now_msec() + POLL_MSEC : UINT64_MAX;
+	watch->next = next_look(watch);
+}
+
+/* The notifier reaches us. */
+static void hear(struct watch *watch)
+{
+	if (watch->polling && watch->subscription) {
+		log_line(LOG_NOTICE, NULL, "the notifier of cupsd reaches us again");
+		watch->polling = false;
+	}
+	if (!watch->heard)
+		tell_text(SPOOL_EVENTS, "");
+	watch->heard = true;
+	if (watch->http)
+		watch->next = next_look(watch);
+}
+
+/* A job that cannot be read any more has ended as the event says: cupsd does not keep it. */
+static int job_hinted(struct watch *watch, const struct spool_hint *hint)
+{
+	int r = watch_list_jobs(watch, hint->host_job);
+
+	if (r == -ENOENT && hint->job_state >= IPP_JSTATE_CANCELED &&
+		hint->job_state <= IPP_JSTATE_COMPLETED)
+		watch_job_purged(watch, hint->host_job, hint->job_state);
+	return r == -ENOENT ? 0 : r;
 }
 
 /* Reads what the notifier has hinted at since. */
@@ -212,6 +302,7 @@ static int take_hints(struct watch *watch)
 	bool all = false;
 	int r = 0;
 
+	hear(watch);
 	for (;;) {
 		struct spool_hint hint;
 		size_t i = 0;
@@ -237,7 +328,7 @@ static int take_hints(struct watch *watch)
 		return watch_list_jobs(watch, 0);
 	for (size_t i = 0; i < count && r == 0; i++) {
 		if (hints[i].host_job)
-			r = watch_list_jobs(watch, hints[i].host_job);
+			r = job_hinted(watch, &hints[i]);
 		else if (!all)
 			r = watch_list_printers(
 				watch, hints[i].printer[0] ? hints[i].printer : NULL);
@@ -255,7 +346,7 @@ static int on_message(struct watch *watch, const struct ipc_head *m)
 	case SPOOL_CHECK:
 		if (!watch->http)
 			return 0;
-		return is_subscribed(watch) || watch->polling ? read_all(watch) : -ECONNRESET;
+		return watch->polling || is_subscribed(watch) ? read_all(watch) : -ECONNRESET;
 	case SPOOL_CANCEL:
 		if (m->size != sizeof(*c))
 			return -EPROTO;
@@ -265,7 +356,7 @@ static int on_message(struct watch *watch, const struct ipc_head *m)
 				r == -ESTALE ? "it is another job now" : cupsLastErrorString());
 		if (r == 0 && watch->http)
 			r = watch_list_jobs(watch, c->host_job);
-		return r == -ECONNRESET ? r : 0;
+		return r == -ECONNRESET ? r : 0; /* a hint tells the rest */
 	default: return -EPROTO;
 	}
 }
@@ -326,17 +417,17 @@ static int turn(struct watch *watch)
 	if (watch->next <= now_msec()) {
 		if (!watch->http)
 			up(watch);
-		else if (watch->polling && read_all(watch) < 0)
+		else if (look(watch) < 0)
 			down(watch);
-		else if (watch->polling)
-			watch->next = now_msec() + POLL_MSEC;
+		else
+			watch->next = next_look(watch);
 	}
 	return 0;
 }
 
 int watch_run(const char *socket, const char *run_dir)
 {
-	struct watch watch = {.socket = socket};
+	struct watch watch = {.socket = socket, .run_dir = run_dir};
 	int r = 0;
 
 	watch.events = listen_for_hints(run_dir);

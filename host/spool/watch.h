@@ -14,11 +14,13 @@ struct watch_printer {
 };
 
 struct watch {
-	const char *socket;
+	const char *socket, *run_dir;
 	http_t *http; /* NULL: cupsd does not answer */
 	int events;   /* the notifier's hints */
 	int subscription;
-	bool polling;  /* no notifier: look again and again */
+	bool polling;  /* nothing comes from the notifier: look again and again */
+	bool heard;    /* the notifier has hinted at something, so it can */
+	bool unheard;  /* there were events of which it said nothing, when last looked */
 	uint64_t next; /* CLOCK_MONOTONIC msec of the next look */
 	uint32_t failures;
 	struct watch_printer *printers;
@@ -29,8 +31,11 @@ struct watch {
 
 /* list.c: reads all printers, or one, and tells what is new. 0 or -errno. */
 int watch_list_printers(struct watch *watch, const char *only);
-/* Reads all of Platen's jobs, or one, and tells what is new. 0 or -errno. */
+/* Reads all of Platen's jobs, or one, and tells what is new. 0 or -errno; -ENOENT: that one is not
+ * there (any more). */
 int watch_list_jobs(struct watch *watch, uint32_t only);
+/* A job that was told has ended and is purged: tells this state as its last. */
+void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state);
 void watch_forget(struct watch *watch);
 
 #endif

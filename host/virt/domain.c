@@ -92,26 +92,83 @@ static void set_or_unset(xmlNodePtr node, const char *name, const char *value)
 		(void)xmlUnsetProp(node, (const xmlChar *)name);
 }
 
-char *domain_write_metadata(const char *old_xml, const struct virt_set *set)
+/* Our element as it is, or an empty one. The caller frees the document. */
+static xmlDocPtr element_read(const char *xml)
 {
-	xmlDocPtr doc =
-		old_xml ? xmlReadMemory(old_xml, (int)strlen(old_xml), NULL, NULL, OPTIONS) : NULL;
+	xmlDocPtr doc = xml ? xmlReadMemory(xml, (int)strlen(xml), NULL, NULL, OPTIONS) : NULL;
+
+	if (doc && xmlDocGetRootElement(doc))
+		return doc;
+	xmlFreeDoc(doc);
+	doc = xmlNewDoc((const xmlChar *)"1.0");
+	(void)xmlDocSetRootElement(doc, xmlNewNode(NULL, (const xmlChar *)"workspace"));
+	return doc;
+}
+
+/* A node as text, malloc'ed. */
+static char *node_text(xmlDocPtr doc, xmlNodePtr node)
+{
 	xmlBufferPtr buffer = xmlBufferCreate();
-	xmlNodePtr root = doc ? xmlDocGetRootElement(doc) : NULL;
 	char *text = NULL;
 
-	if (!root) {
-		xmlFreeDoc(doc);
-		doc = xmlNewDoc((const xmlChar *)"1.0");
-		root = xmlNewNode(NULL, (const xmlChar *)"workspace");
-		(void)xmlDocSetRootElement(doc, root);
-	}
+	if (buffer && xmlNodeDump(buffer, doc, node, 0, 0) > 0)
+		text = strdup((const char *)xmlBufferContent(buffer));
+	xmlBufferFree(buffer);
+	return text;
+}
+
+char *domain_write_metadata(const char *old_xml, const struct virt_set *set)
+{
+	xmlDocPtr doc = element_read(old_xml);
+	xmlNodePtr root = xmlDocGetRootElement(doc);
+	char *text = NULL;
+
 	set_or_unset(root, "mode", modes[set->mode]);
 	if (set->set_owner)
 		set_or_unset(root, "owner", set->owner);
-	if ((root->properties || root->children) && xmlNodeDump(buffer, doc, root, 0, 0) > 0)
-		text = strdup((const char *)xmlBufferContent(buffer));
-	xmlBufferFree(buffer);
+	if (root->properties || root->children)
+		text = node_text(doc, root);
+	xmlFreeDoc(doc);
+	return text;
+}
+
+char *domain_note_vsock(const char *old_xml)
+{
+	xmlDocPtr doc = element_read(old_xml);
+	char *text;
+
+	set_or_unset(xmlDocGetRootElement(doc), "vsock", "attached");
+	text = node_text(doc, xmlDocGetRootElement(doc));
+	xmlFreeDoc(doc);
+	return text;
+}
+
+bool domain_brought_vsock(const char *xml)
+{
+	xmlDocPtr doc = element_read(xml);
+	xmlChar *value = xmlGetProp(xmlDocGetRootElement(doc), (const xmlChar *)"vsock");
+	bool brought = value && strcmp((const char *)value, "attached") == 0;
+
+	xmlFree(value);
+	xmlFreeDoc(doc);
+	return brought;
+}
+
+char *domain_device_xml(const char *xml, uint32_t device)
+{
+	const char *expression = device == VIRT_DEVICE_VSOCK
+					 ? "//devices/vsock"
+					 : "//devices/channel[target/@name='" VIRTIO_PORT "']";
+	xmlDocPtr doc = xmlReadMemory(xml, (int)strlen(xml), NULL, NULL, OPTIONS);
+	xmlXPathContextPtr context = doc ? xmlXPathNewContext(doc) : NULL;
+	xmlXPathObjectPtr found =
+		context ? xmlXPathEvalExpression((const xmlChar *)expression, context) : NULL;
+	char *text = NULL;
+
+	if (found && found->nodesetval && found->nodesetval->nodeNr > 0)
+		text = node_text(doc, found->nodesetval->nodeTab[0]);
+	xmlXPathFreeObject(found);
+	xmlXPathFreeContext(context);
 	xmlFreeDoc(doc);
 	return text;
 }

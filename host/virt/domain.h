@@ -4,6 +4,8 @@
 #ifndef PLATEN_VIRT_DOMAIN_H
 #define PLATEN_VIRT_DOMAIN_H
 
+#include <stdbool.h>
+
 #include "host/virt/virt.h"
 
 /* What the XML says of Platen's devices: devices, connected, cid of `ret_domain`, and the channel's
@@ -16,5 +18,13 @@ void domain_read_metadata(const char *xml, struct virt_domain *ret_domain);
 /* The element with mode and owner set as asked, everything else in it kept. A malloc'ed text, or
  * NULL when nothing is left to store. */
 char *domain_write_metadata(const char *old_xml, const struct virt_set *set);
+
+/* Notes in that element that attach brought the vsock device. A malloc'ed text, or NULL. */
+char *domain_note_vsock(const char *old_xml);
+bool domain_brought_vsock(const char *xml);
+
+/* The element of Platen's device (VIRT_DEVICE_VIRTIO or VIRT_DEVICE_VSOCK) as the domain has it,
+ * a malloc'ed text; NULL: there is none. */
+char *domain_device_xml(const char *xml, uint32_t device);
 
 #endif

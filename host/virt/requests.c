@@ -101,6 +101,17 @@ static void do_set(virDomainPtr domain, const struct virt_set *set, struct virt_
 	answer(result, 0, "", -1);
 }
 
+/* So that detach knows later that the device is ours. */
+static void note_vsock(virDomainPtr domain, unsigned int flags)
+{
+	_cleanup_free_ char *old =
+		virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIRT_METADATA_URI, 0);
+	_cleanup_free_ char *fresh = domain_note_vsock(old);
+
+	(void)virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, fresh, VIRT_METADATA_PREFIX,
+		VIRT_METADATA_URI, flags); /* without it the device only stays */
+}
+
 /* Live first; what libvirt cannot do live is stored for the next start. */
 static void do_attach(virDomainPtr domain, uint32_t device, struct virt_result *result)
 {
@@ -120,6 +131,8 @@ static void do_attach(virDomainPtr domain, uint32_t device, struct virt_result *
 	if (flags & VIR_DOMAIN_AFFECT_CONFIG &&
 		virDomainAttachDeviceFlags(domain, xml, VIR_DOMAIN_AFFECT_CONFIG) < 0 && !live)
 		return answer_virt(result, -EIO);
+	if (device == VIRT_DEVICE_VSOCK)
+		note_vsock(domain, flags);
 	result->live = live || !(flags & VIR_DOMAIN_AFFECT_LIVE);
 	if (result->live)
 		return answer(result, 0, live ? "attached, in force now" : "attached", -1);
@@ -128,25 +141,44 @@ static void do_attach(virDomainPtr domain, uint32_t device, struct virt_result *
 	answer(result, 0, "attached; libvirt cannot do it live: restart the workspace", -1);
 }
 
+/* Takes one device out, here and now or for the next start. It must be named as libvirt has it,
+ * with alias and address. Whether it is gone. */
+static bool take_out(virDomainPtr domain, uint32_t device, unsigned int scope_flag)
+{
+	_cleanup_free_ char *xml = virDomainGetXMLDesc(
+		domain, scope_flag == VIR_DOMAIN_AFFECT_CONFIG ? VIR_DOMAIN_XML_INACTIVE : 0);
+	_cleanup_free_ char *element = xml ? domain_device_xml(xml, device) : NULL;
+
+	return xml && (!element || virDomainDetachDeviceFlags(domain, element, scope_flag) == 0);
+}
+
+/* A vsock device may serve others too: it goes only if attach brought it. */
 static void do_detach(virDomainPtr domain, struct virt_result *result)
 {
+	static const uint32_t devices[] = {VIRT_DEVICE_VIRTIO, VIRT_DEVICE_VSOCK};
+	_cleanup_free_ char *old =
+		virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIRT_METADATA_URI, 0);
 	unsigned int flags = scope(domain);
-	static const char *const devices[] = {channel_xml, vsock_xml};
+	char why[MESSAGE_SIZE] = "", text[MESSAGE_SIZE];
 
 	result->live = 1;
 	for (size_t i = 0; i < 2; i++) {
-		if (flags & VIR_DOMAIN_AFFECT_LIVE && i == 0 &&
-			virDomainDetachDeviceFlags(domain, devices[i], VIR_DOMAIN_AFFECT_LIVE) < 0)
+		if (devices[i] == VIRT_DEVICE_VSOCK && !domain_brought_vsock(old))
+			continue;
+		if (flags & VIR_DOMAIN_AFFECT_CONFIG &&
+			!take_out(domain, devices[i], VIR_DOMAIN_AFFECT_CONFIG))
+			return answer_virt(result, -EIO);
+		if (flags & VIR_DOMAIN_AFFECT_LIVE &&
+			!take_out(domain, devices[i], VIR_DOMAIN_AFFECT_LIVE)) {
 			result->live = 0;
-		if (flags & VIR_DOMAIN_AFFECT_CONFIG)
-			(void)virDomainDetachDeviceFlags(
-				domain, devices[i], VIR_DOMAIN_AFFECT_CONFIG);
+			text_copy_line(why, sizeof(why), virGetLastErrorMessage());
+		}
 	}
 	(void)virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, NULL, VIRT_METADATA_PREFIX,
 		VIRT_METADATA_URI, flags); /* none there is as good */
-	answer(result, 0,
-		result->live ? "detached" : "detached; the device goes when the workspace restarts",
-		-1);
+	(void)text_printf(text, sizeof(text),
+		"detached; the device goes when the workspace restarts (%s)", why);
+	answer(result, 0, result->live ? "detached" : text, -1);
 }
 
 static void do_find_cid(struct virt *virt, uint32_t cid, struct virt_result *result)

@@ -17,10 +17,12 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/text.h"
 
 #define HANGUP_USEC   1000000ULL /* from closing its connection to its exit */
 #define DRAIN_AT_ONCE 64	 /* messages before other sources have their turn */
@@ -258,6 +260,55 @@ struct worker *worker_free(struct worker *worker)
 		worker->doomed = true;
 	else
 		free(worker);
+	return NULL;
+}
+
+const char *worker_end_text(int status, bool timed_out, char buf[static 160])
+{
+	if (timed_out)
+		(void)text_copy(buf, 160, "it did not answer in time");
+	else if (WIFSIGNALED(status))
+		(void)text_printf(buf, 160, "killed by signal %d", WTERMSIG(status));
+	else if (WEXITSTATUS(status) == 127)
+		(void)text_copy(buf, 160,
+			"it could not be executed: its user must be able to reach it, so look at "
+			"the modes of all folders above it");
+	else
+		(void)text_printf(buf, 160, "by itself, status %d", WEXITSTATUS(status));
+	return buf;
+}
+
+static void unheard(struct worker *worker, const struct ipc_head *msg, int *fd, void *userdata)
+{
+	(void)worker;
+	(void)msg;
+	(void)fd;
+	(void)userdata;
+}
+
+static void left_us(struct worker *worker, int status, bool timed_out, void *userdata)
+{
+	unsigned int *left = userdata;
+
+	(void)status;
+	(void)timed_out;
+	(*left)--;
+	(void)worker_free(worker);
+}
+
+struct worker *worker_dismiss(struct worker *worker, unsigned int *left)
+{
+	if (!worker)
+		return NULL;
+	if (worker->pid <= 0 || arm(worker, HANGUP_USEC) < 0)
+		return worker_free(worker);
+	worker->setup.on_message = unheard;
+	worker->setup.on_exit = left_us;
+	worker->setup.on_room = NULL;
+	worker->setup.userdata = left;
+	worker->hung_up = true; /* no other deadline replaces this one */
+	(void)shutdown(worker->fd, SHUT_WR);
+	(*left)++;
 	return NULL;
 }
 

@@ -50,9 +50,18 @@ struct worker_setup {
  */
 int worker_new(sd_event *event, const struct worker_setup *setup, struct worker **ret_worker);
 
+/* A wait status for people: "by itself, status 1", "killed by signal 9", … Returns buf. */
+const char *worker_end_text(int status, bool timed_out, char buf[static 160]);
+
 /* Kills it and its process group if it runs (SIGKILL), reaps it, frees; on_exit is not called.
  * Returns NULL. NULL is accepted. */
 struct worker *worker_free(struct worker *worker);
+
+/* Lets it go in peace: it reads what was sent to it and then the end, and has a second to act on
+ * it before it is killed. Nothing of it is heard any more, and it frees itself. *left (kept by the
+ * owner, who must outlive it) is counted up now and down at its end. Returns NULL. NULL is
+ * accepted. */
+struct worker *worker_dismiss(struct worker *worker, unsigned int *left);
 
 pid_t worker_pid(const struct worker *worker);
 

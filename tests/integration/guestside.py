@@ -203,7 +203,7 @@ class Cupsd(Spooler):
 
 # -- Fixed messages
 
-PING, LIST, PUT, REMOVE, STATE, DEFAULT, WATCH, QUEUE, DONE, UP, DOWN = range(1, 12)
+PING, LIST, PUT, REMOVE, STATE, DEFAULT, WATCH, QUEUE, DONE, UP, DOWN, ASK_JOB = range(1, 13)
 OPEN, CANCEL, STATUS, ENDED, SUPPLIES = range(1, 6)
 LISTS = "512s512s1024s512s512s256s256s256s"  # reasons, text (or text, reasons), marker-*
 
@@ -286,6 +286,11 @@ class Worker:
         self.serial += 1
         self.send(fixed(kind, "I128s", self.serial, name))
         return self.answer()
+
+    def job(self, number):
+        self.serial += 1
+        self.send(fixed(ASK_JOB, "II", self.serial, number))
+        return self.answer()[0].error
 
     def list(self):
         done, queues = self.request(LIST)

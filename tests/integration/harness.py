@@ -60,6 +60,17 @@ class Lab:
         self.closers = []
         atexit.register(self.close)
 
+    @property
+    def programs(self):
+        """Copies of the programs where any user may execute them: a clone may lie in a home of mode 0700."""
+        folder = self.dir / "programs"
+        if not folder.exists():
+            folder.mkdir(0o755)
+            for program in BUILD.glob("platen*"):
+                if program.is_file() and os.access(program, os.X_OK):
+                    shutil.copy(program, folder)
+        return folder
+
     def start(self, name, argv, **kw):
         log = open(self.dir / f"{name}.log", "ab")
         p = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log, **kw)
@@ -387,7 +398,7 @@ class Host:
 control = {self.control}
 run-dir = {self.run_dir}
 state-dir = {self.state_dir}
-libexec-dir = {BUILD}
+libexec-dir = {lab.programs}
 cups-socket = {spooler.socket}
 libvirt-uri = {libvirt}
 worker-user = {user}
@@ -455,7 +466,7 @@ path = {host.channel(workspace)}
 cups-socket = {self.spooler.socket}
 run-dir = {self.run_dir}
 state-dir = {lab.dir / (self.name + "-state")}
-libexec-dir = {BUILD}
+libexec-dir = {lab.programs}
 """)
         self.process = None
 

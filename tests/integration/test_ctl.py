@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import socket
+import shutil
 import stat
 import subprocess
 import tempfile
@@ -141,8 +142,8 @@ class Case(unittest.TestCase):
         return {"PATH": f"{BUILD}:/usr/sbin:/usr/bin:/sbin:/bin", "TZ": "UTC", "LC_ALL": "C",
             "PLATEN_CONTROL": os.path.join(self.folder, "control"), **more}
 
-    def ctl(self, *words, env=None, **more):
-        return subprocess.run([PLATENCTL, *words], env=env or self.environment(),
+    def ctl(self, *words, env=None, program=PLATENCTL, **more):
+        return subprocess.run([program, *words], env=env or self.environment(),
             stdin=subprocess.DEVNULL, stdout=more.pop("stdout", subprocess.PIPE),
             stderr=subprocess.PIPE, text=True, timeout=30, check=False, **more)
 
@@ -324,7 +325,10 @@ class NotThere(Case):
     def test_not_permitted(self):
         self.platend()
         self.assertFalse(os.stat(self.folder).st_mode & stat.S_IXOTH)
-        run = self.ctl("status", user=65534, group=65534, extra_groups=[])
+        with tempfile.TemporaryDirectory() as anybodys:  # the build may lie in a home of mode 0700
+            os.chmod(anybodys, 0o755)
+            program = shutil.copy(PLATENCTL, anybodys)
+            run = self.ctl("status", program=program, user=65534, group=65534, extra_groups=[])
         self.assertEqual(run.returncode, 4)
         self.assertIn("Permission denied", run.stderr)
 

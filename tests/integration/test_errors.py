@@ -120,6 +120,26 @@ class ErrorsTest(unittest.TestCase):
         self.spooler.start()
         wait_for(lambda: host.ask("status")["data"]["spooler"]["up"], "the spooler to be found again")
 
+    def test_events_that_do_not_arrive(self):
+        """No notifier, or one that is kept from us as AppArmor would: all works, a second later, and doctor says so."""
+        for notifier, words in ((False, "is the notifier platen in its ServerBin"), (True, "does AppArmor let cupsd write")):
+            with self.subTest(notifier=notifier):
+                lab = Lab()
+                try:
+                    spooler = Spooler(lab, "host", notifier=notifier, env={"PLATEN_RUNDIR": "/nonexistent"})
+                    host = Host(lab, spooler).start()
+                    for name in ("one", "two"):
+                        spooler.add_queue(name, "socket://127.0.0.1:1", vendor_ppd(lab.dir / "vendor.ppd"))
+                        wait_for(lambda: any(p["name"] == name for p in host.ask("printers")["data"]["printers"]), name, 4)
+                    def events():
+                        return {c["link"]: c for c in host.ask("doctor")["data"]["checks"]}["events"]
+                    wait_for(lambda: events()["state"] == "fault", "doctor to tell", 4)
+                    self.assertIn(words, events()["text"])
+                    spooler.run("lpadmin", "-x", "one")
+                    wait_for(lambda: [p["name"] for p in host.ask("printers")["data"]["printers"]] == ["two"], "one to go", 4)
+                finally:
+                    lab.close()
+
     def test_no_cupsd_in_the_guest(self):
         host, guest = self.whole()
         guest.spooler.stop()
@@ -140,12 +160,23 @@ class ErrorsTest(unittest.TestCase):
         peer = Peer(host)
         for piece in data:
             peer.send(piece)
-            if piece is not data[-1]:
-                self.assertTrue(peer.sock.recv(65536))  # the answer
-                wait_for(lambda: "connected: peer 1" in self.lab.log("platend"), "the greeting")
+            answer = b""
+            while piece is not data[-1] and b"PLF1" not in answer:  # WELCOME: nothing may be sent before it
+                answer += peer.sock.recv(65536)
         wait_for(lambda: word in self.lab.log("platend"), f"the log to say: {word}")
         peer.close()
         self.assertIsNone(host.process.poll())
+
+    def test_a_host_that_ends_says_goodbye(self):
+        host = self.host()
+        peer = Peer(host)
+        peer.send(hello())
+        heard = peer.sock.recv(65536)
+        self.assertEqual(host.stop(), 0)
+        while piece := peer.sock.recv(65536):
+            heard += piece
+        self.assertIn(b"the host's platend is closing", heard)
+        peer.close()
 
     def test_an_agent_of_another_version(self):
         self.ends(self.host(), hello(7, 9), word="install the same version of Platen on both")

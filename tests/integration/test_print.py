@@ -10,7 +10,7 @@ import signal
 import subprocess
 import unittest
 
-from harness import BUILD, Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
+from harness import Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
 
 COMPLETED, CANCELED, HELD = 9, 7, 4
 
@@ -74,7 +74,7 @@ class PrintTest(unittest.TestCase):
     def test_who_may_command(self):
         def ctl(*words):
             return subprocess.run(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "/bin/sh", "-c",
-                                   f"exec {BUILD}/platenctl --socket {self.host.control} " + " ".join(words)],
+                                   f"exec {self.lab.programs}/platenctl --socket {self.host.control} " + " ".join(words)],
                                   capture_output=True, text=True)
         self.assertEqual(ctl("printers").returncode, 0)
         p = ctl("mode", "box", "off")
@@ -134,6 +134,44 @@ class PrintTest(unittest.TestCase):
         wait_for(lambda: [j for j in self.spooler.jobs() if j["job-state"] == 3], "the job on the host")
         self.spooler.run("cancel", f"laser-{self.host_job()['job-id']}")
         self.ended(number, CANCELED)
+
+    def held_on_the_host(self):
+        """A job of the guest that waits on the host's stopped printer."""
+        self.spooler.run("cupsdisable", "laser")
+        wait_for(lambda: self.guest.spooler.printer("laser")["printer-state"] == 5, "the pause", 5)
+        self.guest.spooler.run("cupsenable", "laser")
+        number = self.guest.print("laser", pdf())
+        wait_for(lambda: [j for j in self.spooler.jobs() if j["job-state"] == 3], "the job on the host")
+        return number
+
+    def test_purge_in_the_guest_reaches_the_host(self):
+        """A purging cupsd kills the backend before it can say anything."""
+        number = self.held_on_the_host()
+        self.guest.spooler.run("cancel", "-x", str(number))
+        wait_for(lambda: self.host_job()["job-state"] == CANCELED, "the host's job to be cancelled", 10)
+
+    def test_a_backend_that_is_killed_cancels_nothing(self):
+        number = self.held_on_the_host()
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if (process / "cmdline").read_bytes().startswith(b"platen:") and \
+                        bytes(self.lab.dir) in (process / "environ").read_bytes():
+                    os.kill(int(process.name), signal.SIGKILL)
+            except OSError:
+                pass  # it has ended
+        wait_for(lambda: "let go by the spooler" in self.lab.log("guest-box-agent"), "the agent to notice", 5)
+        self.spooler.run("cupsenable", "laser")
+        if self.guest.job(number)["job-state"] != COMPLETED:  # cupsd stops the queue, or runs it again
+            self.guest.spooler.run("cupsenable", "laser")
+        self.ended(number)
+        wait_for(lambda: self.device.received, "the document at the device")
+        self.assertEqual(len(self.device.received), 1)
+        self.assertEqual(len(self.spooler.jobs()), 1)
+
+    def test_purge_on_the_host_reaches_the_guest(self):
+        number = self.held_on_the_host()
+        self.spooler.run("cancel", "-x", f"laser-{self.host_job()['job-id']}")
+        self.ended(number, CANCELED, 10)
 
     def test_several_files_and_standard_input(self):
         a, b = self.lab.dir / "a.pdf", self.lab.dir / "b.pdf"

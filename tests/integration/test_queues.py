@@ -2,6 +2,7 @@
 """platen-queues against a real cupsd: making, changing, marking and removing queues, what it
 leaves alone, and cupsd's comings and goings. Where a supply report runs the real backend, a
 stand-in answers it for platen-agent (guestside.Supplier)."""
+import errno
 import gzip
 import os
 import signal
@@ -92,6 +93,17 @@ class Queues(Case):
         done = self.worker.put("q", info="a\nb")
         self.assertEqual((done.error, bool(done.text)), (EINVAL, True))
         self.assertEqual(self.cupsd.queues(), [])
+
+    def test_whether_a_job_is_there(self):
+        """How the agent learns that a job was purged, whose backend could not say so."""
+        self.start()
+        self.put("Laser")
+        self.cupsd.ask(PAUSE, "Laser", auth=True, resource="/admin/")
+        job = self.cupsd.print("Laser")
+        self.assertEqual(self.worker.job(job), 0)
+        self.cupsd.ask(CANCEL_JOB, job=job)
+        self.assertEqual(self.worker.job(job), -errno.ECANCELED)
+        self.assertEqual(self.worker.job(job + 1), -errno.ENOENT)
 
     def test_again_is_the_same(self):
         """PUT twice: nothing differs, and its job is not disturbed when no driver comes along."""

@@ -78,7 +78,7 @@ def own_namespace(net=False):
     if libc.unshare(CLONE_NEWNS | (CLONE_NEWNET if net else 0)) < 0:
         raise OSError(ctypes.get_errno(), "unshare: root is needed")
     if libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) < 0:
-        raise OSError(ctypes.get_errno(), "mount: cannot make / private")
+        raise OSError(ctypes.get_errno(), "mount: cannot make / private (is it the root of a chroot and no mount point?)")
     if net:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 

@@ -58,10 +58,13 @@ class VmTest(unittest.TestCase):
         self.assertTrue(answer["ok"] and answer["data"]["live"], answer)
         self.ready(30)
         self.print_and_compare(1)
-        self.assertTrue(self.host.ask("detach", workspace="workspace")["ok"])
-        xml = self.libvirt.virsh("dumpxml", "--inactive", "workspace").stdout
-        self.assertNotIn("org.platen.0", xml)
-        self.assertNotIn("platen-print", xml)
+        answer = self.host.ask("detach", workspace="workspace")
+        self.assertTrue(answer["ok"] and answer["data"]["live"], answer)
+        for which in (["--inactive"], []):
+            xml = self.libvirt.virsh("dumpxml", *which, "workspace").stdout
+            self.assertNotIn("org.platen.0", xml)
+            self.assertNotIn("platen-print", xml)
+        wait_for(lambda: self.host.ask("workspaces")["data"]["workspaces"] == [], "the workspace to be none", 5)
 
     def test_print_reboot_print(self):
         self.guest = vm.Workspace(self.lab, self.libvirt, self.image)

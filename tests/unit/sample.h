@@ -80,7 +80,7 @@ static inline void sample_printer(struct message_printer *p, bool largest)
 	memset(p->whole, 0xD2, sizeof(p->whole));
 	sample_keywords(p->filters, sizeof(p->filters));
 	p->package_size = PACKAGE_SIZE_MAX;
-	p->restart = RESTART_WORKSPACE;
+	p->restart = LEVEL_WORKSPACE;
 	memset(p->package, 0xDB, sizeof(p->package));
 	sample_fill_of(p->package_name, sizeof(p->package_name), 'p');
 }
@@ -234,6 +234,48 @@ static inline void sample_texts(struct message *m, bool largest)
 	}
 }
 
+static inline void sample_restart(struct message *m, bool largest)
+{
+	uint32_t most = largest ? UINT32_MAX : 0;
+
+	switch (m->head.type) {
+	case MESSAGE_RESTART_NEED:
+		memset(m->restart_need.need, 0x4E, NEED_SIZE);
+		m->restart_need.level = largest ? LEVEL_COUNT - 1 : 1;
+		m->restart_need.state = largest ? NEED_STATE_COUNT - 1 : 1;
+		if (largest)
+			sample_fill(m->restart_need.reason, sizeof(m->restart_need.reason));
+		break;
+	case MESSAGE_ACTIVITY:
+		memset(m->activity.boot.bytes, 0xB0, UUID_SIZE);
+		m->activity.state = largest ? ACTIVITY_STATE_COUNT - 1 : 1;
+		m->activity.sessions = m->activity.applications = m->activity.inhibitors = most;
+		if (largest)
+			sample_fill(m->activity.text, sizeof(m->activity.text));
+		break;
+	case MESSAGE_RESTART_ANSWER:
+		m->restart_answer.ask = most;
+		m->restart_answer.choice = largest ? ANSWER_LATER : ANSWER_NOW;
+		m->restart_answer.after_sec = largest ? RESTART_SEC_MAX : 0;
+		if (largest)
+			sample_fill(m->restart_answer.user, sizeof(m->restart_answer.user));
+		break;
+	case MESSAGE_RESTART_ASK:
+		m->restart_ask.ask = largest ? UINT32_MAX : 1;
+		m->restart_ask.limit_sec = largest ? RESTART_SEC_MAX : 0;
+		m->restart_ask.reminder = largest;
+		if (largest)
+			sample_fill(m->restart_ask.reason, sizeof(m->restart_ask.reason));
+		break;
+	case MESSAGE_RESTART_ASK_END:
+		m->restart_ask_end.ask = most;
+		if (largest)
+			sample_fill(m->restart_ask_end.text, sizeof(m->restart_ask_end.text));
+		break;
+	default: break;
+	}
+}
+
 static inline void sample(struct message *m, enum message_type type, bool largest)
 {
 	message_init(m, type);
@@ -244,7 +286,10 @@ static inline void sample(struct message *m, enum message_type type, bool larges
 	case MESSAGE_JOB_DATA:
 	case MESSAGE_DRIVER_DATA:
 	case MESSAGE_PACKAGE_DATA: sample_data(m, largest); break;
-	default: sample_small(m, largest); sample_texts(m, largest);
+	default:
+		sample_small(m, largest);
+		sample_texts(m, largest);
+		sample_restart(m, largest);
 	}
 }
 

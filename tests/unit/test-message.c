@@ -157,6 +157,24 @@ static const struct {
 	UPTO(JOB_STATE, job_state.final, 1),
 	ANY(JOB_STATE, job_state.host_job),
 	ANY(JOB_STATE, job_state.pages),
+	/* Restart: only LATER has seconds. */
+	RANGE(RESTART_NEED, restart_need.level, LEVEL_SPOOLER, LEVEL_COUNT - 1),
+	RANGE(RESTART_NEED, restart_need.state, NEED_OPEN, NEED_STATE_COUNT - 1),
+	RANGE(ACTIVITY, activity.state, ACTIVITY_NOBODY, ACTIVITY_STATE_COUNT - 1),
+	ANY(ACTIVITY, activity.sessions),
+	ANY(ACTIVITY, activity.applications),
+	ANY(ACTIVITY, activity.inhibitors),
+	ANY(RESTART_ANSWER, restart_answer.ask),
+	NUMBER(RESTART_ANSWER, restart_answer.choice, 0, false),
+	NUMBER(RESTART_ANSWER, restart_answer.choice, ANSWER_LATER, false),
+	NUMBER(RESTART_ANSWER, restart_answer.choice, ANSWER_SESSION_END, true),
+	NUMBER(RESTART_ANSWER, restart_answer.choice, ANSWER_NOBODY, true),
+	NUMBER(RESTART_ANSWER, restart_answer.choice, ANSWER_CHOICE_COUNT, false),
+	NUMBER(RESTART_ANSWER, restart_answer.after_sec, 1, false),
+	NUMBER(RESTART_ASK, restart_ask.ask, 0, false),
+	UPTO(RESTART_ASK, restart_ask.limit_sec, RESTART_SEC_MAX),
+	UPTO(RESTART_ASK, restart_ask.reminder, 1),
+	ANY(RESTART_ASK_END, restart_ask_end.ask),
 };
 
 /* Each number at its limits; what is refused names the message. */
@@ -222,6 +240,11 @@ static const struct {
 	STRING(JOB_STATE, job_state.reasons, KEYWORDS),
 	STRING(JOB_STATE, job_state.text, LINE),
 	STRING(GUEST_STATUS, guest_status.spooler, LINE),
+	STRING(RESTART_NEED, restart_need.reason, LINE),
+	STRING(ACTIVITY, activity.text, LINE),
+	STRING(RESTART_ANSWER, restart_answer.user, LINE),
+	STRING(RESTART_ASK, restart_ask.reason, LINE),
+	STRING(RESTART_ASK_END, restart_ask_end.text, LINE),
 };
 
 /* Whether a string of that kind may be this. */
@@ -351,6 +374,23 @@ START_TEST(test_job_uuid)
 }
 END_TEST
 
+/* A need and a boot have a name. */
+START_TEST(test_restart_names)
+{
+	sample(&m, MESSAGE_RESTART_NEED, true);
+	memset(m.restart_need.need, 0, NEED_SIZE);
+	ck_assert_int_eq(judge(), -EBADMSG);
+	m.restart_need.need[NEED_SIZE - 1] = 1;
+	ck_assert_int_eq(judge(), 0);
+	sample(&m, MESSAGE_ACTIVITY, true);
+	memset(&m.activity.boot, 0, UUID_SIZE);
+	ck_assert_int_eq(judge(), -EBADMSG);
+	sample(&m, MESSAGE_RESTART_ANSWER, true);
+	m.restart_answer.after_sec = RESTART_SEC_MAX + 1;
+	ck_assert_int_eq(judge(), -EBADMSG);
+}
+END_TEST
+
 /* Pieces of a driver lie within the whole. */
 START_TEST(test_driver_data)
 {
@@ -411,16 +451,16 @@ START_TEST(test_rendering)
 		{RENDERING_GUEST, 1, 0, 0, true, false, "../f", "", false},
 		{RENDERING_COUNT, 1, 0, 0, true, false, "f", "", false},
 		/* And all of the package, or nothing. */
-		{RENDERING_GUEST, 1, 1, RESTART_WORKSPACE, true, true, "f", "p.deb", true},
+		{RENDERING_GUEST, 1, 1, LEVEL_WORKSPACE, true, true, "f", "p.deb", true},
 		{RENDERING_GUEST, 1, PACKAGE_SIZE_MAX, 0, true, true, "f", "p.deb", true},
 		{RENDERING_GUEST, 1, PACKAGE_SIZE_MAX + 1, 0, true, true, "f", "p.deb", false},
-		{RENDERING_GUEST, 1, 1, RESTART_LEVEL_COUNT, true, true, "f", "p.deb", false},
+		{RENDERING_GUEST, 1, 1, LEVEL_COUNT, true, true, "f", "p.deb", false},
 		{RENDERING_GUEST, 1, 1, 0, true, true, "f", "", false},
 		{RENDERING_GUEST, 1, 1, 0, true, true, "f", "a/b", false},
 		{RENDERING_GUEST, 1, 1, 0, true, false, "f", "p.deb", false},
 		{RENDERING_GUEST, 1, 0, 0, true, true, "f", "", false},
 		{RENDERING_GUEST, 1, 0, 0, true, false, "f", "p.deb", false},
-		{RENDERING_GUEST, 1, 0, RESTART_SPOOLER, true, false, "f", "", false},
+		{RENDERING_GUEST, 1, 0, LEVEL_SPOOLER, true, false, "f", "", false},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -805,6 +845,7 @@ int main(void)
 	tcase_add_test(tc, test_strings);
 	tcase_add_test(tc, test_options);
 	tcase_add_test(tc, test_job_uuid);
+	tcase_add_test(tc, test_restart_names);
 	tcase_add_test(tc, test_driver_data);
 	tcase_add_test(tc, test_rendering);
 	tcase_add_test(tc, test_package_data);

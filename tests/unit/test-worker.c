@@ -136,6 +136,35 @@ START_TEST(test_answers)
 }
 END_TEST
 
+START_TEST(test_end_text)
+{
+	char buf[160];
+
+	ck_assert_str_eq(worker_end_text(1 << 8, false, buf), "by itself, status 1");
+	ck_assert_str_eq(worker_end_text(9, false, buf), "killed by signal 9");
+	ck_assert_str_eq(worker_end_text(9, true, buf), "it did not answer in time");
+	ck_assert_ptr_nonnull(strstr(worker_end_text(127 << 8, false, buf), "be executed"));
+}
+END_TEST
+
+/* Dismissed, it still reads what was sent, is not heard any more, and is gone by itself: also one
+ * that hangs. */
+START_TEST(test_dismissed)
+{
+	static const char *const how[] = {"echo", "leave", "stop"};
+	unsigned int left = 0;
+
+	ck_assert_ptr_null(worker_dismiss(NULL, &left));
+	ck_assert_int_eq(start(how[_i]), 0);
+	ck_assert_int_eq(tell(1, -1), 0);
+	worker = worker_dismiss(worker, &left);
+	ck_assert_uint_eq(left, 1);
+	while (left)
+		ck_assert_int_ge(sd_event_run(event, UINT64_MAX), 0);
+	ck_assert_int_eq(count + exits, 0);
+}
+END_TEST
+
 /* How it ends, and what the owner is told. Those that hang are ended by a deadline; one that only
  * closed its connection has a moment to end in its own way; a broken connection is the end. */
 START_TEST(test_ends)
@@ -320,6 +349,8 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, test_answers);
+	tcase_add_test(tc, test_end_text);
+	tcase_add_loop_test(tc, test_dismissed, 0, 3);
 	tcase_add_loop_test(tc, test_ends, 0, 9);
 	tcase_add_test(tc, test_deadline_moves);
 	tcase_add_test(tc, test_room);

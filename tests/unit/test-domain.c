@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A domain's XML and Platen's element in its metadata. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/virt/domain.h"
+
+#define CHANNEL(attributes)                                                                        \
+	"<channel type='unix'><source mode='bind' path='/run/a &amp; b'/>"                         \
+	"<target type='virtio' name='org.platen.0'" attributes "/><alias name='channel1'/>"        \
+	"</channel>"
+#define OTHER		"<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
+#define DOMAIN(devices) "<domain><name>x</name><devices>" devices "</devices></domain>"
+
+static const struct {
+	const char *xml;
+	int result;
+	uint32_t devices, connected, cid;
+	const char *socket;
+} rows[] = {
+	{DOMAIN(""), 0, 0, 0, 0, ""},
+	{DOMAIN(OTHER), 0, 0, 0, 0, ""},
+	{DOMAIN(OTHER CHANNEL("")), 0, VIRT_DEVICE_VIRTIO, 0, 0, "/run/a & b"},
+	{DOMAIN(CHANNEL(" state='connected'")), 0, VIRT_DEVICE_VIRTIO, 1, 0, "/run/a & b"},
+	{DOMAIN(CHANNEL(" state='disconnected'")), 0, VIRT_DEVICE_VIRTIO, 0, 0, "/run/a & b"},
+	{DOMAIN("<vsock model='virtio'><cid auto='yes' address='7'/></vsock>"), 0,
+		VIRT_DEVICE_VSOCK, 0, 7, ""},
+	{"<domain><devices>", -22, 0, 0, 0, ""},
+	{"", -22, 0, 0, 0, ""},
+};
+
+START_TEST(test_devices)
+{
+	struct virt_domain d = {0};
+	char socket[108] = "";
+
+	ck_assert_int_eq(domain_read_xml(rows[_i].xml, &d, socket), rows[_i].result);
+	if (rows[_i].result < 0)
+		return;
+	ck_assert_uint_eq(d.devices, rows[_i].devices);
+	ck_assert_uint_eq(d.connected, rows[_i].connected);
+	ck_assert_uint_eq(d.cid, rows[_i].cid);
+	ck_assert_str_eq(socket, rows[_i].socket);
+}
+END_TEST
+
+START_TEST(test_metadata_goes_and_comes)
+{
+	struct virt_set set = {.mode = VIRT_MODE_ALL, .set_owner = 1, .owner = "anna"};
+	struct virt_domain d;
+	char *one = domain_write_metadata("<w future='1'><kept/></w>", &set), *two;
+
+	ck_assert_ptr_nonnull(one);
+	ck_assert_ptr_nonnull(strstr(one, "future=\"1\""));
+	ck_assert_ptr_nonnull(strstr(one, "<kept/>"));
+	domain_read_metadata(one, &d);
+	ck_assert_uint_eq(d.mode, VIRT_MODE_ALL);
+	ck_assert_str_eq(d.owner, "anna");
+	set = (struct virt_set){.mode = VIRT_MODE_UNSET, .set_owner = 1};
+	two = domain_write_metadata(one, &set);
+	domain_read_metadata(two, &d);
+	ck_assert_uint_eq(d.mode, VIRT_MODE_UNSET);
+	ck_assert_str_eq(d.owner, "");
+	free(one);
+	free(two);
+	ck_assert_ptr_null(domain_write_metadata(NULL, &set)); /* nothing to store */
+	ck_assert_ptr_null(domain_write_metadata("no XML", &set));
+}
+END_TEST
+
+START_TEST(test_bad_metadata_is_none)
+{
+	static const char *const texts[] = {
+		"", "<", "<w mode='loud'/>", "<w mode='' owner='../../x'/>", "text"};
+	struct virt_domain d;
+
+	domain_read_metadata(texts[_i], &d);
+	ck_assert_uint_eq(d.mode, VIRT_MODE_UNSET);
+	ck_assert_str_eq(d.owner, "");
+}
+END_TEST
+
+START_TEST(test_whose_vsock)
+{
+	char *noted = domain_note_vsock("<w mode='all'/>"), *first = domain_note_vsock(NULL);
+	struct virt_set set = {.mode = VIRT_MODE_OFF};
+	char *later = domain_write_metadata(noted, &set);
+
+	ck_assert(domain_brought_vsock(noted));
+	ck_assert(domain_brought_vsock(first));
+	ck_assert(domain_brought_vsock(later)); /* toggling the mode does not forget it */
+	ck_assert(!domain_brought_vsock("<w mode='all'/>"));
+	ck_assert(!domain_brought_vsock(NULL));
+	free(noted);
+	free(first);
+	free(later);
+}
+END_TEST
+
+START_TEST(test_device_as_the_domain_has_it)
+{
+	static const char xml[] = DOMAIN(OTHER CHANNEL(""));
+	char *element = domain_device_xml(xml, VIRT_DEVICE_VIRTIO);
+
+	ck_assert_ptr_nonnull(element);
+	ck_assert_int_eq(strncmp(element, "<channel", 8), 0);
+	ck_assert_ptr_nonnull(strstr(element, "org.platen.0"));
+	ck_assert_ptr_nonnull(strstr(element, "<alias name=\"channel1\"/>"));
+	ck_assert_ptr_null(strstr(element, "guest_agent"));
+	free(element);
+	ck_assert_ptr_null(domain_device_xml(xml, VIRT_DEVICE_VSOCK));
+	ck_assert_ptr_null(domain_device_xml("<broken", VIRT_DEVICE_VIRTIO));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("domain");
+	TCase *tc = tcase_create("domain");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_loop_test(tc, test_devices, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_test(tc, test_metadata_goes_and_comes);
+	tcase_add_loop_test(tc, test_bad_metadata_is_none, 0, 5);
+	tcase_add_test(tc, test_whose_vsock);
+	tcase_add_test(tc, test_device_as_the_domain_has_it);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
