@@ -91,11 +91,15 @@ static int on_pair(void *userdata, const char *section, const char *name, const 
 		}
 		return fault(reading, name, value, "auto, virtio, vsock or unix");
 	}
-	if (strcmp(name, "package-manager") == 0)
-		return (!*value || value[0] == '/') && text_copy(config->package_manager,
-							       AGENT_PATH_SIZE, value) == 0
+	if (strcmp(name, "package-manager") == 0) {
+		if (strcmp(value, "auto") == 0)
+			value = "";
+		else if (value[0] != '/')
+			return fault(reading, name, value, "auto, or an absolute path");
+		return text_copy(config->package_manager, AGENT_PATH_SIZE, value) == 0
 			       ? 1
-			       : fault(reading, name, value, "an absolute path, or nothing");
+			       : fault(reading, name, value, "a path of at most 107 bytes");
+	}
 	if (strcmp(name, "spooler-user") == 0)
 		return text_is_user(value) && text_copy(config->spooler_user, USER_SIZE, value) == 0
 			       ? 1

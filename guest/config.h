@@ -24,7 +24,7 @@ struct agent_config {
 	char state_dir[AGENT_PATH_SIZE];
 	char libexec_dir[AGENT_PATH_SIZE];
 	char cups_server_bin[AGENT_PATH_SIZE]; /* of cups-files.conf(5): filters are in filter/ */
-	char package_manager[AGENT_PATH_SIZE]; /* empty: the one that is here */
+	char package_manager[AGENT_PATH_SIZE]; /* empty, "auto": the one that is here */
 	char spooler_user[USER_SIZE];	       /* whom cupsd runs backends as */
 	uint32_t vsock_port;
 };

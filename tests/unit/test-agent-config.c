@@ -69,7 +69,7 @@ static const struct {
 	{"[agent]\nrun-dir = /xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 	 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n",
 		2, "107 bytes"},
-	{"[agent]\npackage-manager = apt\n", 2, "absolute path, or nothing"},
+	{"[agent]\npackage-manager = apt\n", 2, "auto, or an absolute path"},
 	{"[agent]\nvsock-port = many\n", 2, "port number"},
 	{"[agent]\nvsock-port = 0\n", 2, "port number"},
 	{"[agent]\nvsock-port = 4294967296\n", 2, "port number"},
