@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "drivers-fetch/package.h"
 #include "drivers-fetch/ppd.h"
 #include "drivers-fetch/source.h"
 #include "proto/base/cleanup.h"
@@ -31,6 +32,7 @@ static int usage(FILE *out, int status)
 		"Usage: platen-fetch STORE\n"
 		"       platen-fetch STORE --queue NAME --uri URI --cups-socket PATH\n"
 		"       platen-fetch --clean FILE\n"
+		"       platen-fetch --whole FILE\n"
 		"Gets a printer's driver from its print server or the host's queue, cleans it, "
 		"and\n"
 		"leaves it in the store. Without options: started by platend(8).\n\n"
@@ -39,6 +41,7 @@ static int usage(FILE *out, int status)
 		"      --cups-socket PATH  the host's cupsd (default /run/cups/cups.sock)\n"
 		"      --clean FILE        write the cleaned driver to standard output, and what\n"
 		"                          was left out to standard error\n"
+		"      --whole FILE        the same with its filters, for rendering in the guest\n"
 		"  -h, --help, --version\n");
 	return status;
 }
@@ -65,7 +68,7 @@ static void on_dropped(const char *keyword, unsigned int line, const char *reaso
 	fprintf(stderr, "line %u: *%s: %s\n", line, keyword, reason);
 }
 
-static int clean_file(const char *path)
+static int clean_file(const char *path, bool whole)
 {
 	_cleanup_free_ uint8_t *bytes = malloc(PPD_SIZE_MAX + 1);
 	_cleanup_free_ char *text = NULL;
@@ -80,13 +83,16 @@ static int clean_file(const char *path)
 	}
 	size = fread(bytes, 1, PPD_SIZE_MAX + 1, file);
 	(void)fclose(file);
-	r = ppd_clean(bytes, size, on_dropped, NULL, &report, &text, &text_size);
+	r = (whole ? ppd_clean_whole : ppd_clean)(
+		bytes, size, on_dropped, NULL, &report, &text, &text_size);
 	if (r < 0) {
 		fprintf(stderr, "platen-fetch: %s: refused: %s\n", path,
 			r == -EBADMSG ? report.why : strerror(-r));
 		return 1;
 	}
 	fprintf(stderr, "%s: %u statements kept, %u dropped\n", path, report.kept, report.dropped);
+	if (whole)
+		fprintf(stderr, "filters: %s\n", report.filters[0] ? report.filters : "none");
 	return fwrite(text, 1, text_size, stdout) == text_size ? 0 : 1;
 }
 
@@ -105,9 +111,13 @@ static int for_owner(const char *store)
 {
 	struct fetch_get get;
 	struct fetch_result result;
-	int fd, r = ipc_recv(IPC_FD, &get, sizeof(get), &fd);
+	_cleanup_close_ int fd = -1;
+	int r = ipc_recv(IPC_FD, &get, sizeof(get), &fd);
 
-	(void)close_fd(fd);
+	if (r == sizeof(get.head) && get.head.type == FETCH_KEEP) {
+		package_keep(store, fd, &result);
+		return ipc_send(IPC_FD, &result, -1) < 0 ? 1 : 0;
+	}
 	if (r != sizeof(get) || get.head.type != FETCH_GET ||
 		!text_terminated(get.queue, sizeof(get.queue)) || !text_is_queue(get.queue) ||
 		!text_terminated(get.device_uri, sizeof(get.device_uri)) ||
@@ -127,6 +137,7 @@ int main(int argc, char **argv)
 		{"uri", required_argument, NULL, 'u'},
 		{"cups-socket", required_argument, NULL, 's'},
 		{"clean", required_argument, NULL, 'c'},
+		{"whole", required_argument, NULL, 'w'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{0},
@@ -139,7 +150,8 @@ int main(int argc, char **argv)
 		case 'q': r |= text_copy(get.queue, sizeof(get.queue), optarg); break;
 		case 'u': r |= text_copy(get.device_uri, sizeof(get.device_uri), optarg); break;
 		case 's': r |= text_copy(get.cups_socket, sizeof(get.cups_socket), optarg); break;
-		case 'c': return clean_file(optarg);
+		case 'c':
+		case 'w': return clean_file(optarg, option == 'w');
 		case 'h': return usage(stdout, 0);
 		case 'V': printf("platen-fetch %s\n", PLATEN_VERSION); return 0;
 		default: return usage(stderr, 2);

@@ -46,6 +46,7 @@ struct cleaning {
 	char *out;
 	size_t out_used, out_size;
 	bool out_full;
+	bool whole;		       /* ppd_clean_whole() */
 	bool translated, beyond_ascii; /* *cupsLanguages was there; a text that is none of its */
 	/* What is open where we write; "" when nothing is. */
 	char ui[PPD_WORD_MAX + 1], group[PPD_WORD_MAX + 1], sub_group[PPD_WORD_MAX + 1];

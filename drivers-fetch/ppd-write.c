@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drivers-fetch/ppd-whole.h"
 #include "proto/base/text.h"
 
 enum rule {
@@ -290,7 +291,7 @@ void ppd_write_head(struct cleaning *c)
 	put(c,
 		"*PPD-Adobe: \"4.3\"\n*%% Written by Platen from a driver that it has cleaned.\n"
 		"*LanguageEncoding: UTF-8\n%s",
-		head);
+		c->whole ? ppd_whole_head : head);
 }
 
 /* Words as we write them: one blank between two, whatever stood there. */
@@ -320,7 +321,12 @@ static bool write_by_rule(struct cleaning *c, const struct ppd_statement *s, enu
 	if (!option_write(c, s, option, sizeof(option)))
 		return drop(c, s, "its option is not a word");
 	switch (rule) {
-	case RULE_CODE: put(c, "*%s%s: \"\"\n", s->keyword, option); return true;
+	case RULE_CODE:
+		if (!c->whole || !ppd_code_is_sound(value))
+			value = "";
+		put(c, "*%s%s: \"%s\"\n%s", s->keyword, option, value,
+			strchr(value, '\n') ? "*End\n" : "");
+		return true;
 	case RULE_TEXT:
 		(void)ppd_text_take(c->encoding, value, text, sizeof(text));
 		put(c, "*%s%s: \"%s\"\n", s->keyword, option, text);
@@ -389,6 +395,31 @@ static bool is_ours(const char *keyword)
 	return false;
 }
 
+/* What passes only in a whole driver: filter lines, and what its filters read. */
+static bool whole_write(struct cleaning *c, const struct ppd_statement *s)
+{
+	char line[PPD_TEXT_MAX * 3], option[PPD_WORD_MAX + PPD_TEXT_MAX + 8];
+	const char *why = NULL, *value = s->value ? s->value : "";
+
+	if (ppd_is_filter(s->keyword)) {
+		if (!ppd_filter_write(
+			    s->keyword, value, line, sizeof(line), c->report->filters, &why))
+			return drop(c, s, why);
+		put(c, "%s", line);
+		return true;
+	}
+	if (!ppd_attribute_passes(s->keyword, value, &why))
+		return drop(c, s, why);
+	if (!option_write(c, s, option, sizeof(option)))
+		return drop(c, s, "its option is not a word");
+	if (!s->quoted && !ppd_is_words(value))
+		return drop(c, s, "its value is not of its kind");
+	put(c, s->quoted ? "*%s%s: \"%s\"\n" : "*%s%s: %s\n", s->keyword, option, value);
+	if (strchr(value, '\n'))
+		put(c, "*End\n");
+	return true;
+}
+
 /* Judges one statement and writes it if it passes. */
 static bool judge(struct cleaning *c, const struct ppd_statement *s)
 {
@@ -417,6 +448,11 @@ static bool judge(struct cleaning *c, const struct ppd_statement *s)
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(known[i].keyword, keyword) == 0)
 			return write_by_rule(c, s, known[i].rule);
+	if (c->whole &&
+		(!is_ours(keyword) || ppd_is_filter(keyword) ||
+			strcmp(keyword, "cupsManualCopies") == 0) &&
+		strcmp(keyword, "End") != 0)
+		return whole_write(c, s);
 	if (is_ours(keyword) || strcmp(keyword, "End") == 0)
 		return false;
 	return drop(c, s, "not known to the model");

@@ -144,14 +144,16 @@ static int clean_plain(struct cleaning *c, const uint8_t *bytes, size_t size)
 	return r;
 }
 
-int ppd_clean(const uint8_t *untrusted_bytes, size_t size, ppd_dropped_fn *on_dropped,
-	void *userdata, struct ppd_report *report, char **ret_text, size_t *ret_size)
+static int clean(const uint8_t *untrusted_bytes, size_t size, bool whole,
+	ppd_dropped_fn *on_dropped, void *userdata, struct ppd_report *report, char **ret_text,
+	size_t *ret_size)
 {
 	_cleanup_free_ uint8_t *unpacked = NULL;
 	struct cleaning c = {.encoding = (iconv_t)-1,
 		.on_dropped = on_dropped,
 		.userdata = userdata,
 		.report = report,
+		.whole = whole,
 		.out_size = PPD_SIZE_MAX,
 		.options = calloc(PPD_OPTIONS_MAX, sizeof(char *)),
 		.out = malloc(PPD_SIZE_MAX)};
@@ -185,4 +187,17 @@ int ppd_clean(const uint8_t *untrusted_bytes, size_t size, ppd_dropped_fn *on_dr
 	*ret_text = c.out;
 	*ret_size = c.out_used;
 	return 0;
+}
+
+int ppd_clean(const uint8_t *untrusted_bytes, size_t size, ppd_dropped_fn *on_dropped,
+	void *userdata, struct ppd_report *report, char **ret_text, size_t *ret_size)
+{
+	return clean(
+		untrusted_bytes, size, false, on_dropped, userdata, report, ret_text, ret_size);
+}
+
+int ppd_clean_whole(const uint8_t *untrusted_bytes, size_t size, ppd_dropped_fn *on_dropped,
+	void *userdata, struct ppd_report *report, char **ret_text, size_t *ret_size)
+{
+	return clean(untrusted_bytes, size, true, on_dropped, userdata, report, ret_text, ret_size);
 }

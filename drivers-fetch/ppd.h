@@ -26,6 +26,7 @@ struct ppd_report {
 	unsigned int kept, dropped; /* statements */
 	char model[256];	    /* NickName, else ModelName; one line */
 	char why[256];		    /* when refused: line and reason */
+	char filters[256];	    /* of a whole driver: "rastertoqpdl,pstops" */
 };
 
 /* Called for each statement that is left out: its keyword, escaped, and the reason. */
@@ -37,6 +38,14 @@ typedef void ppd_dropped_fn(
  * 0; -EBADMSG: refused, report->why says why; -ENOMEM. `on_dropped` may be NULL.
  */
 int ppd_clean(const uint8_t *untrusted_bytes, size_t size, ppd_dropped_fn *on_dropped,
+	void *userdata, struct ppd_report *report, char **ret_text, size_t *ret_size);
+
+/*
+ * The same for a workspace that renders by itself: filter lines whose program is a bare name, the
+ * filters' own attributes and invocation code pass too (ppd-whole.h). A driver that has no such
+ * filter leaves report->filters empty.
+ */
+int ppd_clean_whole(const uint8_t *untrusted_bytes, size_t size, ppd_dropped_fn *on_dropped,
 	void *userdata, struct ppd_report *report, char **ret_text, size_t *ret_size);
 
 /* Unpacks gzip, at most `max` bytes of it. 0; -EFBIG; -EBADMSG: damaged or cut. */

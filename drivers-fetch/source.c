@@ -97,14 +97,28 @@ static void say(
 	text_copy_line(result->source, sizeof(result->source), source);
 }
 
-static void unchanged(
-	struct fetch_result *result, const struct store_source *known, const char *url)
+static void unchanged(const char *store, struct fetch_result *result,
+	const struct store_source *known, const char *url)
 {
 	say(result, FETCH_UNCHANGED, url, "unchanged");
 	result->size = known->size;
 	result->packed_size = known->packed_size;
 	memcpy(result->sha256, known->sha256, sizeof(result->sha256));
 	memcpy(result->make_model, known->make_model, sizeof(result->make_model));
+	store_whole_get(store, url, result);
+}
+
+/* The same driver whole, if it has filters of its own; without it the host renders, as ever. */
+static void take_whole(const char *store, const char *url, const struct http_answer *answer,
+	struct fetch_result *result)
+{
+	_cleanup_free_ char *text = NULL;
+	struct ppd_report report;
+	size_t size;
+
+	if (ppd_clean_whole(answer->body, answer->size, NULL, NULL, &report, &text, &size) == 0 &&
+		report.filters[0])
+		(void)store_whole_put(store, text, size, url, report.filters, result);
 }
 
 /* Cleans what a source gave and stores it. */
@@ -137,6 +151,7 @@ static void take(const char *store, const char *url, const struct http_answer *a
 			store, strerror(-r));
 		return say(result, FETCH_FAILED, url, what);
 	}
+	take_whole(store, url, answer, result);
 	(void)snprintf(
 		what, sizeof(what), "%u statements kept, %u dropped", report.kept, report.dropped);
 	say(result, FETCH_OK, url, what);
@@ -155,7 +170,7 @@ static void ask(const char *store, const char *url, const char *socket, struct f
 		say(result, r == -EFBIG ? FETCH_REFUSED : FETCH_FAILED, url,
 			answer.why[0] ? answer.why : strerror(-r));
 	else if (answer.status == 304 && is_known)
-		unchanged(result, &known, url);
+		unchanged(store, result, &known, url);
 	else if (answer.status == 200)
 		take(store, url, &answer, result);
 	else if (answer.status == 404)

@@ -247,3 +247,73 @@ int store_put(const char *store, const char *text, size_t size, const char *url,
 			      "sha256", hex, "make_model", result->make_model, "size",
 			      (int)result->size, "packed_size", (int)result->packed_size));
 }
+
+static void whole_path(const char *store, const char *url, char path[static PATH_SIZE])
+{
+	uint8_t digest[32];
+	char hex[65];
+
+	sha256_of(url, strlen(url), digest);
+	hex_of(digest, hex);
+	(void)snprintf(path, PATH_SIZE, "%s/whole/%s.json", store, hex);
+}
+
+int store_whole_put(const char *store, const char *text, size_t size, const char *url,
+	const char *filters, struct fetch_result *result)
+{
+	_cleanup_free_ uint8_t *packed = NULL;
+	char hex[65], clean[65], path[PATH_SIZE];
+	size_t packed_size;
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s/whole", store);
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	r = pack(text, size, &packed, &packed_size);
+	if (r < 0)
+		return r;
+	sha256_of(text, size, result->whole_sha256);
+	hex_of(result->whole_sha256, hex);
+	hex_of(result->sha256, clean);
+	result->whole_size = (uint32_t)size;
+	result->whole_packed_size = (uint32_t)packed_size;
+	text_copy_line(result->filters, sizeof(result->filters), filters);
+	(void)snprintf(path, sizeof(path), "%s/%s.ppd.gz", store, hex);
+	if (access(path, R_OK) < 0)
+		r = file_put(path, packed, packed_size);
+	if (r < 0)
+		return r;
+	whole_path(store, url, path);
+	return json_put(path, json_pack("{s:s, s:s, s:s, s:s, s:i, s:i}", "url", url, "clean",
+				      clean, "sha256", hex, "filters", filters, "size", (int)size,
+				      "packed_size", (int)packed_size));
+}
+
+void store_whole_get(const char *store, const char *url, struct fetch_result *result)
+{
+	char path[PATH_SIZE], driver[PATH_SIZE + 80], hex[65];
+	const char *known, *clean, *sha, *filters;
+	uint8_t sha256[32];
+	int size = 0, packed = 0;
+	json_t *object;
+
+	whole_path(store, url, path);
+	object = json_load_file(path, 0, NULL);
+	if (!object)
+		return;
+	hex_of(result->sha256, hex);
+	if (json_unpack(object, "{s:s, s:s, s:s, s:s, s:i, s:i}", "url", &known, "clean", &clean,
+		    "sha256", &sha, "filters", &filters, "size", &size, "packed_size",
+		    &packed) == 0 &&
+		strcmp(known, url) == 0 && strcmp(clean, hex) == 0 && hex_parse(sha, sha256) &&
+		size > 0 && packed > 0) {
+		(void)snprintf(driver, sizeof(driver), "%s/%s.ppd.gz", store, sha);
+		if (access(driver, R_OK) == 0) {
+			memcpy(result->whole_sha256, sha256, sizeof(sha256));
+			result->whole_size = (uint32_t)size;
+			result->whole_packed_size = (uint32_t)packed;
+			text_copy_line(result->filters, sizeof(result->filters), filters);
+		}
+	}
+	json_decref(object);
+}

@@ -27,4 +27,12 @@ int store_source_read(const char *store, const char *url, struct store_source *r
 int store_put(const char *store, const char *text, size_t size, const char *url,
 	const char *modified, unsigned int dropped, struct fetch_result *result);
 
+/* The same driver whole: its text goes into the store too, and with which filters it goes with the
+ * source is remembered. Fills in whole_… and filters. 0 or -errno. */
+int store_whole_put(const char *store, const char *text, size_t size, const char *url,
+	const char *filters, struct fetch_result *result);
+
+/* Fills them in from what is remembered; leaves them empty when there is none. */
+void store_whole_get(const char *store, const char *url, struct fetch_result *result);
+
 #endif

@@ -22,6 +22,7 @@
 #include "guest/channel.h"
 #include "guest/drivers.h"
 #include "guest/jobs.h"
+#include "guest/packages.h"
 #include "guest/queues.h"
 #include "guest/peer.h"
 #include "proto/base/cleanup.h"
@@ -86,6 +87,8 @@ static int set_up_state(struct agent *agent)
 		return r;
 	r = drivers_new(dir, peer_ask_driver, agent, &agent->drivers);
 	if (r == 0)
+		r = packages_new(agent, &agent->packages);
+	if (r == 0)
 		r = cancels_new(dir, &agent->cancels);
 	if (r < 0)
 		log_line(LOG_ERR, NULL, "%s cannot be used: %s", dir, strerror(-r));
@@ -134,6 +137,7 @@ struct agent *agent_free(struct agent *agent)
 	agent->queues = queues_free(agent->queues);
 	peer_deinit(agent);
 	agent->cancels = cancels_free(agent->cancels);
+	agent->packages = packages_free(agent->packages);
 	agent->drivers = drivers_free(agent->drivers);
 	printers_deinit(&agent->printers);
 	agent->term = sd_event_source_disable_unref(agent->term);

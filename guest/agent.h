@@ -9,6 +9,7 @@
  *   reconcile.c  what is to be done about one of them (pure)
  *   queues.c     having it done; requests.c by platen-queues
  *   drivers.c    the drivers that this guest holds
+ *   rendering.c  whether this guest renders by itself; packages.c what that needs
  *   backends.c   the spooler's backends at our socket
  *   jobs.c       their jobs, each a job.c, its document a transfer.c
  *   outcome.c    what the host's word about one means (pure)
@@ -28,6 +29,7 @@ struct backends;
 struct cancels;
 struct channel;
 struct drivers;
+struct packages;
 struct job;
 struct queues;
 
@@ -50,6 +52,7 @@ struct agent {
 	bool whole; /* OFFER_END was seen in this session */
 	struct queues *queues;
 	struct drivers *drivers;
+	struct packages *packages;
 	struct backends *backends;
 	/* jobs.c */
 	struct job_list jobs;

@@ -35,6 +35,7 @@ static const struct {
 	{"run-dir", offsetof(struct agent_config, run_dir)},
 	{"state-dir", offsetof(struct agent_config, state_dir)},
 	{"libexec-dir", offsetof(struct agent_config, libexec_dir)},
+	{"cups-server-bin", offsetof(struct agent_config, cups_server_bin)},
 };
 
 void agent_config_init(struct agent_config *config)
@@ -45,6 +46,7 @@ void agent_config_init(struct agent_config *config)
 		.run_dir = "/run/platen-agent",
 		.state_dir = "/var/lib/platen-agent",
 		.libexec_dir = "/usr/libexec/platen",
+		.cups_server_bin = "/usr/lib/cups",
 		.spooler_user = "lp",
 		.vsock_port = VSOCK_PORT,
 	};
@@ -88,6 +90,15 @@ static int on_pair(void *userdata, const char *section, const char *name, const 
 			return 1;
 		}
 		return fault(reading, name, value, "auto, virtio, vsock or unix");
+	}
+	if (strcmp(name, "package-manager") == 0) {
+		if (strcmp(value, "auto") == 0)
+			value = "";
+		else if (value[0] != '/')
+			return fault(reading, name, value, "auto, or an absolute path");
+		return text_copy(config->package_manager, AGENT_PATH_SIZE, value) == 0
+			       ? 1
+			       : fault(reading, name, value, "a path of at most 107 bytes");
 	}
 	if (strcmp(name, "spooler-user") == 0)
 		return text_is_user(value) && text_copy(config->spooler_user, USER_SIZE, value) == 0

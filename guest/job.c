@@ -171,6 +171,7 @@ static void fill_open(const struct job *job, uint32_t printer, struct message_jo
 	memcpy(o->title, open->title, sizeof(o->title));
 	memcpy(o->user, open->user, sizeof(o->user));
 	memcpy(o->format, open->format, sizeof(o->format));
+	o->rendered = open->rendered != 0;
 	o->options_size = open->options_size;
 	memcpy(o->options, open->options, sizeof(o->options));
 }

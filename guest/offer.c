@@ -11,6 +11,7 @@
 
 #include "guest/jobs.h"
 #include "guest/queues.h"
+#include "guest/rendering.h"
 #include "guest/peer.h"
 #include "proto/base/log.h"
 
@@ -46,6 +47,7 @@ void offer_printer(struct agent *agent, const struct message_printer *printer)
 	}
 	if (agent->whole)
 		queues_look_again(agent->queues); /* a person may have made one meanwhile */
+	rendering_look(agent, p);
 	queues_due(agent->queues, p);
 	jobs_printer_changed(agent, p);
 }
@@ -76,6 +78,7 @@ void offer_end(struct agent *agent)
 	TAILQ_FOREACH(p, &agent->printers.all, link)
 	if (p->offered && !p->told)
 		withdraw(agent, p);
+	packages_session(agent->packages);
 	printers_all_due(&agent->printers);
 	queues_look_again(agent->queues);
 	jobs_kick(agent);

@@ -20,6 +20,7 @@
 #include "guest/drivers.h"
 #include "guest/jobs.h"
 #include "guest/offer.h"
+#include "guest/packages.h"
 #include "guest/queues.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
@@ -133,6 +134,15 @@ int peer_ask_driver(const uint8_t sha256[static SHA256_SIZE], void *userdata)
 	return peer_send(userdata, &m);
 }
 
+int peer_ask_package(struct agent *agent, const uint8_t sha256[static SHA256_SIZE])
+{
+	struct message m;
+
+	message_init(&m, MESSAGE_PACKAGE_GET);
+	memcpy(m.package_get.package, sha256, SHA256_SIZE);
+	return peer_send(agent, &m);
+}
+
 void peer_status_changed(struct agent *agent)
 {
 	int enabled;
@@ -147,18 +157,26 @@ int peer_report(struct agent *agent, struct printer *p, enum report_code code, c
 	struct message m;
 	int r;
 
-	if (!p->told || p->reported == (uint32_t)code)
+	if (!p->told || (p->reported == (uint32_t)code && p->reported_whole == p->whole))
 		return 0;
 	message_init(&m, MESSAGE_PRINTER_REPORT);
 	m.printer_report.index = p->offer->index;
 	m.printer_report.code = code;
+	m.printer_report.rendering =
+		code == REPORT_READY && p->whole ? RENDERING_GUEST : RENDERING_HOST;
 	text_copy_line(m.printer_report.text, sizeof(m.printer_report.text), text);
 	r = peer_send(agent, &m);
 	if (r < 0)
 		return r;
 	p->reported = code;
-	if (code == REPORT_READY || code == REPORT_GONE)
-		log_line(LOG_INFO, &about, code == REPORT_READY ? "ready" : "removed");
+	p->reported_whole = p->whole;
+	if (code == REPORT_READY && text[0])
+		log_line(LOG_NOTICE, &about, "ready; %s", text);
+	else if (code == REPORT_READY || code == REPORT_GONE)
+		log_line(LOG_INFO, &about,
+			code == REPORT_GONE ? "removed"
+			: p->whole	    ? "ready, rendered here"
+					    : "ready");
 	else
 		log_line(LOG_WARNING, &about, "%s", text);
 	return 0;
@@ -204,6 +222,7 @@ void peer_over(struct agent *agent, const char *why)
 	start_timer(agent->away, AWAY_USEC);
 	stop_timer(agent->status);
 	drivers_session_over(agent->drivers);
+	packages_session_over(agent->packages);
 	printers_session_over(&agent->printers);
 	jobs_session_over(agent);
 }
@@ -266,6 +285,7 @@ void peer_message(struct agent *agent, const struct message *m)
 	case MESSAGE_OFFER_END: return offer_end(agent);
 	case MESSAGE_PRINTER_STATE: return offer_state(agent, &m->printer_state);
 	case MESSAGE_DRIVER_DATA: return on_driver_data(agent, &m->driver_data);
+	case MESSAGE_PACKAGE_DATA: return packages_take(agent->packages, &m->package_data);
 	case MESSAGE_JOB_ACCEPT:
 	case MESSAGE_JOB_CREDIT:
 	case MESSAGE_JOB_STATE: return jobs_message(agent, m);

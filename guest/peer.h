@@ -25,6 +25,7 @@ int peer_report(
 void peer_status_changed(struct agent *agent);
 
 /* A drivers_ask_fn. */
+int peer_ask_package(struct agent *agent, const uint8_t sha256[static SHA256_SIZE]);
 int peer_ask_driver(const uint8_t sha256[static SHA256_SIZE], void *userdata);
 
 #endif

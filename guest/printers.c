@@ -116,10 +116,40 @@ static int reach(struct printers *printers, uint32_t index)
 	return 0;
 }
 
+const uint8_t *printers_driver(const struct printer *p)
+{
+	return p->whole ? p->offer->whole : p->offer->driver;
+}
+
+/* Whether what our queue is to be made of has changed: then what went wrong before is forgotten. */
+static bool fingerprint_set(struct printer *p)
+{
+	struct message_printer used = *p->offer;
+	char before[FINGERPRINT_SIZE];
+
+	memcpy(before, p->fingerprint, sizeof(before));
+	memcpy(used.driver, printers_driver(p), SHA256_SIZE);
+	reconcile_fingerprint(&used, p->fingerprint);
+	if (memcmp(before, p->fingerprint, sizeof(before)) == 0)
+		return false;
+	p->refused = false;
+	p->failures = 0;
+	p->retry = 0;
+	return true;
+}
+
+bool printers_set_whole(struct printer *p, bool whole, const char *text)
+{
+	bool said = strcmp(p->rendering_text, text) != 0;
+
+	(void)text_copy(p->rendering_text, sizeof(p->rendering_text), text);
+	p->whole = whole;
+	return fingerprint_set(p) || said;
+}
+
 int printers_offer(
 	struct printers *printers, struct printer *p, const struct message_printer *offer)
 {
-	char before[FINGERPRINT_SIZE];
 	int r = reach(printers, offer->index);
 
 	if (r < 0)
@@ -132,16 +162,15 @@ int printers_offer(
 		printers->by_index[p->offer->index] = NULL;
 	if (!p->told || p->offer->index != offer->index)
 		p->state_told = false;
+	if (offer->rendering != RENDERING_GUEST || !p->offered ||
+		memcmp(offer->whole, p->offer->whole, SHA256_SIZE) != 0) {
+		p->whole = p->whole && offer->rendering == RENDERING_GUEST;
+		p->whole_trouble[0] = '\0';
+	}
 	*p->offer = *offer;
 	p->offered = p->told = true;
 	printers->by_index[offer->index] = p;
-	memcpy(before, p->fingerprint, sizeof(before));
-	reconcile_fingerprint(offer, p->fingerprint);
-	if (memcmp(before, p->fingerprint, sizeof(before)) != 0) {
-		p->refused = false;
-		p->failures = 0;
-		p->retry = 0;
-	}
+	(void)fingerprint_set(p);
 	return 0;
 }
 

@@ -29,12 +29,15 @@ struct printer {
 	TAILQ_ENTRY(printer) due_link;
 	char name[NAME_SIZE];
 	/* What the host says. */
-	bool offered;			     /* and not withdrawn since */
-	bool told;			     /* in this session: its index holds */
-	bool state_told;		     /* likewise its state */
-	struct message_printer *offer;	     /* NULL: never offered */
-	struct message_printer_state *state; /* NULL: never told */
-	char fingerprint[FINGERPRINT_SIZE];  /* of the offer */
+	bool offered;			      /* and not withdrawn since */
+	bool told;			      /* in this session: its index holds */
+	bool state_told;		      /* likewise its state */
+	struct message_printer *offer;	      /* NULL: never offered */
+	struct message_printer_state *state;  /* NULL: never told */
+	char fingerprint[FINGERPRINT_SIZE];   /* of the offer, with the driver that is used */
+	bool whole;			      /* this guest renders, with the whole driver */
+	char rendering_text[MESSAGE_SIZE];    /* why it does not, though the host would like it */
+	char whole_trouble[MESSAGE_SIZE / 2]; /* why the spooler does not take the whole one */
 	/* What this spooler has. */
 	enum queue_kind queue;
 	bool is_default;
@@ -43,13 +46,14 @@ struct printer {
 	uint8_t device[SHA256_SIZE];	/* of a person's queue, device_digest() */
 	uint64_t shown;			/* digest of the state that our queue shows; 0: not known */
 	/* What was done about it. */
-	bool due;	   /* to be looked at */
-	bool busy;	   /* its removal was refused: it has jobs */
-	bool refused;	   /* the spooler does not take this driver */
-	bool pinned;	   /* a request about it is under way */
-	uint32_t failures; /* in a row */
-	uint64_t retry;	   /* usec of CLOCK_MONOTONIC before which nothing is tried; 0: none */
-	uint32_t reported; /* enum report_code, 0: nothing in this session */
+	bool due;	     /* to be looked at */
+	bool busy;	     /* its removal was refused: it has jobs */
+	bool refused;	     /* the spooler does not take this driver */
+	bool pinned;	     /* a request about it is under way */
+	uint32_t failures;   /* in a row */
+	uint64_t retry;	     /* usec of CLOCK_MONOTONIC before which nothing is tried; 0: none */
+	uint32_t reported;   /* enum report_code, 0: nothing in this session */
+	bool reported_whole; /* that it is rendered here */
 	char trouble[MESSAGE_SIZE / 2]; /* of the last failure, one line */
 };
 
@@ -79,6 +83,10 @@ void printers_tidy(struct printers *printers, struct printer *printer);
 /* The host's word: a printer as offered; its index in this session; 0 or -ENOMEM. */
 int printers_offer(
 	struct printers *printers, struct printer *printer, const struct message_printer *offer);
+/* Which of the offered drivers is used, and why it is not the one that is wanted. True: it changed.
+ */
+bool printers_set_whole(struct printer *printer, bool whole, const char *text);
+const uint8_t *printers_driver(const struct printer *printer);
 struct printer *printers_by_index(const struct printers *printers, uint32_t index);
 
 /* The session is over: no index holds any more, and nothing has been reported. */

@@ -18,6 +18,7 @@
 #include "guest/default.h"
 #include "guest/drivers.h"
 #include "guest/jobs.h"
+#include "guest/rendering.h"
 #include "guest/requests.h"
 #include "guest/peer.h"
 #include "proto/base/cleanup.h"
@@ -75,7 +76,7 @@ static struct circumstances circumstances_of(const struct queues *queues, const 
 	return (struct circumstances){
 		.presence = agent->presence,
 		.whole = agent->whole,
-		.has_driver = p->offer && drivers_have(agent->drivers, p->offer->driver),
+		.has_driver = p->offer && drivers_have(agent->drivers, printers_driver(p)),
 		.taken = p->offered ? printers_on_device(&agent->printers, p->offer->device) : NULL,
 	};
 }
@@ -180,7 +181,7 @@ void queues_driver_came(
 
 	TAILQ_FOREACH(p, &queues->agent->printers.all, link)
 	{
-		if (!p->offered || memcmp(p->offer->driver, sha256, SHA256_SIZE) != 0)
+		if (!p->offered || memcmp(printers_driver(p), sha256, SHA256_SIZE) != 0)
 			continue;
 		if (why) {
 			report(queues, p, REPORT_FAILED, why);
@@ -233,7 +234,7 @@ static void put(struct queues *queues, struct printer *p)
 	struct queues_put m = {.head = {.type = QUEUES_PUT, .size = sizeof(m)},
 		.accepting = offer->accepting,
 		.defaults_size = offer->defaults_size};
-	_cleanup_close_ int fd = drivers_open(queues->agent->drivers, offer->driver);
+	_cleanup_close_ int fd = drivers_open(queues->agent->drivers, printers_driver(p));
 
 	if (fd < 0) {
 		if (fd == -ENOENT) /* it was not what it seemed: asked for anew */
@@ -267,6 +268,7 @@ static const char *report_text(const struct printer *p, const struct circumstanc
 	case REPORT_NAME_TAKEN: return "a queue of this name was made by hand and is left alone";
 	case REPORT_REMOVING: return "withdrawn; its jobs are still to be settled";
 	case REPORT_DRIVER_REFUSED: return p->trouble;
+	case REPORT_READY: return p->rendering_text;
 	case REPORT_DEVICE_TAKEN:
 		(void)text_printf(buf, size,
 			"the queue %s was made by hand for the same device and is left alone",
@@ -288,7 +290,7 @@ static void look_at(struct queues *queues, struct printer *p)
 	if (p->retry && !p->busy && (d.fetch || d.deed != DEED_NONE))
 		return; /* its time comes */
 	if (d.fetch)
-		drivers_want(queues->agent->drivers, p->offer->driver);
+		drivers_want(queues->agent->drivers, printers_driver(p));
 	switch (d.deed) {
 	case DEED_PUT: return put(queues, p);
 	case DEED_REMOVE: return request(queues, ASKED_REMOVE, QUEUES_REMOVE, p);
@@ -324,7 +326,8 @@ static bool is_used(const uint8_t sha256[static SHA256_SIZE], void *userdata)
 	struct printer *p;
 
 	TAILQ_FOREACH(p, &queues->agent->printers.all, link)
-	if (p->offered && memcmp(p->offer->driver, sha256, SHA256_SIZE) == 0)
+	if (p->offered && (memcmp(p->offer->driver, sha256, SHA256_SIZE) == 0 ||
+				  memcmp(p->offer->whole, sha256, SHA256_SIZE) == 0))
 		return true;
 	return false;
 }
@@ -409,6 +412,8 @@ static void put_failed(struct queues *queues, struct printer *p, const struct qu
 {
 	(void)text_printf(
 		p->trouble, sizeof(p->trouble), "the queue could not be made: %.200s", done->text);
+	if (done->error == -EINVAL && p->whole)
+		return rendering_refused(queues->agent, p, p->trouble);
 	p->refused = done->error == -EINVAL;
 	if (!p->refused) {
 		report(queues, p, REPORT_FAILED, p->trouble);

@@ -169,15 +169,62 @@ static int workspace_set(
 	return fault(reading, name, value, "one of the keys uuid, socket, owner, mode");
 }
 
+const struct config_printer *config_printer_find(const struct config *config, const char *name)
+{
+	for (uint32_t i = 0; i < config->printer_count; i++)
+		if (strcmp(config->printers[i].name, name) == 0)
+			return &config->printers[i];
+	return NULL;
+}
+
+/* The section of a printer, made if it is new. */
+static struct config_printer *printer_named(struct config *config, const char *name)
+{
+	const struct config_printer *is = config_printer_find(config, name);
+	struct config_printer *grown;
+
+	if (is)
+		return &config->printers[is - config->printers];
+	if (config->printer_count == CONFIG_PRINTERS_MAX || !text_is_queue(name) ||
+		strlen(name) >= NAME_SIZE)
+		return NULL;
+	grown = reallocarray(config->printers, config->printer_count + 1, sizeof(*grown));
+	if (!grown)
+		return NULL;
+	config->printers = grown;
+	grown += config->printer_count++;
+	*grown = (struct config_printer){0};
+	(void)text_copy(grown->name, sizeof(grown->name), name);
+	return grown;
+}
+
+static int printer_set(
+	struct reading *reading, const char *section, const char *name, const char *value)
+{
+	struct config_printer *printer = printer_named(&reading->config, section);
+
+	if (!printer)
+		return fault(reading, "[printer]", section, "the name of a queue");
+	if (strcmp(name, "rendering") == 0) {
+		printer->rendering = strcmp(value, "guest") == 0 ? RENDERING_GUEST : RENDERING_HOST;
+		return printer->rendering == RENDERING_GUEST || strcmp(value, "host") == 0
+			       ? 1
+			       : fault(reading, name, value, "host or guest");
+	}
+	return fault(reading, name, value, "the key rendering");
+}
+
 static int on_pair(void *userdata, const char *section, const char *name, const char *value)
 {
 	struct reading *reading = userdata;
 
 	if (strncmp(section, "workspace ", 10) == 0)
 		return workspace_set(reading, section + 10, name, value);
+	if (strncmp(section, "printer ", 8) == 0)
+		return printer_set(reading, section + 8, name, value);
 	if (strcmp(section, "host") != 0)
-		return fault(
-			reading, name, value, "the section [host] or [workspace NAME] above it");
+		return fault(reading, name, value,
+			"a section [host], [printer NAME] or [workspace NAME] above it");
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (strcmp(keys[i].name, name) != 0)
 			continue;
@@ -313,4 +360,7 @@ void config_deinit(struct config *config)
 	free(config->workspaces);
 	config->workspaces = NULL;
 	config->workspace_count = 0;
+	free(config->printers);
+	config->printers = NULL;
+	config->printer_count = 0;
 }

@@ -8,9 +8,11 @@
 
 #include "proto/base/uuid.h"
 #include "proto/limits.h"
+#include "proto/message.h"
 
 #define CONFIG_PATH_SIZE      108 /* sun_path of unix(7), also for folders */
 #define CONFIG_WORKSPACES_MAX 4096
+#define CONFIG_PRINTERS_MAX   4096
 
 enum mode {
 	MODE_UNSET = 0, /* the host's default holds */
@@ -26,6 +28,12 @@ struct config_workspace {
 	char owner[USER_SIZE];
 	struct uuid uuid;
 	enum mode mode;
+};
+
+/* What [printer NAME] says. */
+struct config_printer {
+	char name[NAME_SIZE];
+	enum rendering rendering;
 };
 
 struct config {
@@ -44,6 +52,8 @@ struct config {
 	uint32_t jobs_per_minute, mib_per_minute, held_mib; /* of a workspace; 0: no limit */
 	struct config_workspace *workspaces;
 	uint32_t workspace_count;
+	struct config_printer *printers;
+	uint32_t printer_count;
 };
 
 /*
@@ -53,6 +63,9 @@ struct config {
  */
 int config_read(const char *path, struct config *ret_config, char ret_why[static 512]);
 void config_deinit(struct config *config);
+
+/* The section of a printer, or NULL. */
+const struct config_printer *config_printer_find(const struct config *config, const char *name);
 
 /* MODE_UNSET for an unknown word. */
 enum mode mode_parse(const char *word);

@@ -20,17 +20,20 @@
 #include <unistd.h>
 
 #include "host/domains.h"
+#include "host/renderings.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/transport.h"
 
+#define PASSED_MAX  4		/* descriptors at once; one is kept */
 #define CLIENT_USEC 60000000ULL /* the longest that a question may take */
 
 struct control_client {
 	TAILQ_ENTRY(control_client) link;
 	struct control *control;
 	int fd;
+	int passed; /* a descriptor that came with the request, or -1 */
 	sd_event_source *io, *timer;
 	bool may_change, asked, ended;
 	char request[CONTROL_REQUEST_MAX + 1];
@@ -55,11 +58,13 @@ static void client_free(struct control_client *client)
 
 	if (control->host->domains)
 		domains_abandon(control->host->domains, client);
+	renderings_abandon(control->host->renderings, client);
 	TAILQ_REMOVE(&control->clients, client, link);
 	control->client_count--;
 	client->io = sd_event_source_disable_unref(client->io);
 	client->timer = sd_event_source_disable_unref(client->timer);
 	client->fd = close_fd(client->fd);
+	client->passed = close_fd(client->passed);
 	free(client->answer);
 	free(client);
 }
@@ -137,9 +142,42 @@ void control_fault(
 				    "hint", hint ? hint : ""));
 }
 
+int control_take_fd(struct control_client *client)
+{
+	return steal_fd(&client->passed);
+}
+
 void control_wait(struct control_client *client)
 {
 	client->asked = true;
+}
+
+/* recv(2) that keeps the one descriptor a client may pass; of more, all but the last are closed. */
+static ssize_t client_receive(struct control_client *client)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * PASSED_MAX)];
+	} control;
+	struct iovec iov = {.iov_base = client->request + client->request_size,
+		.iov_len = CONTROL_REQUEST_MAX - client->request_size};
+	struct msghdr hdr = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes)};
+	ssize_t n = recvmsg(client->fd, &hdr, MSG_CMSG_CLOEXEC);
+
+	if (n < 0)
+		return n;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&hdr); c; c = CMSG_NXTHDR(&hdr, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+			client->passed = close_fd(client->passed);
+			memcpy(&client->passed, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+		}
+	}
+	return n;
 }
 
 static void client_read(struct control_client *client)
@@ -149,8 +187,7 @@ static void client_read(struct control_client *client)
 	char *end;
 	ssize_t n;
 
-	n = recv(client->fd, client->request + client->request_size,
-		CONTROL_REQUEST_MAX - client->request_size, 0);
+	n = client_receive(client);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
@@ -241,6 +278,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
 	if (!client)
 		return 0;
 	client->control = control;
+	client->passed = -1;
 	client->may_change = is_admin(control, connection);
 	client->fd = steal_fd(&connection);
 	TAILQ_INSERT_TAIL(&control->clients, client, link);

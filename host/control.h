@@ -28,6 +28,9 @@ void control_fault(struct control_client *client, const char *code, const char *
 struct host *control_host(struct control_client *client);
 bool control_may_change(const struct control_client *client);
 
+/* The descriptor that came with the request, which is the caller's now, or -1. */
+int control_take_fd(struct control_client *client);
+
 /* A request that waits for somebody else: the client stays until control_answer() or _fault(). */
 void control_wait(struct control_client *client);
 

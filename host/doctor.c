@@ -11,6 +11,7 @@
 
 #include "host/domains.h"
 #include "host/printer.h"
+#include "host/renderings.h"
 #include "host/spooler.h"
 #include "host/workspace.h"
 #include "proto/base/text.h"
@@ -175,6 +176,32 @@ static void step(json_t *steps, bool ok, const char *text)
 		steps, json_pack("{s:s, s:s}", "state", ok ? "ok" : "no", "text", text));
 }
 
+/* Where it is rendered, if that was asked for to be in the workspace. */
+static void explain_rendering(
+	const struct printer *printer, const struct offer_entry *entry, json_t *steps)
+{
+	const struct renderings *renderings = printer->host->renderings;
+	const struct rendering_package *package = renderings_package(renderings, printer->is.name);
+	const char *from;
+	char text[MESSAGE_SIZE];
+	bool there = entry && entry->report == REPORT_READY && entry->rendering == RENDERING_GUEST;
+
+	if (renderings_of(renderings, printer->is.name, &from) != RENDERING_GUEST)
+		return;
+	if (!offer_is_whole(printer))
+		(void)text_printf(text, sizeof(text),
+			"rendering = guest (%s), but its driver has no filter that a workspace "
+			"could run: the host renders",
+			from);
+	else
+		(void)text_printf(text, sizeof(text),
+			"rendering = guest (%s), filters %s, package %s: the %s renders", from,
+			printer->driver.filters,
+			package ? package->name : "none (`platenctl driver package add` gives one)",
+			there ? "workspace" : "host");
+	step(steps, there, text);
+}
+
 /* The steps of a printer that exists. Returns what to do, or an empty text. */
 static const char *explain_printer(
 	struct workspace *ws, const struct printer *printer, json_t *steps, bool *ret_offered)
@@ -210,6 +237,7 @@ static const char *explain_printer(
 		report_name(entry ? entry->report : 0), entry && entry->report_text ? ": " : "",
 		entry && entry->report_text ? entry->report_text : "");
 	step(steps, entry && entry->report == REPORT_READY, text);
+	explain_rendering(printer, entry, steps);
 	if (entry && (entry->report == REPORT_NAME_TAKEN || entry->report == REPORT_DEVICE_TAKEN))
 		return "a queue made by hand is in its place: remove that one in the workspace to "
 		       "have "

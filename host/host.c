@@ -25,6 +25,7 @@
 #include "host/fetcher.h"
 #include "host/job.h"
 #include "host/printer.h"
+#include "host/renderings.h"
 #include "host/spooler.h"
 #include "host/workspace.h"
 #include "proto/base/cleanup.h"
@@ -321,7 +322,9 @@ static int set_up(struct host *host)
 	if (r < 0)
 		return r;
 	mode_load(host);
-	r = control_new(host, &host->control);
+	r = renderings_new(host, &host->renderings);
+	if (r == 0)
+		r = control_new(host, &host->control);
 	if (r == 0)
 		r = fetcher_new(host, &host->fetcher);
 	if (r == 0)
@@ -373,6 +376,7 @@ struct host *host_free(struct host *host)
 	if (host->fetcher)
 		printer_free_all(host);
 	host->fetcher = fetcher_free(host->fetcher);
+	host->renderings = renderings_free(host->renderings);
 	host->vsock_io = sd_event_source_disable_unref(host->vsock_io);
 	host->vsock = close_fd(host->vsock);
 	host->post = sd_event_source_disable_unref(host->post);

@@ -24,6 +24,7 @@ struct spooler;
 struct fetcher;
 struct domains;
 struct control;
+struct renderings;
 
 TAILQ_HEAD(printer_list, printer);
 TAILQ_HEAD(workspace_list, workspace);
@@ -39,6 +40,7 @@ struct host {
 	struct fetcher *fetcher;
 	struct domains *domains;
 	struct control *control;
+	struct renderings *renderings;
 	struct printer_list printers;
 	struct workspace_list workspaces;
 	struct job_list jobs; /* unfinished, and finished ones that a guest still has open */

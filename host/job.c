@@ -20,6 +20,7 @@
 
 #include "host/allowed.h"
 #include "host/printer.h"
+#include "host/renderings.h"
 #include "host/spooler.h"
 #include "host/workspace.h"
 #include "proto/base/cleanup.h"
@@ -298,6 +299,16 @@ static void on_offset(struct job *job, const struct submit_progress *p)
 	SAY(LOG_INFO, job, "goes on at byte %llu", (unsigned long long)p->offset);
 }
 
+/* Banners are the host's spooler's, whoever has rendered the pages. */
+static void keep_sheets(const struct message_job_open *open, struct submit_open *s)
+{
+	const char *sheets = options_get(open->options, open->options_size, "job-sheets");
+
+	if (sheets)
+		(void)options_add(s->options, sizeof(s->options), &s->options_size, "job-sheets",
+			sheets); /* cannot be more than came */
+}
+
 static void submission_fill(
 	struct job *job, const struct printer *printer, const struct message_job_open *open)
 {
@@ -308,14 +319,17 @@ static void submission_fill(
 	*s = (struct submit_open){.head = {.type = SUBMIT_OPEN, .size = sizeof(*s)},
 		.file = open->file,
 		.copies = open->copies,
-		.pages_only = !job->host->config.raw,
+		.pages_only = !job->host->config.raw && !open->rendered,
 		.job = open->job,
 		.workspace = job->row.key.workspace};
 	(void)text_copy(s->printer, sizeof(s->printer), job->row.printer);
 	(void)text_copy(s->owner, sizeof(s->owner), job->row.owner);
 	(void)text_copy(s->user, sizeof(s->user), open->user);
 	(void)text_copy(s->title, sizeof(s->title), open->title[0] ? open->title : "Untitled");
-	(void)text_copy(s->format, sizeof(s->format), open->format);
+	(void)text_copy(s->format, sizeof(s->format),
+		open->rendered ? "application/vnd.cups-raw" : open->format);
+	if (open->rendered) /* the rest was applied in the workspace */
+		return keep_sheets(open, s);
 	left_out = allowed_options(job->host, printer->driver.sha256, open, s, names);
 	if (left_out)
 		SAY(LOG_NOTICE, job, "%u options are not a workspace's to set and are left out: %s",
@@ -374,6 +388,11 @@ static void open_new(struct job *job, struct workspace *ws, const struct message
 			"the host's queue is not accepting jobs; the job waits for it");
 	if (!quota_job(job, text))
 		return job_refuse(job, REFUSAL_QUOTA, text);
+	if (open->rendered &&
+		renderings_of(ws->host->renderings, printer->is.name, NULL) != RENDERING_GUEST)
+		return job_refuse(job, REFUSAL_POLICY,
+			"it was rendered in the workspace, and this printer is rendered on the "
+			"host: print it again");
 	submission_fill(job, printer, open);
 	if (job_record(job, LEDGER_OPEN) < 0)
 		return job_refuse(job, REFUSAL_NO_SPACE,

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "host/printer.h"
+#include "host/renderings.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/device.h"
@@ -50,12 +51,38 @@ struct offer_entry *offer_find(struct workspace *ws, const char *printer)
 	return NULL;
 }
 
+bool offer_is_whole(const struct printer *printer)
+{
+	return printer->driver.whole_size &&
+	       renderings_of(printer->host->renderings, printer->is.name, NULL) == RENDERING_GUEST;
+}
+
+const struct rendering_package *offer_package(
+	struct workspace *ws, const uint8_t sha256[static SHA256_SIZE])
+{
+	for (uint32_t i = 0; i < ws->offer_count; i++) {
+		struct printer *printer = ws->offers[i].printer;
+		const struct rendering_package *package;
+
+		if (!printer || !offer_is_whole(printer))
+			continue;
+		package = renderings_package(ws->host->renderings, printer->is.name);
+		if (package && memcmp(package->sha256, sha256, SHA256_SIZE) == 0)
+			return package;
+	}
+	return NULL;
+}
+
 struct printer *offer_driver(struct workspace *ws, const uint8_t sha256[static SHA256_SIZE])
 {
 	for (uint32_t i = 0; i < ws->offer_count; i++) {
 		struct printer *printer = ws->offers[i].printer;
 
-		if (printer && memcmp(printer->driver.sha256, sha256, SHA256_SIZE) == 0)
+		if (!printer)
+			continue;
+		if (memcmp(printer->driver.sha256, sha256, SHA256_SIZE) == 0 ||
+			(offer_is_whole(printer) &&
+				memcmp(printer->driver.whole_sha256, sha256, SHA256_SIZE) == 0))
 			return printer;
 	}
 	return NULL;
@@ -167,6 +194,27 @@ static bool is_sendable(struct workspace *ws, struct offer_entry *entry, const s
 	return false;
 }
 
+/* What a workspace needs that is to render by itself. */
+static void fill_rendering(const struct printer *printer, struct message_printer *p)
+{
+	const struct fetch_result *driver = &printer->driver;
+	const struct rendering_package *package;
+
+	if (!offer_is_whole(printer))
+		return;
+	p->rendering = RENDERING_GUEST;
+	p->whole_size = driver->whole_size;
+	memcpy(p->whole, driver->whole_sha256, SHA256_SIZE);
+	(void)text_copy(p->filters, sizeof(p->filters), driver->filters);
+	package = renderings_package(printer->host->renderings, printer->is.name);
+	if (!package)
+		return;
+	p->package_size = package->size;
+	p->restart = package->restart;
+	memcpy(p->package, package->sha256, SHA256_SIZE);
+	memcpy(p->package_name, package->name, sizeof(p->package_name));
+}
+
 static int send_printer(struct workspace *ws, struct offer_entry *entry, uint32_t index)
 {
 	const struct spool_printer *is = &entry->printer->is;
@@ -188,6 +236,7 @@ static int send_printer(struct workspace *ws, struct offer_entry *entry, uint32_
 	text_copy_line(p->make_model, sizeof(p->make_model), is->make_model);
 	p->defaults_size = is->defaults_size;
 	memcpy(p->defaults, is->defaults, is->defaults_size);
+	fill_rendering(entry->printer, p);
 	if (!is_sendable(ws, entry, &m))
 		return 0;
 	entry->told = true;
@@ -304,12 +353,16 @@ void offer_report(struct workspace *ws, const struct message_printer_report *rep
 		return;
 	entry = &ws->offers[report->index];
 	about.printer = entry->name;
-	if (entry->report != report->code && report->code != REPORT_GONE && quota_line(ws))
-		log_line(report->code == REPORT_READY ? LOG_INFO : LOG_WARNING, &about,
-			"%s in the workspace%s%s",
+	if ((entry->report != report->code || entry->rendering != report->rendering ||
+		    (report->text[0] && strcmp(report->text, entry->report_text ? entry->report_text
+										: "") != 0)) &&
+		report->code != REPORT_GONE && quota_line(ws))
+		log_line(report->code == REPORT_READY && !report->text[0] ? LOG_INFO : LOG_WARNING,
+			&about, "%s in the workspace%s%s",
 			report->code == REPORT_READY ? "ready" : report_name(report->code),
 			report->text[0] ? ": " : "", report->text);
 	entry->report = report->code;
+	entry->rendering = report->rendering;
 	free(entry->report_text);
 	entry->report_text = report->text[0] ? strdup(report->text) : NULL;
 }

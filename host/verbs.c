@@ -14,8 +14,10 @@
 #include "host/domains.h"
 #include "host/job.h"
 #include "host/printer.h"
+#include "host/renderings.h"
 #include "host/spooler.h"
 #include "host/workspace.h"
+#include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
@@ -141,11 +143,30 @@ static void verb_workspaces(struct control_client *client, const json_t *request
 	control_answer(client, json_pack("{s:o}", "workspaces", rows));
 }
 
+/* Where a printer is rendered: what is wanted, and what is in force in a workspace. */
+static void add_rendering(
+	json_t *row, const struct printer *printer, const struct offer_entry *entry)
+{
+	const struct renderings *renderings = printer->host->renderings;
+	const struct rendering_package *package = renderings_package(renderings, printer->is.name);
+	const char *from;
+	enum rendering rendering = renderings_of(renderings, printer->is.name, &from);
+	bool there = entry && entry->printer && entry->report == REPORT_READY;
+
+	(void)json_object_set_new(row, "rendering", json_string(rendering_name(rendering)));
+	(void)json_object_set_new(row, "rendering_from", json_string(from));
+	(void)json_object_set_new(
+		row, "package", package ? json_string(package->name) : json_null());
+	(void)json_object_set_new(row, "rendering_there",
+		there ? json_string(rendering_name(entry->rendering)) : json_null());
+}
+
 static json_t *printer_row(const struct printer *printer, struct workspace *ws)
 {
 	struct offer_entry *entry = ws ? offer_find(ws, printer->is.name) : NULL;
 	char why[MESSAGE_SIZE] = "", hex[SHA256_SIZE * 2 + 1] = "";
 	const char *guest = "-", *text = printer->is.text;
+	json_t *row;
 	bool offered = ws && printer_is_offered(printer, workspace_mode(ws), why);
 
 	for (int i = 0; printer->status == DRIVER_READY && i < SHA256_SIZE; i++)
@@ -157,13 +178,16 @@ static json_t *printer_row(const struct printer *printer, struct workspace *ws)
 	}
 	if (ws && !offered)
 		text = why;
-	return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s}",
-		"name", printer->is.name, "kind", printer_kind_name(printer->is.kind), "state",
+	row = json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s}", "name",
+		printer->is.name, "kind", printer_kind_name(printer->is.kind), "state",
 		printer_state_name(printer->is.state), "accepting", printer->is.accepting, "driver",
 		printer_driver_name(printer), "driver_sha256", hex, "driver_text",
 		printer->driver.text, "info", printer->is.info, "location", printer->is.location,
 		"make_model", printer->is.make_model, "offered",
 		ws ? json_boolean(offered) : json_null(), "guest", guest, "text", text);
+	if (row)
+		add_rendering(row, printer, entry);
+	return row;
 }
 
 static void verb_printers(struct control_client *client, const json_t *request)
@@ -356,6 +380,106 @@ static void verb_detach(struct control_client *client, const json_t *request)
 	attach(client, request, VIRT_DETACH);
 }
 
+/* The name of a printer, which need not be there (now); answers the client if it is none. */
+static const char *printer_name_of(struct control_client *client, const json_t *request)
+{
+	const char *name = text_of(request, "printer");
+
+	if (name && text_is_queue(name) && strlen(name) < NAME_SIZE)
+		return name;
+	control_fault(client, "bad-request", "`platenctl printers` lists the host's",
+		"the name of a printer is wanted");
+	return NULL;
+}
+
+static void verb_rendering(struct control_client *client, const json_t *request)
+{
+	struct host *host = control_host(client);
+	const char *name = printer_name_of(client, request);
+	const char *word = text_of(request, "rendering"), *from;
+	enum rendering rendering;
+	int r;
+
+	if (!name)
+		return;
+	if (word && !must_change(client))
+		return;
+	rendering = word ? rendering_parse(word) : RENDERING_COUNT;
+	if (word && rendering == RENDERING_COUNT && strcmp(word, "unset") != 0)
+		return control_fault(client, "bad-request", "host, guest or unset",
+			"no rendering named %s", word);
+	if (!printer_find(host, name) && rendering != RENDERING_COUNT)
+		return control_fault(client, "not-found", "`platenctl printers` lists the host's",
+			"the host's spooler has no printer %s", name);
+	r = word ? renderings_set(host->renderings, name, rendering) : 0;
+	if (r < 0)
+		return control_fault(client, "failed", "is the state folder's disk full?",
+			"it cannot be stored: %s", strerror(-r));
+	rendering = renderings_of(host->renderings, name, &from);
+	control_answer(client, json_pack("{s:s, s:s, s:s}", "printer", name, "rendering",
+				       rendering_name(rendering), "from", from));
+}
+
+static void package_add(struct control_client *client, const json_t *request)
+{
+	struct host *host = control_host(client);
+	const char *name = printer_name_of(client, request), *file = text_of(request, "name");
+	const char *word = text_of(request, "restart");
+	enum restart_level restart = restart_level_parse(word ? word : "none");
+	_cleanup_close_ int fd = control_take_fd(client);
+	int r;
+
+	if (!name)
+		return;
+	if (!printer_find(host, name))
+		return control_fault(client, "not-found", "`platenctl printers` lists the host's",
+			"the host's spooler has no printer %s", name);
+	if (restart == LEVEL_COUNT)
+		return control_fault(client, "bad-request", "none, spooler or workspace",
+			"no restart level named %s", word);
+	if (fd < 0 || !file || !rendering_is_name(file))
+		return control_fault(client, "bad-request",
+			"its name has at most 127 bytes and no control characters",
+			"a package's file and its name are wanted");
+	r = renderings_package_add(host->renderings, client, name, file, restart, fd);
+	if (r == -EBUSY)
+		return control_fault(client, "unavailable", "try again in a moment",
+			"another package is being added");
+	if (r < 0)
+		return control_fault(client, "failed", "", "it cannot be added: %s", strerror(-r));
+	control_wait(client);
+}
+
+static void verb_package_add(struct control_client *client, const json_t *request)
+{
+	if (must_change(client))
+		package_add(client, request);
+}
+
+static void verb_package_list(struct control_client *client, const json_t *request)
+{
+	(void)request;
+	control_answer(client, json_pack("{s:o}", "packages",
+				       renderings_packages(control_host(client)->renderings)));
+}
+
+static void verb_package_remove(struct control_client *client, const json_t *request)
+{
+	const char *name = printer_name_of(client, request);
+	int r;
+
+	if (!name || !must_change(client))
+		return;
+	r = renderings_package_remove(control_host(client)->renderings, name);
+	if (r == -ENOENT)
+		return control_fault(client, "not-found",
+			"`platenctl driver package list` lists them", "%s has no package", name);
+	if (r < 0)
+		return control_fault(client, "failed", "is the state folder's disk full?",
+			"it cannot be stored: %s", strerror(-r));
+	control_answer(client, json_pack("{s:s}", "printer", name));
+}
+
 static void verb_doctor(struct control_client *client, const json_t *request)
 {
 	struct workspace *ws = NULL;
@@ -393,6 +517,10 @@ void verbs_dispatch(struct control_client *client, const json_t *untrusted_reque
 		{"mode", verb_mode},
 		{"attach", verb_attach},
 		{"detach", verb_detach},
+		{"rendering", verb_rendering},
+		{"package-add", verb_package_add},
+		{"package-list", verb_package_list},
+		{"package-remove", verb_package_remove},
 		{"doctor", verb_doctor},
 		{"explain", verb_explain},
 	};

@@ -21,6 +21,7 @@
 #include "host/fetcher.h"
 #include "host/job.h"
 #include "host/printer.h"
+#include "host/renderings.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -190,7 +191,9 @@ static void on_driver_get(struct workspace *ws, const struct message_driver_get 
 	if (printer) {
 		fd = open(fetcher_driver_path(ws->host, get->driver, path), O_RDONLY | O_CLOEXEC);
 		if (fd >= 0)
-			d.size = printer->driver.packed_size;
+			d.size = memcmp(printer->driver.sha256, get->driver, SHA256_SIZE) == 0
+					 ? printer->driver.packed_size
+					 : printer->driver.whole_packed_size;
 		else
 			fetcher_want(ws->host->fetcher, printer); /* the store lost it */
 	}
@@ -202,6 +205,22 @@ static void violation(struct workspace *ws, const char *why)
 {
 	send_bye(ws, BYE_VIOLATION, why);
 	session_lost(ws, why);
+}
+
+static void on_package_get(struct workspace *ws, const struct message_package_get *get)
+{
+	struct channel_driver d = {
+		.head = {.type = CHANNEL_DRIVER, .size = sizeof(d)}, .is_package = 1};
+	const struct rendering_package *package = offer_package(ws, get->package);
+	_cleanup_close_ int fd = -1;
+	char path[256];
+
+	memcpy(d.driver, get->package, SHA256_SIZE);
+	if (package)
+		fd = open(renderings_package_path(ws->host, package, path), O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		d.size = package->size;
+	(void)workspace_send(ws, &d, fd);
 }
 
 static void reopen_later(struct workspace *ws);
@@ -256,6 +275,7 @@ static void on_channel_message(
 	switch (head->type) {
 	case MESSAGE_PRINTER_REPORT: return offer_report(ws, &m->printer_report);
 	case MESSAGE_DRIVER_GET: return on_driver_get(ws, &m->driver_get);
+	case MESSAGE_PACKAGE_GET: return on_package_get(ws, &m->package_get);
 	case MESSAGE_GUEST_STATUS: ws->guest = m->guest_status; return;
 	case MESSAGE_JOB_OPEN:
 		if (m->job_open.printer >= ws->offer_count)

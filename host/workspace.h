@@ -9,6 +9,7 @@
 #include "host/quota.h"
 #include "host/virt/virt.h"
 
+struct rendering_package;
 struct worker;
 
 enum transport {
@@ -23,7 +24,8 @@ struct offer_entry {
 	struct printer *printer; /* NULL: gone */
 	bool told;		 /* PRINTER was sent */
 	bool tell, tell_state, tell_gone;
-	uint32_t report; /* enum report_code, 0: none yet */
+	uint32_t report;    /* enum report_code, 0: none yet */
+	uint32_t rendering; /* enum rendering in force there */
 	char name[NAME_SIZE];
 	char *report_text;
 };
@@ -105,6 +107,11 @@ void offer_report(struct workspace *workspace, const struct message_printer_repo
 struct offer_entry *offer_find(struct workspace *workspace, const char *printer);
 /* Whether a driver is one of an offered printer's: what DRIVER_GET may ask for. */
 struct printer *offer_driver(struct workspace *workspace, const uint8_t sha256[static SHA256_SIZE]);
+/* The package of an offered printer: what PACKAGE_GET may ask for. NULL: there is none. */
+const struct rendering_package *offer_package(
+	struct workspace *workspace, const uint8_t sha256[static SHA256_SIZE]);
+/* Whether workspaces are offered the driver whole: it is wanted, and there is one. */
+bool offer_is_whole(const struct printer *printer);
 void offer_deinit(struct workspace *workspace);
 const char *report_name(uint32_t code);
 

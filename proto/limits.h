@@ -24,6 +24,7 @@
 #define OFFER_PRINTERS_MAX 4096
 #define DRIVER_SIZE_MAX	   (4 * 1024 * 1024) /* bytes unpacked; the largest of Debian's is 482 K */
 #define DRIVER_PACKED_MAX  (2 * 1024 * 1024) /* bytes, gzip (RFC 1952) */
+#define PACKAGE_SIZE_MAX   (256 * 1024 * 1024) /* bytes; Debian's largest of a driver is 40 MiB */
 
 /* Jobs. */
 #define JOBS_OPEN_MAX	  64		       /* at once in one session */
@@ -43,6 +44,12 @@
 #define MIME_SIZE     128
 #define DEFAULTS_SIZE 2048 /* option defaults of a printer, packed */
 #define VERSION_SIZE  64   /* a program's version string */
+#define FILTERS_SIZE  256  /* names of a driver's filters, comma-separated keywords */
+
+/* Restart. */
+#define NEED_SIZE	  16	  /* bytes: a need's name */
+#define RESTART_NEEDS_MAX 32	  /* needs of a workspace at once */
+#define RESTART_SEC_MAX	  2592000 /* seconds a restart may be deferred by: 30 days */
 
 /* Time. */
 #define KEEPALIVE_MSEC	    60000 /* silence after which a peer is pinged */

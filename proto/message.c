@@ -43,6 +43,14 @@ static const struct {
 	[MESSAGE_JOB_CANCEL] = {"JobCancel", BODY(job_cancel)},
 	[MESSAGE_JOB_CLOSE] = {"JobClose", BODY(job_close)},
 	[MESSAGE_GUEST_STATUS] = {"GuestStatus", BODY(guest_status)},
+	[MESSAGE_RESTART_NEED] = {"RestartNeed", BODY(restart_need)},
+	[MESSAGE_ACTIVITY] = {"Activity", BODY(activity)},
+	[MESSAGE_RESTART_ANSWER] = {"RestartAnswer", BODY(restart_answer)},
+	[MESSAGE_ACTIVITY_GET] = {"ActivityGet", sizeof(struct ipc_head)},
+	[MESSAGE_RESTART_ASK] = {"RestartAsk", BODY(restart_ask)},
+	[MESSAGE_RESTART_ASK_END] = {"RestartAskEnd", BODY(restart_ask_end)},
+	[MESSAGE_PACKAGE_GET] = {"PackageGet", BODY(package_get)},
+	[MESSAGE_PACKAGE_DATA] = {"PackageData", BODY(package_data)},
 };
 
 _Static_assert(sizeof(struct message) <= IPC_SIZE_MAX, "a message must fit one packet");
@@ -137,6 +145,39 @@ static bool is_options(const char *options, uint32_t size, size_t capacity, uint
 	return pos == size;
 }
 
+static bool is_zero(const uint8_t *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i])
+			return false;
+	return true;
+}
+
+/* What a printer has that is rendered in the guest, and no other has. */
+static int check_rendering(const struct message *m, char *why)
+{
+	const struct message_printer *p = &m->printer;
+	bool guest = p->rendering == RENDERING_GUEST;
+	bool package = p->package_size > 0;
+
+	REQUIRE(p->rendering < RENDERING_COUNT, "rendering", "is unknown");
+	REQUIRE(p->restart < LEVEL_COUNT, "restart", "is unknown");
+	LINE(printer, filters);
+	LINE(printer, package_name);
+	REQUIRE(is_keywords(p->filters), "filters", "are no keywords");
+	REQUIRE(guest == !is_zero(p->whole, sizeof(p->whole)) && guest == (p->whole_size > 0) &&
+			guest == (p->filters[0] != '\0'),
+		"whole", "does not fit the rendering");
+	REQUIRE(p->whole_size <= DRIVER_SIZE_MAX, "whole_size", "is out of range");
+	REQUIRE(guest || !package, "package", "comes without rendering in the guest");
+	REQUIRE(package == !is_zero(p->package, sizeof(p->package)) &&
+			package == (p->package_name[0] != '\0') && !strchr(p->package_name, '/') &&
+			(package || p->restart == LEVEL_NONE),
+		"package", "is not whole");
+	REQUIRE(p->package_size <= PACKAGE_SIZE_MAX, "package_size", "is out of range");
+	return 0;
+}
+
 static int check_printer(const struct message *m, char *why)
 {
 	const struct message_printer *p = &m->printer;
@@ -153,7 +194,7 @@ static int check_printer(const struct message *m, char *why)
 	LINE(printer, make_model);
 	REQUIRE(is_options(p->defaults, p->defaults_size, sizeof(p->defaults), JOB_OPTIONS_MAX),
 		"defaults", "are no list of options");
-	return 0;
+	return check_rendering(m, why);
 }
 
 static int check_printer_state(const struct message *m, char *why)
@@ -190,6 +231,7 @@ static int check_job_open(const struct message *m, char *why)
 		"is no media type");
 	REQUIRE(is_options(j->options, j->options_size, sizeof(j->options), JOB_OPTIONS_MAX),
 		"options", "are no list of options");
+	REQUIRE(is_bool(j->rendered), "rendered", "is no truth value");
 	return 0;
 }
 
@@ -274,6 +316,63 @@ static int check_driver_data(const struct message *m, char *why)
 	return 0;
 }
 
+static int check_package_data(const struct message *m, char *why)
+{
+	const struct message_package_data *d = &m->package_data;
+
+	if (d->total == 0) {
+		REQUIRE(d->offset == 0 && d->data_size == 0, "data", "comes with a total of 0");
+		return 0;
+	}
+	REQUIRE(d->total <= PACKAGE_SIZE_MAX, "total", "is too large");
+	REQUIRE(d->data_size >= 1 && d->data_size <= FRAME_DATA_MAX && d->data, "data",
+		"is empty or too large");
+	REQUIRE(d->offset < d->total && d->data_size <= d->total - d->offset, "offset",
+		"passes the end");
+	return 0;
+}
+
+static int check_restart(const struct message *m, char *why)
+{
+	switch (m->head.type) {
+	case MESSAGE_RESTART_NEED:
+		REQUIRE(!is_zero(m->restart_need.need, NEED_SIZE), "need", "is 0");
+		REQUIRE(m->restart_need.level >= LEVEL_SPOOLER &&
+				m->restart_need.level < LEVEL_COUNT,
+			"level", "is unknown");
+		REQUIRE(m->restart_need.state >= NEED_OPEN &&
+				m->restart_need.state < NEED_STATE_COUNT,
+			"state", "is unknown");
+		LINE(restart_need, reason);
+		return 0;
+	case MESSAGE_ACTIVITY:
+		REQUIRE(!uuid_is_null(&m->activity.boot), "boot", "is 0");
+		REQUIRE(m->activity.state >= ACTIVITY_NOBODY &&
+				m->activity.state < ACTIVITY_STATE_COUNT,
+			"state", "is unknown");
+		LINE(activity, text);
+		return 0;
+	case MESSAGE_RESTART_ANSWER:
+		REQUIRE(m->restart_answer.choice >= ANSWER_NOW &&
+				m->restart_answer.choice < ANSWER_CHOICE_COUNT,
+			"choice", "is unknown");
+		REQUIRE((m->restart_answer.choice == ANSWER_LATER) ==
+					(m->restart_answer.after_sec > 0) &&
+				m->restart_answer.after_sec <= RESTART_SEC_MAX,
+			"after_sec", "does not fit the choice");
+		LINE(restart_answer, user);
+		return 0;
+	case MESSAGE_RESTART_ASK:
+		REQUIRE(m->restart_ask.ask, "ask", "is 0");
+		REQUIRE(m->restart_ask.limit_sec <= RESTART_SEC_MAX, "limit_sec", "is too large");
+		REQUIRE(is_bool(m->restart_ask.reminder), "reminder", "is no truth value");
+		LINE(restart_ask, reason);
+		return 0;
+	case MESSAGE_RESTART_ASK_END: LINE(restart_ask_end, text); return 0;
+	default: /* ACTIVITY_GET */ return 0;
+	}
+}
+
 int message_check(const struct message *m, size_t size, char ret_why[static 128])
 {
 	char *why = ret_why;
@@ -298,15 +397,18 @@ int message_check(const struct message *m, size_t size, char ret_why[static 128]
 	case MESSAGE_PRINTER: return check_printer(m, why);
 	case MESSAGE_PRINTER_GONE:
 	case MESSAGE_OFFER_END:
-	case MESSAGE_DRIVER_GET: return 0;
+	case MESSAGE_DRIVER_GET:
+	case MESSAGE_PACKAGE_GET: return 0;
 	case MESSAGE_PRINTER_STATE: return check_printer_state(m, why);
 	case MESSAGE_PRINTER_REPORT:
 		REQUIRE(m->printer_report.code >= REPORT_READY &&
 				m->printer_report.code < REPORT_CODE_COUNT,
 			"code", "is unknown");
 		LINE(printer_report, text);
+		REQUIRE(m->printer_report.rendering < RENDERING_COUNT, "rendering", "is unknown");
 		return 0;
 	case MESSAGE_DRIVER_DATA: return check_driver_data(m, why);
+	case MESSAGE_PACKAGE_DATA: return check_package_data(m, why);
 	case MESSAGE_JOB_OPEN: return check_job_open(m, why);
 	case MESSAGE_JOB_ACCEPT:
 	case MESSAGE_JOB_DATA:
@@ -315,6 +417,12 @@ int message_check(const struct message *m, size_t size, char ret_why[static 128]
 	case MESSAGE_JOB_CANCEL:
 	case MESSAGE_JOB_CLOSE: return check_job_small(m, why);
 	case MESSAGE_JOB_STATE: return check_job_state(m, why);
+	case MESSAGE_RESTART_NEED:
+	case MESSAGE_ACTIVITY:
+	case MESSAGE_RESTART_ANSWER:
+	case MESSAGE_ACTIVITY_GET:
+	case MESSAGE_RESTART_ASK:
+	case MESSAGE_RESTART_ASK_END: return check_restart(m, why);
 	case MESSAGE_TYPE_COUNT: break;
 	}
 	return -EBADMSG;

@@ -46,6 +46,14 @@ enum message_type {
 	MESSAGE_JOB_CANCEL,
 	MESSAGE_JOB_CLOSE,
 	MESSAGE_GUEST_STATUS,
+	MESSAGE_RESTART_NEED,
+	MESSAGE_ACTIVITY,
+	MESSAGE_RESTART_ANSWER,
+	MESSAGE_ACTIVITY_GET,
+	MESSAGE_RESTART_ASK,
+	MESSAGE_RESTART_ASK_END,
+	MESSAGE_PACKAGE_GET,
+	MESSAGE_PACKAGE_DATA,
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -99,6 +107,21 @@ enum printer_kind {
 	PRINTER_KIND_COUNT,
 };
 
+/* Where the pages of a printer are made ready for its device. */
+enum rendering {
+	RENDERING_HOST = 0, /* by the host's driver: the guest runs no filter */
+	RENDERING_GUEST,    /* by the guest's filters: the job arrives printer-ready */
+	RENDERING_COUNT,
+};
+
+/* What something that was installed needs; the greater contains the lesser. */
+enum restart_level {
+	LEVEL_NONE = 0,
+	LEVEL_SPOOLER,	 /* the guest's cupsd: the agent restarts it by itself */
+	LEVEL_WORKSPACE, /* the whole guest */
+	LEVEL_COUNT,
+};
+
 struct message_printer {
 	uint32_t index;		      /* what jobs name; stays for the session, never reused */
 	uint32_t kind;		      /* enum printer_kind */
@@ -113,6 +136,16 @@ struct message_printer {
 	char make_model[TEXT_SIZE];   /* printer-make-and-model, one line */
 	uint32_t defaults_size;	      /* bytes used of defaults[] */
 	char defaults[DEFAULTS_SIZE]; /* "name\0value\0…": option defaults, without "-default" */
+	/* With RENDERING_GUEST only; otherwise all zeros. `driver` is what the guest uses as long
+	 * as it cannot render by itself. */
+	uint32_t rendering;	      /* enum rendering: what the host would like */
+	uint32_t whole_size;	      /* bytes, unpacked */
+	uint8_t whole[SHA256_SIZE];   /* of the unpacked PPD with its filter lines */
+	char filters[FILTERS_SIZE];   /* that it names: "rastertoqpdl,pstops" */
+	uint32_t package_size;	      /* bytes; 0: the host knows no package */
+	uint32_t restart;	      /* enum restart_level that the package was declared with */
+	uint8_t package[SHA256_SIZE]; /* of the package that brings the filters */
+	char package_name[NAME_SIZE]; /* its file name, without a folder, for people */
 };
 
 struct message_printer_gone {
@@ -151,7 +184,8 @@ enum report_code {
 struct message_printer_report {
 	uint32_t index;
 	uint32_t code;		 /* enum report_code */
-	char text[MESSAGE_SIZE]; /* one line */
+	char text[MESSAGE_SIZE]; /* one line; with READY: what is not as the host would like it */
+	uint32_t rendering;	 /* enum rendering that is in force, with READY */
 };
 
 struct message_driver_get {
@@ -162,6 +196,19 @@ struct message_driver_get {
 struct message_driver_data {
 	uint8_t driver[SHA256_SIZE];
 	uint32_t total;	     /* bytes of the compressed whole; 0: no longer there */
+	uint32_t offset;     /* bytes before this piece */
+	uint32_t data_size;  /* bytes here, 1 to FRAME_DATA_MAX (0 only with total 0) */
+	const uint8_t *data; /* borrowed from the frame */
+};
+
+struct message_package_get {
+	uint8_t package[SHA256_SIZE]; /* one that was offered in this session */
+};
+
+/* host → guest: the package as it is, in order, without gaps. */
+struct message_package_data {
+	uint8_t package[SHA256_SIZE];
+	uint32_t total;	     /* bytes of the whole; 0: no longer there */
 	uint32_t offset;     /* bytes before this piece */
 	uint32_t data_size;  /* bytes here, 1 to FRAME_DATA_MAX (0 only with total 0) */
 	const uint8_t *data; /* borrowed from the frame */
@@ -181,6 +228,7 @@ struct message_job_open {
 	char format[MIME_SIZE]; /* MIME type, text_is_mime() */
 	uint32_t options_size;	/* bytes used of options[] */
 	char options[JOB_OPTIONS_BYTES]; /* "name\0value\0…" */
+	uint32_t rendered; /* bool: the guest's filters made it ready for the device */
 };
 
 /* host → guest: send from `offset` on, `window` bytes ahead of credit at most. */
@@ -266,6 +314,66 @@ struct message_guest_status {
 	char spooler[VERSION_SIZE]; /* "CUPS/2.4.2", or empty */
 };
 
+enum need_state {
+	NEED_OPEN = 1,
+	NEED_MET,   /* a restart has met it */
+	NEED_UNMET, /* there was a restart, and it is needed still: an error */
+	NEED_STATE_COUNT,
+};
+
+/* guest → host, at the start of a session and at a change. */
+struct message_restart_need {
+	uint8_t need[NEED_SIZE];   /* its name: a digest of what was installed; not 0 */
+	uint32_t level;		   /* enum restart_level */
+	uint32_t state;		   /* enum need_state */
+	char reason[MESSAGE_SIZE]; /* one line, for people */
+};
+
+enum activity_state {
+	ACTIVITY_NOBODY = 1,   /* no session of a person, nothing that holds a shutdown up */
+	ACTIVITY_IDLE,	       /* sessions, but no application in them */
+	ACTIVITY_APPLICATIONS, /* applications run, or a shutdown is inhibited */
+	ACTIVITY_STATE_COUNT,
+};
+
+/* guest → host, at the start of a session, at a change, and as the answer to ACTIVITY_GET. */
+struct message_activity {
+	struct uuid boot; /* the guest kernel's boot id */
+	uint32_t state;	  /* enum activity_state */
+	uint32_t sessions, applications, inhibitors;
+	char text[MESSAGE_SIZE]; /* which, one line */
+};
+
+enum answer_choice {
+	ANSWER_NOW = 1,
+	ANSWER_LATER,	    /* after after_sec */
+	ANSWER_SESSION_END, /* when nobody is logged in any more */
+	ANSWER_NOBODY,	    /* nobody could be asked */
+	ANSWER_CHOICE_COUNT,
+};
+
+/* guest → host: a person's word. */
+struct message_restart_answer {
+	uint32_t ask;	      /* of the RESTART_ASK; 0: said without being asked */
+	uint32_t choice;      /* enum answer_choice */
+	uint32_t after_sec;   /* 1 to RESTART_SEC_MAX for LATER, else 0 */
+	char user[USER_SIZE]; /* the guest's user: for people */
+};
+
+/* host → guest. A second one takes the place of the first. */
+struct message_restart_ask {
+	uint32_t ask;		   /* not 0 */
+	uint32_t limit_sec;	   /* until it restarts without a question; 0: it does not */
+	uint32_t reminder;	   /* bool: it was deferred, and the limit comes near */
+	char reason[MESSAGE_SIZE]; /* one line */
+};
+
+/* host → guest: the question is over. */
+struct message_restart_ask_end {
+	uint32_t ask;
+	char text[MESSAGE_SIZE]; /* why, one line */
+};
+
 struct message {
 	struct ipc_head head; /* type: enum message_type; size: message_size(type) */
 	union {
@@ -289,11 +397,18 @@ struct message {
 		struct message_job_cancel job_cancel;
 		struct message_job_close job_close;
 		struct message_guest_status guest_status;
+		struct message_restart_need restart_need;
+		struct message_activity activity;
+		struct message_restart_answer restart_answer;
+		struct message_restart_ask restart_ask;
+		struct message_restart_ask_end restart_ask_end;
+		struct message_package_get package_get;
+		struct message_package_data package_data;
 	};
 };
 
-/* Bytes of a struct message of this type, head included; 0 for an unknown type. OFFER_END has no
- * body. */
+/* Bytes of a struct message of this type, head included; 0 for an unknown type. OFFER_END and
+ * ACTIVITY_GET have no body. */
 size_t message_size(uint32_t type);
 
 /* Zeroes `m` as far as the type reaches and sets its head. Aborts on an unknown type. */
@@ -311,8 +426,8 @@ int message_check(const struct message *m, size_t size, char ret_why[static 128]
 
 /*
  * Reads one frame's payload: unpacks with a memory budget, fills `m`, and checks it. The data
- * pointer of JOB_DATA and DRIVER_DATA is valid until the next call. 0, or -EBADMSG with ret_why
- * (a violation; passing the memory budget is one too).
+ * pointer of JOB_DATA, DRIVER_DATA and PACKAGE_DATA is valid until the next call. 0, or -EBADMSG
+ * with ret_why (a violation; passing the memory budget is one too).
  */
 int message_decode(
 	const uint8_t *untrusted_bytes, size_t size, struct message *m, char ret_why[static 128]);

@@ -41,6 +41,14 @@ static const unsigned char allowed[MESSAGE_TYPE_COUNT][SESSION_STATE_COUNT] = {
 	[MESSAGE_JOB_CANCEL] = {0, 0, G, 0},
 	[MESSAGE_JOB_CLOSE] = {0, 0, G, 0},
 	[MESSAGE_GUEST_STATUS] = {0, 0, G, 0},
+	[MESSAGE_RESTART_NEED] = {0, 0, G, 0},
+	[MESSAGE_ACTIVITY] = {0, 0, G, 0},
+	[MESSAGE_RESTART_ANSWER] = {0, 0, G, 0},
+	[MESSAGE_ACTIVITY_GET] = {0, 0, H, 0},
+	[MESSAGE_RESTART_ASK] = {0, 0, H, 0},
+	[MESSAGE_RESTART_ASK_END] = {0, 0, H, 0},
+	[MESSAGE_PACKAGE_GET] = {0, 0, G, 0},
+	[MESSAGE_PACKAGE_DATA] = {0, 0, H, 0},
 };
 
 void session_init(struct session *session)

@@ -111,10 +111,17 @@ static bool decode_printer(const Platen__Printer *in, struct message_printer *p)
 	p->is_default = in->is_default;
 	p->accepting = in->accepting;
 	p->driver_size = in->driver_size;
+	p->rendering = in->rendering;
+	p->whole_size = in->whole_size;
+	p->package_size = in->package_size;
+	p->restart = in->restart;
 	return take_bytes(p->driver, sizeof(p->driver), &in->driver, false) &&
 	       TAKE(p->name, in->name) && TAKE(p->info, in->info) &&
 	       TAKE(p->location, in->location) && TAKE(p->make_model, in->make_model) &&
 	       take_bytes(p->device, sizeof(p->device), &in->device, true) &&
+	       take_bytes(p->whole, sizeof(p->whole), &in->whole, true) &&
+	       take_bytes(p->package, sizeof(p->package), &in->package, true) &&
+	       TAKE(p->filters, in->filters) && TAKE(p->package_name, in->package_name) &&
 	       take_options(p->defaults, sizeof(p->defaults), &p->defaults_size, in->n_defaults,
 		       in->defaults);
 }
@@ -140,6 +147,7 @@ static bool decode_job_open(const Platen__JobOpen *in, struct message_job_open *
 	j->copies = in->copies;
 	j->guest_job = in->guest_job;
 	j->size = in->size;
+	j->rendered = in->rendered;
 	return take_bytes(j->job.bytes, UUID_SIZE, &in->job, false) && TAKE(j->title, in->title) &&
 	       TAKE(j->user, in->user) && TAKE(j->format, in->format) &&
 	       take_options(j->options, sizeof(j->options), &j->options_size, in->n_options,
@@ -212,6 +220,21 @@ static bool decode_session(const Platen__Envelope *e, struct message *m)
 	}
 }
 
+static bool decode_package(const Platen__Envelope *e, struct message *m)
+{
+	const Platen__PackageData *in = e->package_data;
+
+	if (m->head.type == MESSAGE_PACKAGE_GET)
+		return take_bytes(
+			m->package_get.package, SHA256_SIZE, &e->package_get->package, false);
+	m->package_data.total = in->total;
+	m->package_data.offset = in->offset;
+	m->package_data.data_size = (uint32_t)in->data.len;
+	m->package_data.data = in->data.data;
+	return in->data.len <= FRAME_DATA_MAX &&
+	       take_bytes(m->package_data.package, SHA256_SIZE, &in->package, false);
+}
+
 static bool decode_offer(const Platen__Envelope *e, struct message *m)
 {
 	switch (e->body_case) {
@@ -225,6 +248,7 @@ static bool decode_offer(const Platen__Envelope *e, struct message *m)
 	case PLATEN__ENVELOPE__BODY_PRINTER_REPORT:
 		m->printer_report.index = e->printer_report->index;
 		m->printer_report.code = e->printer_report->code;
+		m->printer_report.rendering = e->printer_report->rendering;
 		return TAKE(m->printer_report.text, e->printer_report->text);
 	case PLATEN__ENVELOPE__BODY_DRIVER_GET:
 		return take_bytes(m->driver_get.driver, SHA256_SIZE, &e->driver_get->driver, false);
@@ -237,6 +261,38 @@ static bool decode_offer(const Platen__Envelope *e, struct message *m)
 		       take_bytes(
 			       m->driver_data.driver, SHA256_SIZE, &e->driver_data->driver, false);
 	default: /* OFFER_END */ return true;
+	}
+}
+
+static bool decode_restart(const Platen__Envelope *e, struct message *m)
+{
+	switch (e->body_case) {
+	case PLATEN__ENVELOPE__BODY_RESTART_NEED:
+		m->restart_need.level = e->restart_need->level;
+		m->restart_need.state = e->restart_need->state;
+		return take_bytes(m->restart_need.need, NEED_SIZE, &e->restart_need->need, false) &&
+		       TAKE(m->restart_need.reason, e->restart_need->reason);
+	case PLATEN__ENVELOPE__BODY_ACTIVITY:
+		m->activity.state = e->activity->state;
+		m->activity.sessions = e->activity->sessions;
+		m->activity.applications = e->activity->applications;
+		m->activity.inhibitors = e->activity->inhibitors;
+		return take_bytes(m->activity.boot.bytes, UUID_SIZE, &e->activity->boot, false) &&
+		       TAKE(m->activity.text, e->activity->text);
+	case PLATEN__ENVELOPE__BODY_RESTART_ANSWER:
+		m->restart_answer.ask = e->restart_answer->ask;
+		m->restart_answer.choice = e->restart_answer->choice;
+		m->restart_answer.after_sec = e->restart_answer->after_sec;
+		return TAKE(m->restart_answer.user, e->restart_answer->user);
+	case PLATEN__ENVELOPE__BODY_RESTART_ASK:
+		m->restart_ask.ask = e->restart_ask->ask;
+		m->restart_ask.limit_sec = e->restart_ask->limit_sec;
+		m->restart_ask.reminder = e->restart_ask->reminder;
+		return TAKE(m->restart_ask.reason, e->restart_ask->reason);
+	case PLATEN__ENVELOPE__BODY_RESTART_ASK_END:
+		m->restart_ask_end.ask = e->restart_ask_end->ask;
+		return TAKE(m->restart_ask_end.text, e->restart_ask_end->text);
+	default: /* ACTIVITY_GET */ return true;
 	}
 }
 
@@ -268,6 +324,14 @@ static const struct {
 	{PLATEN__ENVELOPE__BODY_JOB_CANCEL, MESSAGE_JOB_CANCEL, decode_job},
 	{PLATEN__ENVELOPE__BODY_JOB_CLOSE, MESSAGE_JOB_CLOSE, decode_job},
 	{PLATEN__ENVELOPE__BODY_GUEST_STATUS, MESSAGE_GUEST_STATUS, decode_session},
+	{PLATEN__ENVELOPE__BODY_RESTART_NEED, MESSAGE_RESTART_NEED, decode_restart},
+	{PLATEN__ENVELOPE__BODY_ACTIVITY, MESSAGE_ACTIVITY, decode_restart},
+	{PLATEN__ENVELOPE__BODY_RESTART_ANSWER, MESSAGE_RESTART_ANSWER, decode_restart},
+	{PLATEN__ENVELOPE__BODY_ACTIVITY_GET, MESSAGE_ACTIVITY_GET, decode_restart},
+	{PLATEN__ENVELOPE__BODY_RESTART_ASK, MESSAGE_RESTART_ASK, decode_restart},
+	{PLATEN__ENVELOPE__BODY_RESTART_ASK_END, MESSAGE_RESTART_ASK_END, decode_restart},
+	{PLATEN__ENVELOPE__BODY_PACKAGE_GET, MESSAGE_PACKAGE_GET, decode_package},
+	{PLATEN__ENVELOPE__BODY_PACKAGE_DATA, MESSAGE_PACKAGE_DATA, decode_package},
 };
 
 static bool decode_body(const Platen__Envelope *e, struct message *m)
@@ -365,6 +429,16 @@ static size_t encode_printer(const struct message_printer *p, Platen__Envelope *
 	body.driver = bytes_of(p->driver, sizeof(p->driver));
 	body.driver_size = p->driver_size;
 	body.device = bytes_of(p->device, sizeof(p->device));
+	body.rendering = p->rendering;
+	body.whole_size = p->whole_size;
+	if (p->whole_size)
+		body.whole = bytes_of(p->whole, sizeof(p->whole));
+	body.filters = TEXT(p->filters);
+	body.package_size = p->package_size;
+	if (p->package_size)
+		body.package = bytes_of(p->package, sizeof(p->package));
+	body.package_name = TEXT(p->package_name);
+	body.restart = p->restart;
 	body.name = TEXT(p->name);
 	body.info = TEXT(p->info);
 	body.location = TEXT(p->location);
@@ -412,6 +486,7 @@ static size_t encode_job_open(const struct message_job_open *j, Platen__Envelope
 	body.format = TEXT(j->format);
 	body.n_options = option_table(j->options, j->options_size, rows, table);
 	body.options = table;
+	body.rendered = j->rendered;
 	return pack(e, buf);
 }
 
@@ -527,6 +602,7 @@ static size_t encode_report(
 
 	body.index = r->index;
 	body.code = r->code;
+	body.rendering = r->rendering;
 	body.text = TEXT(r->text);
 	return pack(e, buf);
 }
@@ -548,6 +624,27 @@ static size_t encode_driver_data(
 		PLATEN__DRIVER_DATA__INIT);
 
 	body.driver = bytes_of(d->driver, SHA256_SIZE);
+	body.total = d->total;
+	body.offset = d->offset;
+	body.data = bytes_of(d->data, d->data_size);
+	return pack(e, buf);
+}
+
+static size_t encode_package(const struct message *m, Platen__Envelope *e, uint8_t *buf)
+{
+	const struct message_package_data *d = &m->package_data;
+
+	if (m->head.type == MESSAGE_PACKAGE_GET) {
+		BODY(e, package_get, PLATEN__ENVELOPE__BODY_PACKAGE_GET, Platen__PackageGet,
+			PLATEN__PACKAGE_GET__INIT);
+
+		body.package = bytes_of(m->package_get.package, SHA256_SIZE);
+		return pack(e, buf);
+	}
+	BODY(e, package_data, PLATEN__ENVELOPE__BODY_PACKAGE_DATA, Platen__PackageData,
+		PLATEN__PACKAGE_DATA__INIT);
+
+	body.package = bytes_of(d->package, SHA256_SIZE);
 	body.total = d->total;
 	body.offset = d->offset;
 	body.data = bytes_of(d->data, d->data_size);
@@ -613,6 +710,78 @@ static size_t encode_job_end(const struct message *m, Platen__Envelope *e, uint8
 	return pack(e, buf);
 }
 
+static size_t encode_restart_need(
+	const struct message_restart_need *n, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, restart_need, PLATEN__ENVELOPE__BODY_RESTART_NEED, Platen__RestartNeed,
+		PLATEN__RESTART_NEED__INIT);
+
+	body.need = bytes_of(n->need, NEED_SIZE);
+	body.level = n->level;
+	body.state = n->state;
+	body.reason = TEXT(n->reason);
+	return pack(e, buf);
+}
+
+static size_t encode_activity(const struct message_activity *a, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, activity, PLATEN__ENVELOPE__BODY_ACTIVITY, Platen__Activity,
+		PLATEN__ACTIVITY__INIT);
+
+	body.boot = bytes_of(a->boot.bytes, UUID_SIZE);
+	body.state = a->state;
+	body.sessions = a->sessions;
+	body.applications = a->applications;
+	body.inhibitors = a->inhibitors;
+	body.text = TEXT(a->text);
+	return pack(e, buf);
+}
+
+static size_t encode_restart_answer(
+	const struct message_restart_answer *a, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, restart_answer, PLATEN__ENVELOPE__BODY_RESTART_ANSWER, Platen__RestartAnswer,
+		PLATEN__RESTART_ANSWER__INIT);
+
+	body.ask = a->ask;
+	body.choice = a->choice;
+	body.after_sec = a->after_sec;
+	body.user = TEXT(a->user);
+	return pack(e, buf);
+}
+
+static size_t encode_activity_get(Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, activity_get, PLATEN__ENVELOPE__BODY_ACTIVITY_GET, Platen__ActivityGet,
+		PLATEN__ACTIVITY_GET__INIT);
+
+	return pack(e, buf);
+}
+
+static size_t encode_restart_ask(
+	const struct message_restart_ask *a, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, restart_ask, PLATEN__ENVELOPE__BODY_RESTART_ASK, Platen__RestartAsk,
+		PLATEN__RESTART_ASK__INIT);
+
+	body.ask = a->ask;
+	body.limit_sec = a->limit_sec;
+	body.reminder = a->reminder;
+	body.reason = TEXT(a->reason);
+	return pack(e, buf);
+}
+
+static size_t encode_restart_ask_end(
+	const struct message_restart_ask_end *a, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, restart_ask_end, PLATEN__ENVELOPE__BODY_RESTART_ASK_END, Platen__RestartAskEnd,
+		PLATEN__RESTART_ASK_END__INIT);
+
+	body.ask = a->ask;
+	body.text = TEXT(a->text);
+	return pack(e, buf);
+}
+
 size_t message_encode(const struct message *m, uint8_t *buf)
 {
 	Platen__Envelope e = PLATEN__ENVELOPE__INIT;
@@ -643,6 +812,14 @@ size_t message_encode(const struct message *m, uint8_t *buf)
 	case MESSAGE_JOB_CANCEL:
 	case MESSAGE_JOB_CLOSE: return encode_job_end(m, &e, buf);
 	case MESSAGE_GUEST_STATUS: return encode_status(&m->guest_status, &e, buf);
+	case MESSAGE_RESTART_NEED: return encode_restart_need(&m->restart_need, &e, buf);
+	case MESSAGE_ACTIVITY: return encode_activity(&m->activity, &e, buf);
+	case MESSAGE_RESTART_ANSWER: return encode_restart_answer(&m->restart_answer, &e, buf);
+	case MESSAGE_ACTIVITY_GET: return encode_activity_get(&e, buf);
+	case MESSAGE_RESTART_ASK: return encode_restart_ask(&m->restart_ask, &e, buf);
+	case MESSAGE_RESTART_ASK_END: return encode_restart_ask_end(&m->restart_ask_end, &e, buf);
+	case MESSAGE_PACKAGE_GET:
+	case MESSAGE_PACKAGE_DATA: return encode_package(m, &e, buf);
 	case MESSAGE_TYPE_COUNT: break;
 	}
 	abort();

@@ -10,16 +10,20 @@
 #include "guest/backend/args.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 #include "proto/message.h"
 
-#define SCHEME	   "platen:"
-#define NAME_MOST  127	/* bytes of an option's name, text_is_keyword() */
-#define VALUE_SIZE 4096 /* bytes of one option's value */
+#define SCHEME	      "platen:"
+#define RENDERED_HERE "\n*platenRendering: Guest" /* in the head of a whole driver */
+#define NAME_MOST     127			  /* bytes of an option's name, text_is_keyword() */
+#define VALUE_SIZE    4096			  /* bytes of one option's value */
 
 static int hex(char c)
 {
@@ -184,6 +188,17 @@ static int uuid_take(struct backend_open *open)
 	return found && !uuid_is_null(&open->job) ? 0 : -EINVAL;
 }
 
+/* Whether the queue's driver is one whose filters run here: a mark near its beginning. */
+static bool is_rendered_here(void)
+{
+	const char *ppd = getenv("PPD");
+	_cleanup_close_ int fd = ppd ? open(ppd, O_RDONLY | O_CLOEXEC) : -1;
+	char start[1024];
+	ssize_t n = fd >= 0 ? read(fd, start, sizeof(start)) : 0;
+
+	return n > 0 && memmem(start, (size_t)n, RENDERED_HERE, strlen(RENDERED_HERE));
+}
+
 enum backend_exit args_read(int argc, char *const *argv, struct backend_open *ret_open,
 	int *ret_left_out, char ret_why[static ARGS_WHY_SIZE])
 {
@@ -206,7 +221,12 @@ enum backend_exit args_read(int argc, char *const *argv, struct backend_open *re
 		return BACKEND_EXIT_HOLD;
 	}
 	o->file = argc == 7 ? file_index(argv[6]) : 1;
-	o->copies = copies >= 1 && copies <= JOB_COPIES_MAX ? (uint32_t)copies : 1;
+	/* A pipe instead of a file: filters have run, and where they are the printer's own, they
+	 * have made the copies too (backend(7)). Others only unpacked it. */
+	o->rendered = argc == 6 && is_rendered_here();
+	o->copies = o->rendered				      ? 1
+		    : copies >= 1 && copies <= JOB_COPIES_MAX ? (uint32_t)copies
+							      : 1;
 	o->guest_job = number > 0 ? (uint32_t)number : 0;
 	text_copy_line(o->user, sizeof(o->user), argv[2]);
 	text_copy_line(o->title, sizeof(o->title), argv[3]);

@@ -44,7 +44,7 @@ struct backend_open {
 	uint32_t file; /* 1 for standard input, else what argv[6]'s name ends in */
 	uint32_t copies;
 	uint32_t guest_job; /* argv[1] */
-	uint32_t reserved;
+	uint32_t rendered;  /* bool: filters of this guest made the document ready for the device */
 	struct uuid job;
 	char printer[NAME_SIZE]; /* from the device URI */
 	char title[TEXT_SIZE];

@@ -58,6 +58,12 @@ struct job {
 struct driver {
 	int file; /* -1: free */
 	uint32_t size, offset;
+	bool is_package;
+	uint8_t sha256[SHA256_SIZE];
+};
+
+struct asked {
+	bool is_package;
 	uint8_t sha256[SHA256_SIZE];
 };
 
@@ -72,7 +78,7 @@ struct channel {
 	struct job jobs[JOBS_OPEN_MAX];
 	struct driver drivers[DRIVERS_OPEN];
 	/* What the guest asked for and platend was not asked for yet. */
-	uint8_t asked[OFFER_PRINTERS_MAX][SHA256_SIZE];
+	struct asked asked[OFFER_PRINTERS_MAX];
 	uint32_t asked_first, asked_count, asked_out;
 };
 
@@ -323,14 +329,17 @@ static const char *job_message(struct channel *channel, const struct message *m)
 	}
 }
 
-static const char *driver_get(struct channel *channel, const struct message_driver_get *d)
+static const char *driver_get(
+	struct channel *channel, const uint8_t sha256[static SHA256_SIZE], bool is_package)
 {
-	uint32_t at;
+	struct asked *asked;
 
 	if (channel->asked_count == OFFER_PRINTERS_MAX)
-		return "DriverGet: more drivers than printers";
-	at = (channel->asked_first + channel->asked_count++) % OFFER_PRINTERS_MAX;
-	memcpy(channel->asked[at], d->driver, SHA256_SIZE);
+		return "DriverGet, PackageGet: more than printers";
+	asked = &channel->asked[(channel->asked_first + channel->asked_count++) %
+				OFFER_PRINTERS_MAX];
+	asked->is_package = is_package;
+	memcpy(asked->sha256, sha256, SHA256_SIZE);
 	return NULL;
 }
 
@@ -346,7 +355,11 @@ static void on_guest_message(struct channel *channel, const struct message *m)
 	case MESSAGE_JOB_CANCEL:
 	case MESSAGE_JOB_CLOSE: why = job_message(channel, m); break;
 	case MESSAGE_DRIVER_GET:
-		why = driver_get(channel, &m->driver_get);
+		why = driver_get(channel, m->driver_get.driver, false);
+		pass = false;
+		break;
+	case MESSAGE_PACKAGE_GET:
+		why = driver_get(channel, m->package_get.package, true);
 		pass = false;
 		break;
 	default: break;
@@ -410,6 +423,13 @@ static void accept_job(struct channel *channel, const struct message *m, int *fd
 	(void)link_send(channel->link, m);
 }
 
+/* A piece of either, without bytes: there is none. */
+static void piece_init(struct message *m, bool is_package, const uint8_t sha256[static SHA256_SIZE])
+{
+	message_init(m, is_package ? MESSAGE_PACKAGE_DATA : MESSAGE_DRIVER_DATA);
+	memcpy(is_package ? m->package_data.package : m->driver_data.driver, sha256, SHA256_SIZE);
+}
+
 static void take_driver(struct channel *channel, const struct channel_driver *d, int *fd)
 {
 	struct message m;
@@ -425,12 +445,12 @@ static void take_driver(struct channel *channel, const struct channel_driver *d,
 			driver->file = steal_fd(fd);
 			driver->size = d->size;
 			driver->offset = 0;
+			driver->is_package = d->is_package;
 			memcpy(driver->sha256, d->driver, SHA256_SIZE);
 			return;
 		}
 	}
-	message_init(&m, MESSAGE_DRIVER_DATA);
-	memcpy(m.driver_data.driver, d->driver, SHA256_SIZE);
+	piece_init(&m, d->is_package, d->driver);
 	(void)link_send(channel->link, &m);
 }
 
@@ -518,9 +538,14 @@ static void send_piece(struct channel *channel, struct driver *driver)
 	struct message m;
 	ssize_t n = read(driver->file, piece, want < sizeof(piece) ? want : sizeof(piece));
 
-	message_init(&m, MESSAGE_DRIVER_DATA);
-	memcpy(m.driver_data.driver, driver->sha256, SHA256_SIZE);
-	if (n > 0) {
+	piece_init(&m, driver->is_package, driver->sha256);
+	if (n > 0 && driver->is_package) {
+		m.package_data.total = driver->size;
+		m.package_data.offset = driver->offset;
+		m.package_data.data_size = (uint32_t)n;
+		m.package_data.data = piece;
+		driver->offset += (uint32_t)n;
+	} else if (n > 0) {
 		m.driver_data.total = driver->size;
 		m.driver_data.offset = driver->offset;
 		m.driver_data.data_size = (uint32_t)n;
@@ -539,15 +564,16 @@ static void feed_drivers(struct channel *channel)
 
 	while (channel->asked_count && channel->asked_out < DRIVERS_OPEN &&
 		!channel->platend_full) {
-		struct message_driver_get *get = &m.driver_get;
+		const struct asked *asked = &channel->asked[channel->asked_first];
 		uint32_t busy = channel->asked_out;
 
 		for (size_t i = 0; i < DRIVERS_OPEN; i++)
 			busy += channel->drivers[i].file >= 0;
 		if (busy >= DRIVERS_OPEN)
 			break;
-		message_init(&m, MESSAGE_DRIVER_GET);
-		memcpy(get->driver, channel->asked[channel->asked_first], SHA256_SIZE);
+		message_init(&m, asked->is_package ? MESSAGE_PACKAGE_GET : MESSAGE_DRIVER_GET);
+		memcpy(asked->is_package ? m.package_get.package : m.driver_get.driver,
+			asked->sha256, SHA256_SIZE);
 		channel->asked_first = (channel->asked_first + 1) % OFFER_PRINTERS_MAX;
 		channel->asked_count--;
 		channel->asked_out++;

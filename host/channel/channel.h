@@ -5,8 +5,8 @@
  *
  * It parses what a guest sends and can do nothing else: after CHANNEL_START it opens, connects,
  * executes and signals nothing. Documents go from it into the pipe that platend passes with
- * JOB_ACCEPT, drivers come out of the file that platend passes with CHANNEL_DRIVER; neither
- * passes through platend.
+ * JOB_ACCEPT, drivers and packages come out of the file that platend passes with CHANNEL_DRIVER;
+ * neither passes through platend.
  */
 #ifndef PLATEN_CHANNEL_H
 #define PLATEN_CHANNEL_H
@@ -32,8 +32,8 @@ struct channel_start {
 
 struct channel_driver {
 	struct ipc_head head;
-	uint32_t size; /* bytes of the compressed file; 0: there is none */
-	uint32_t reserved;
+	uint32_t size;	     /* bytes of the compressed file or the package; 0: there is none */
+	uint32_t is_package; /* bool: the answer to PACKAGE_GET, else to DRIVER_GET */
 	uint8_t driver[SHA256_SIZE];
 };
 

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -93,15 +94,39 @@ static int connect_to(const char *path, int *ret_fd)
 		"platend does not run: nobody listens at %s (%s)", path, strerror(errno));
 }
 
-static int send_line(int fd, const char *line, size_t size)
+/* Sends what goes, with a descriptor unless that is -1. */
+static ssize_t send_some(int fd, const char *line, size_t size, int passed)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {.iov_base = (char *)(uintptr_t)line, .iov_len = size};
+	struct msghdr hdr = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *c;
+
+	if (passed >= 0) {
+		hdr.msg_control = control.bytes;
+		hdr.msg_controllen = sizeof(control.bytes);
+		c = CMSG_FIRSTHDR(&hdr);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &passed, sizeof(int));
+	}
+	return sendmsg(fd, &hdr, MSG_NOSIGNAL);
+}
+
+static int send_line(int fd, const char *line, size_t size, int passed)
 {
 	while (size) {
-		ssize_t n = send(fd, line, size, MSG_NOSIGNAL);
+		ssize_t n = send_some(fd, line, size, passed);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -errno;
+		passed = -1;
 		line += n;
 		size -= (size_t)n;
 	}
@@ -219,7 +244,7 @@ static int code_of(const char *word)
 	return CTL_FAILED;
 }
 
-int ctl_ask(const struct ctl *ctl, json_t *request, json_t **ret_data)
+int ctl_ask_with(const struct ctl *ctl, json_t *request, int passed, json_t **ret_data)
 {
 	__attribute__((cleanup(answer_deinit))) struct answer answer = {0};
 	_cleanup_free_ char *line =
@@ -239,7 +264,7 @@ int ctl_ask(const struct ctl *ctl, json_t *request, json_t **ret_data)
 		return code;
 	line[size] = '\n'; /* in the place of its NUL */
 	/* A platend that is full closes at once: that shows when its answer is read. */
-	(void)send_line(fd, line, size + 1);
+	(void)send_line(fd, line, size + 1, passed);
 	code = receive(ctl, fd, &answer);
 	if (code != CTL_OK)
 		return code;
@@ -251,4 +276,9 @@ int ctl_ask(const struct ctl *ctl, json_t *request, json_t **ret_data)
 	}
 	*ret_data = json_incref(json_object_get(answer.object, "data"));
 	return CTL_OK;
+}
+
+int ctl_ask(const struct ctl *ctl, json_t *request, json_t **ret_data)
+{
+	return ctl_ask_with(ctl, request, -1, ret_data);
 }

@@ -56,6 +56,8 @@ int ctl_attach(struct ctl *ctl, int argc, char **argv);
 int ctl_detach(struct ctl *ctl, int argc, char **argv);
 int ctl_doctor(struct ctl *ctl, int argc, char **argv);
 int ctl_explain(struct ctl *ctl, int argc, char **argv);
+int ctl_rendering(struct ctl *ctl, int argc, char **argv);
+int ctl_package(struct ctl *ctl, int argc, char **argv); /* argv[optind] is "package" */
 
 /* The whole of platenctl. Returns the exit code. */
 int ctl_main(int argc, char **argv);
@@ -78,6 +80,9 @@ int ctl_usage(const struct ctl *ctl, const char *format, ...) __attribute__((for
 /* Asks platend. Steals `request`. CTL_OK with the answer's data, which the caller releases; or
  * another exit code, and what is wrong and what to do was said on stderr. */
 int ctl_ask(const struct ctl *ctl, json_t *request, json_t **ret_data);
+
+/* The same with a descriptor beside it, which stays the caller's. */
+int ctl_ask_with(const struct ctl *ctl, json_t *request, int fd, json_t **ret_data);
 
 /* The answer as it came (--json). Returns CTL_OK. */
 int ctl_print_json(const json_t *data);

@@ -15,6 +15,12 @@ const struct verb ctl_verbs[] = {
 	{"jobs", ctl_jobs, "[--all]", "list jobs on their way; with --all, ended ones too"},
 	{"mode", ctl_mode, "[WORKSPACE | --default] [off | network | all | unset]",
 		"show or set what a workspace is offered"},
+	{"rendering", ctl_rendering, "PRINTER [host | guest | unset]",
+		"show or set who makes a printer's pages: the host or the workspaces"},
+	{"driver", ctl_package,
+		"package add FILE --printer PRINTER [--restart none | spooler | workspace] | "
+		"package list | package remove --printer PRINTER",
+		"packages that bring a printer's filters into workspaces"},
 	{"attach", ctl_attach, "WORKSPACE [--virtio | --vsock]",
 		"give a domain a channel, at once where libvirt can"},
 	{"detach", ctl_detach, "WORKSPACE", "take a domain's channel and its settings away"},

@@ -48,13 +48,14 @@ _platenctl() {
 		jobs) options+=(--all) ;;
 		mode) options+=(--default) ;;
 		attach) options+=(--virtio --vsock) ;;
+		driver) options+=(--printer --restart) ;;
 		esac
 		_platenctl_offer "${options[@]}"
 		return
 	fi
 	case $verb,${#operands[@]} in
 	,*)
-		_platenctl_offer status workspaces printers jobs mode attach detach doctor explain
+		_platenctl_offer status workspaces printers jobs mode rendering driver attach detach doctor explain
 		return
 		;;
 	mode,0)
@@ -62,9 +63,13 @@ _platenctl() {
 		[ ${#names[@]} -gt 0 ] || mapfile -t names < <(_platenctl_names workspaces)
 		;;
 	printers,0 | detach,0 | doctor,0 | explain,1) mapfile -t names < <(_platenctl_names workspaces) ;;
-	explain,0) mapfile -t names < <(_platenctl_names printers) ;;
+	explain,0 | rendering,0) mapfile -t names < <(_platenctl_names printers) ;;
 	attach,0) mapfile -t names < <(virsh -q list --all --name 2>/dev/null | sed '/^$/d') ;;
 	mode,1) names=(off network all unset) ;;
+	rendering,1) names=(host guest unset) ;;
+	driver,0) names=(package) ;;
+	driver,1) names=(add list remove) ;;
+	driver,2) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	esac
 	_platenctl_offer "${names[@]}"
 }

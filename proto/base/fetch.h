@@ -16,6 +16,7 @@
 enum fetch_message {
 	FETCH_GET = 1,
 	FETCH_RESULT,
+	FETCH_KEEP, /* struct ipc_head, with a package's descriptor: answered by a RESULT */
 };
 
 /* owner → platen-fetch; the store's directory comes as argv[1] (see platen-fetch(8)). */
@@ -53,10 +54,17 @@ struct fetch_result {
 	char make_model[256]; /* its NickName, one line */
 	char source[512];     /* URL or path, without credentials, one line */
 	char text[512];	      /* one line for people: what happened and what to do */
+	/* The driver whole, for a workspace that renders by itself; 0: it has no filter to bring.
+	 */
+	uint32_t whole_size, whole_packed_size;
+	uint8_t whole_sha256[32];
+	char filters[256]; /* that it names, comma-separated keywords */
 };
 
 /* The store: DIR/<sha256 in hex>.ppd.gz is the cleaned driver (gzip, RFC 1952, mtime 0: the same
  * driver is the same file), DIR/<sha256>.json its provenance, DIR/sources/ what makes a
- * conditional GET possible. Files are made whole (O_EXCL, fsync, rename) and mode 0644. */
+ * conditional GET possible,
+ * DIR/whole/ which whole driver, in a file like any other, goes with a source. Files are made whole
+ * (O_EXCL, fsync, rename) and mode 0644. */
 
 #endif

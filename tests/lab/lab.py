@@ -183,6 +183,7 @@ def guest_files():
     """What platen-guest installs."""
     unit = (SOURCE / "packaging/systemd/platen-agent.service").read_text()
     return {"usr/sbin/platen-agent": BUILD / "platen-agent", "usr/libexec/platen/platen-queues": BUILD / "platen-queues",
+            "usr/libexec/platen/platen-install": BUILD / "platen-install",
             "usr/lib/cups/backend/platen": BUILD / "platen-backend", "lib/systemd/system/platen-agent.service": unit}
 
 

@@ -75,6 +75,14 @@ static inline void sample_printer(struct message_printer *p, bool largest)
 	sample_fill(p->location, sizeof(p->location));
 	sample_fill(p->make_model, sizeof(p->make_model));
 	sample_options(p->defaults, sizeof(p->defaults), &p->defaults_size);
+	p->rendering = RENDERING_GUEST;
+	p->whole_size = DRIVER_SIZE_MAX;
+	memset(p->whole, 0xD2, sizeof(p->whole));
+	sample_keywords(p->filters, sizeof(p->filters));
+	p->package_size = PACKAGE_SIZE_MAX;
+	p->restart = LEVEL_WORKSPACE;
+	memset(p->package, 0xDB, sizeof(p->package));
+	sample_fill_of(p->package_name, sizeof(p->package_name), 'p');
 }
 
 static inline void sample_printer_state(struct message_printer_state *s, bool largest)
@@ -111,6 +119,7 @@ static inline void sample_job_open(struct message_job_open *j, bool largest)
 	sample_fill_of(j->format, sizeof(j->format), 'f');
 	j->format[1] = '/';
 	sample_options(j->options, sizeof(j->options), &j->options_size);
+	j->rendered = 1;
 }
 
 static inline void sample_data(struct message *m, bool largest)
@@ -123,6 +132,12 @@ static inline void sample_data(struct message *m, bool largest)
 		m->job_data.data_size = largest ? FRAME_DATA_MAX : 1;
 		m->job_data.ref = largest ? UINT32_MAX : 0;
 		m->job_data.offset = largest ? UINT64_MAX : 0;
+	} else if (m->head.type == MESSAGE_PACKAGE_DATA && largest) {
+		memset(m->package_data.package, 0xDB, SHA256_SIZE);
+		m->package_data.data = data;
+		m->package_data.data_size = FRAME_DATA_MAX;
+		m->package_data.total = PACKAGE_SIZE_MAX;
+		m->package_data.offset = PACKAGE_SIZE_MAX - FRAME_DATA_MAX;
 	} else if (largest) { /* the smallest is the answer to a driver that is not there */
 		memset(m->driver_data.driver, 0xD1, SHA256_SIZE);
 		m->driver_data.data = data;
@@ -146,6 +161,7 @@ static inline void sample_small(struct message *m, bool largest)
 		break;
 	case MESSAGE_PRINTER_GONE: m->printer_gone.index = most; break;
 	case MESSAGE_DRIVER_GET: memset(m->driver_get.driver, 0xD1, SHA256_SIZE); break;
+	case MESSAGE_PACKAGE_GET: memset(m->package_get.package, 0xDB, SHA256_SIZE); break;
 	case MESSAGE_JOB_ACCEPT:
 		m->job_accept.ref = most;
 		m->job_accept.window = largest ? JOB_WINDOW : 1;
@@ -194,6 +210,7 @@ static inline void sample_texts(struct message *m, bool largest)
 	case MESSAGE_PRINTER_REPORT:
 		m->printer_report.code = largest ? REPORT_CODE_COUNT - 1 : REPORT_READY;
 		m->printer_report.index = largest ? UINT32_MAX : 0;
+		m->printer_report.rendering = largest;
 		if (largest)
 			sample_fill(m->printer_report.text, sizeof(m->printer_report.text));
 		break;
@@ -217,6 +234,48 @@ static inline void sample_texts(struct message *m, bool largest)
 	}
 }
 
+static inline void sample_restart(struct message *m, bool largest)
+{
+	uint32_t most = largest ? UINT32_MAX : 0;
+
+	switch (m->head.type) {
+	case MESSAGE_RESTART_NEED:
+		memset(m->restart_need.need, 0x4E, NEED_SIZE);
+		m->restart_need.level = largest ? LEVEL_COUNT - 1 : 1;
+		m->restart_need.state = largest ? NEED_STATE_COUNT - 1 : 1;
+		if (largest)
+			sample_fill(m->restart_need.reason, sizeof(m->restart_need.reason));
+		break;
+	case MESSAGE_ACTIVITY:
+		memset(m->activity.boot.bytes, 0xB0, UUID_SIZE);
+		m->activity.state = largest ? ACTIVITY_STATE_COUNT - 1 : 1;
+		m->activity.sessions = m->activity.applications = m->activity.inhibitors = most;
+		if (largest)
+			sample_fill(m->activity.text, sizeof(m->activity.text));
+		break;
+	case MESSAGE_RESTART_ANSWER:
+		m->restart_answer.ask = most;
+		m->restart_answer.choice = largest ? ANSWER_LATER : ANSWER_NOW;
+		m->restart_answer.after_sec = largest ? RESTART_SEC_MAX : 0;
+		if (largest)
+			sample_fill(m->restart_answer.user, sizeof(m->restart_answer.user));
+		break;
+	case MESSAGE_RESTART_ASK:
+		m->restart_ask.ask = largest ? UINT32_MAX : 1;
+		m->restart_ask.limit_sec = largest ? RESTART_SEC_MAX : 0;
+		m->restart_ask.reminder = largest;
+		if (largest)
+			sample_fill(m->restart_ask.reason, sizeof(m->restart_ask.reason));
+		break;
+	case MESSAGE_RESTART_ASK_END:
+		m->restart_ask_end.ask = most;
+		if (largest)
+			sample_fill(m->restart_ask_end.text, sizeof(m->restart_ask_end.text));
+		break;
+	default: break;
+	}
+}
+
 static inline void sample(struct message *m, enum message_type type, bool largest)
 {
 	message_init(m, type);
@@ -225,8 +284,12 @@ static inline void sample(struct message *m, enum message_type type, bool larges
 	case MESSAGE_PRINTER_STATE: sample_printer_state(&m->printer_state, largest); break;
 	case MESSAGE_JOB_OPEN: sample_job_open(&m->job_open, largest); break;
 	case MESSAGE_JOB_DATA:
-	case MESSAGE_DRIVER_DATA: sample_data(m, largest); break;
-	default: sample_small(m, largest); sample_texts(m, largest);
+	case MESSAGE_DRIVER_DATA:
+	case MESSAGE_PACKAGE_DATA: sample_data(m, largest); break;
+	default:
+		sample_small(m, largest);
+		sample_texts(m, largest);
+		sample_restart(m, largest);
 	}
 }
 

@@ -37,9 +37,12 @@ START_TEST(test_taken)
 	ck_assert_int_eq(config.transport, AGENT_AUTO);
 	ck_assert_str_eq(config.path, "/dev/virtio-ports/org.platen.0");
 	ck_assert_uint_eq(config.vsock_port, VSOCK_PORT);
+	ck_assert_str_eq(config.cups_server_bin, "/usr/lib/cups");
+	ck_assert_str_eq(config.package_manager, "");
 	ck_assert_int_eq(read_text("# a comment\n[agent]\ntransport = unix\npath=/run/x\n"
 				   "vsock-port = 7000\nspooler-user = lp2\ncups-socket = /c\n"
-				   "run-dir = /r\nstate-dir = /s\nlibexec-dir = /l\n",
+				   "run-dir = /r\nstate-dir = /s\nlibexec-dir = /l\n"
+				   "cups-server-bin = /b\npackage-manager = /m\n",
 				 &config, why),
 		0);
 	ck_assert_int_eq(config.transport, AGENT_UNIX);
@@ -50,6 +53,8 @@ START_TEST(test_taken)
 	ck_assert_str_eq(config.run_dir, "/r");
 	ck_assert_str_eq(config.state_dir, "/s");
 	ck_assert_str_eq(config.libexec_dir, "/l");
+	ck_assert_str_eq(config.cups_server_bin, "/b");
+	ck_assert_str_eq(config.package_manager, "/m");
 }
 END_TEST
 
@@ -64,6 +69,7 @@ static const struct {
 	{"[agent]\nrun-dir = /xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 	 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n",
 		2, "107 bytes"},
+	{"[agent]\npackage-manager = apt\n", 2, "auto, or an absolute path"},
 	{"[agent]\nvsock-port = many\n", 2, "port number"},
 	{"[agent]\nvsock-port = 0\n", 2, "port number"},
 	{"[agent]\nvsock-port = 4294967296\n", 2, "port number"},

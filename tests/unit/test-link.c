@@ -124,7 +124,7 @@ START_TEST(test_violation)
 		{"a spoiled payload", 2, {0x22, 0}, 17, "no frame"},
 		{"the maximum and one", FRAME_PAYLOAD_MAX + 1, {0x22, 0}, 0,
 			"a frame of 66561 bytes came, at most 66560 are allowed"},
-		{"an unknown message", 3, {0xBA, 0x01, 0}, 0, "unknown type"},
+		{"an unknown message", 3, {0xBA, 0x3E, 0}, 0, "unknown type"},
 		{"no message", 1, {0}, 0, "not in the schema"},
 		{"a message of two bytes that are none", 2, {0xFF, 0xFF}, 0, "not in the schema"},
 		{"the maximum, of garbage", FRAME_PAYLOAD_MAX, {0x22, 0}, 0, "not in the schema"},

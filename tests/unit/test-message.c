@@ -122,16 +122,22 @@ static const struct {
 	UPTO(PRINTER_STATE, printer_state.accepting, 1),
 	ANY(PRINTER_REPORT, printer_report.index),
 	RANGE(PRINTER_REPORT, printer_report.code, REPORT_READY, REPORT_CODE_COUNT - 1),
+	UPTO(PRINTER_REPORT, printer_report.rendering, RENDERING_GUEST),
 	/* Drivers: a total of 0 stands alone. */
 	NUMBER(DRIVER_DATA, driver_data.offset, 1, false),
 	NUMBER(DRIVER_DATA, driver_data.data_size, 1, false),
 	NUMBER(DRIVER_DATA, driver_data.total, 1, false),
+	/* Packages: the same. */
+	NUMBER(PACKAGE_DATA, package_data.offset, 1, false),
+	NUMBER(PACKAGE_DATA, package_data.data_size, 1, false),
+	NUMBER(PACKAGE_DATA, package_data.total, 1, false),
 	/* Jobs. */
 	ANY(JOB_OPEN, job_open.ref),
 	ANY(JOB_OPEN, job_open.printer),
 	RANGE(JOB_OPEN, job_open.file, 1, JOB_FILES_MAX),
 	RANGE(JOB_OPEN, job_open.copies, 1, JOB_COPIES_MAX),
 	NUMBER(JOB_OPEN, job_open.size, UINT64_MAX, true),
+	UPTO(JOB_OPEN, job_open.rendered, 1),
 	NUMBER(JOB_OPEN, job_open.options_size, 1, false),
 	NUMBER(JOB_OPEN, job_open.options_size, JOB_OPTIONS_BYTES, false),
 	NUMBER(JOB_OPEN, job_open.options_size, JOB_OPTIONS_BYTES + 1, false),
@@ -151,6 +157,24 @@ static const struct {
 	UPTO(JOB_STATE, job_state.final, 1),
 	ANY(JOB_STATE, job_state.host_job),
 	ANY(JOB_STATE, job_state.pages),
+	/* Restart: only LATER has seconds. */
+	RANGE(RESTART_NEED, restart_need.level, LEVEL_SPOOLER, LEVEL_COUNT - 1),
+	RANGE(RESTART_NEED, restart_need.state, NEED_OPEN, NEED_STATE_COUNT - 1),
+	RANGE(ACTIVITY, activity.state, ACTIVITY_NOBODY, ACTIVITY_STATE_COUNT - 1),
+	ANY(ACTIVITY, activity.sessions),
+	ANY(ACTIVITY, activity.applications),
+	ANY(ACTIVITY, activity.inhibitors),
+	ANY(RESTART_ANSWER, restart_answer.ask),
+	NUMBER(RESTART_ANSWER, restart_answer.choice, 0, false),
+	NUMBER(RESTART_ANSWER, restart_answer.choice, ANSWER_LATER, false),
+	NUMBER(RESTART_ANSWER, restart_answer.choice, ANSWER_SESSION_END, true),
+	NUMBER(RESTART_ANSWER, restart_answer.choice, ANSWER_NOBODY, true),
+	NUMBER(RESTART_ANSWER, restart_answer.choice, ANSWER_CHOICE_COUNT, false),
+	NUMBER(RESTART_ANSWER, restart_answer.after_sec, 1, false),
+	NUMBER(RESTART_ASK, restart_ask.ask, 0, false),
+	UPTO(RESTART_ASK, restart_ask.limit_sec, RESTART_SEC_MAX),
+	UPTO(RESTART_ASK, restart_ask.reminder, 1),
+	ANY(RESTART_ASK_END, restart_ask_end.ask),
 };
 
 /* Each number at its limits; what is refused names the message. */
@@ -216,6 +240,11 @@ static const struct {
 	STRING(JOB_STATE, job_state.reasons, KEYWORDS),
 	STRING(JOB_STATE, job_state.text, LINE),
 	STRING(GUEST_STATUS, guest_status.spooler, LINE),
+	STRING(RESTART_NEED, restart_need.reason, LINE),
+	STRING(ACTIVITY, activity.text, LINE),
+	STRING(RESTART_ANSWER, restart_answer.user, LINE),
+	STRING(RESTART_ASK, restart_ask.reason, LINE),
+	STRING(RESTART_ASK_END, restart_ask_end.text, LINE),
 };
 
 /* Whether a string of that kind may be this. */
@@ -345,6 +374,23 @@ START_TEST(test_job_uuid)
 }
 END_TEST
 
+/* A need and a boot have a name. */
+START_TEST(test_restart_names)
+{
+	sample(&m, MESSAGE_RESTART_NEED, true);
+	memset(m.restart_need.need, 0, NEED_SIZE);
+	ck_assert_int_eq(judge(), -EBADMSG);
+	m.restart_need.need[NEED_SIZE - 1] = 1;
+	ck_assert_int_eq(judge(), 0);
+	sample(&m, MESSAGE_ACTIVITY, true);
+	memset(&m.activity.boot, 0, UUID_SIZE);
+	ck_assert_int_eq(judge(), -EBADMSG);
+	sample(&m, MESSAGE_RESTART_ANSWER, true);
+	m.restart_answer.after_sec = RESTART_SEC_MAX + 1;
+	ck_assert_int_eq(judge(), -EBADMSG);
+}
+END_TEST
+
 /* Pieces of a driver lie within the whole. */
 START_TEST(test_driver_data)
 {
@@ -375,6 +421,87 @@ START_TEST(test_driver_data)
 		m.driver_data.offset = rows[i].offset;
 		m.driver_data.data_size = rows[i].size;
 		m.driver_data.data = rows[i].data;
+		ck_assert_msg((judge() == 0) == rows[i].ok, "row %zu: %s", i, why);
+	}
+}
+END_TEST
+
+/* A printer that is rendered in the guest has a second driver and its filters, and may have a
+ * package; no other has any of it. */
+START_TEST(test_rendering)
+{
+	static const struct {
+		uint32_t rendering, whole_size, package_size, restart;
+		bool whole, package;
+		const char *filters, *name;
+		bool ok;
+	} rows[] = {
+		/* In the host: nothing more. */
+		{RENDERING_HOST, 0, 0, 0, false, false, "", "", true},
+		{RENDERING_HOST, 1, 0, 0, true, false, "f", "", false},
+		{RENDERING_HOST, 0, 0, 0, false, false, "f", "", false},
+		{RENDERING_HOST, 0, 1, 0, false, true, "", "p.deb", false},
+		/* In the guest: all of the driver. */
+		{RENDERING_GUEST, 1, 0, 0, true, false, "f,g", "", true},
+		{RENDERING_GUEST, DRIVER_SIZE_MAX, 0, 0, true, false, "f", "", true},
+		{RENDERING_GUEST, DRIVER_SIZE_MAX + 1, 0, 0, true, false, "f", "", false},
+		{RENDERING_GUEST, 0, 0, 0, true, false, "f", "", false},
+		{RENDERING_GUEST, 1, 0, 0, false, false, "f", "", false},
+		{RENDERING_GUEST, 1, 0, 0, true, false, "", "", false},
+		{RENDERING_GUEST, 1, 0, 0, true, false, "../f", "", false},
+		{RENDERING_COUNT, 1, 0, 0, true, false, "f", "", false},
+		/* And all of the package, or nothing. */
+		{RENDERING_GUEST, 1, 1, LEVEL_WORKSPACE, true, true, "f", "p.deb", true},
+		{RENDERING_GUEST, 1, PACKAGE_SIZE_MAX, 0, true, true, "f", "p.deb", true},
+		{RENDERING_GUEST, 1, PACKAGE_SIZE_MAX + 1, 0, true, true, "f", "p.deb", false},
+		{RENDERING_GUEST, 1, 1, LEVEL_COUNT, true, true, "f", "p.deb", false},
+		{RENDERING_GUEST, 1, 1, 0, true, true, "f", "", false},
+		{RENDERING_GUEST, 1, 1, 0, true, true, "f", "a/b", false},
+		{RENDERING_GUEST, 1, 1, 0, true, false, "f", "p.deb", false},
+		{RENDERING_GUEST, 1, 0, 0, true, true, "f", "", false},
+		{RENDERING_GUEST, 1, 0, 0, true, false, "f", "p.deb", false},
+		{RENDERING_GUEST, 1, 0, LEVEL_SPOOLER, true, false, "f", "", false},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		sample(&m, MESSAGE_PRINTER, false);
+		m.printer.rendering = rows[i].rendering;
+		m.printer.whole_size = rows[i].whole_size;
+		m.printer.package_size = rows[i].package_size;
+		m.printer.restart = rows[i].restart;
+		m.printer.whole[31] = rows[i].whole;
+		m.printer.package[0] = rows[i].package;
+		memcpy(m.printer.filters, rows[i].filters, strlen(rows[i].filters));
+		memcpy(m.printer.package_name, rows[i].name, strlen(rows[i].name));
+		ck_assert_msg((judge() == 0) == rows[i].ok, "row %zu: %s", i, why);
+	}
+}
+END_TEST
+
+/* Pieces of a package lie within the whole. */
+START_TEST(test_package_data)
+{
+	static const uint8_t data[FRAME_DATA_MAX];
+	static const struct {
+		uint32_t total, offset, size;
+		bool ok;
+	} rows[] = {
+		{0, 0, 0, true},
+		{0, 1, 0, false},
+		{1, 0, 1, true},
+		{1, 0, 0, false},
+		{1, 1, 1, false},
+		{PACKAGE_SIZE_MAX, PACKAGE_SIZE_MAX - 1, 1, true},
+		{PACKAGE_SIZE_MAX, 0, FRAME_DATA_MAX + 1, false},
+		{PACKAGE_SIZE_MAX + 1, 0, 1, false},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		message_init(&m, MESSAGE_PACKAGE_DATA);
+		m.package_data.total = rows[i].total;
+		m.package_data.offset = rows[i].offset;
+		m.package_data.data_size = rows[i].size;
+		m.package_data.data = data;
 		ck_assert_msg((judge() == 0) == rows[i].ok, "row %zu: %s", i, why);
 	}
 }
@@ -416,6 +543,11 @@ static bool came_back(void)
 		is = back.driver_data.data;
 		size = m.driver_data.data_size;
 		back.driver_data.data = was;
+	} else if (m.head.type == MESSAGE_PACKAGE_DATA) {
+		was = m.package_data.data;
+		is = back.package_data.data;
+		size = m.package_data.data_size;
+		back.package_data.data = was;
 	}
 	return memcmp(&m, &back, m.head.size) == 0 && (size == 0 || memcmp(was, is, size) == 0);
 }
@@ -713,7 +845,10 @@ int main(void)
 	tcase_add_test(tc, test_strings);
 	tcase_add_test(tc, test_options);
 	tcase_add_test(tc, test_job_uuid);
+	tcase_add_test(tc, test_restart_names);
 	tcase_add_test(tc, test_driver_data);
+	tcase_add_test(tc, test_rendering);
+	tcase_add_test(tc, test_package_data);
 	tcase_add_test(tc, test_job_state);
 	tcase_add_test(tc, test_round_trip);
 	tcase_add_test(tc, test_unknown);

@@ -24,10 +24,11 @@ static const struct {
 	{SESSION_GREETED, SESSION_HOST, "Welcome Bye Ping Pong"},
 	{SESSION_OPEN, SESSION_GUEST,
 		"Bye Ping Pong PrinterReport DriverGet JobOpen JobData JobSeal JobCancel JobClose "
-		"GuestStatus"},
+		"GuestStatus RestartNeed Activity RestartAnswer PackageGet"},
 	{SESSION_OPEN, SESSION_HOST,
 		"Bye Ping Pong OfferBegin Printer PrinterGone OfferEnd PrinterState DriverData "
-		"JobAccept JobCredit JobState"},
+		"JobAccept JobCredit JobState ActivityGet RestartAsk RestartAskEnd "
+		"PackageData"},
 	{SESSION_OVER, SESSION_GUEST, "Bye Ping Pong"},
 	{SESSION_OVER, SESSION_HOST, "Bye Ping Pong"},
 };

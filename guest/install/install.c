@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One package into this machine, by the package manager that is here.
+ *
+ * Nothing of the package is read but to hash it once more. The package manager runs beside us and
+ * not below us where systemd is: platen-agent may write next to nothing and has little memory, and
+ * what it starts shares that, so systemd is asked to start it. What it says goes into the log, with
+ * a bound; its last complaint is what an admin is told.
+ */
+#include "guest/install/install.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <nettle/sha2.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proto/base/cleanup.h"
+#include "proto/base/log.h"
+#include "proto/base/text.h"
+
+#define ARGV_MAX      32
+#define LINES_MAX     200 /* of the package manager's words in the log */
+#define REBOOT_NEEDED "/run/reboot-required"
+#define STRING(n)     STRING_OF(n)
+#define STRING_OF(n)  #n
+
+/* How each package manager is told to install a file, without a question. */
+static const struct {
+	bool rpm;
+	const char *argv[12]; /* the path comes behind */
+} managers[] = {
+	{false, {"/usr/bin/apt-get", "-q", "-y", "--no-install-recommends", "-o",
+			"Dpkg::Options::=--force-confold", "-o", "DPkg::Lock::Timeout=60",
+			"install"}},
+	{true, {"/usr/bin/dnf", "-q", "-y", "--setopt=install_weak_deps=False", "install"}},
+	{true, {"/usr/bin/zypper", "-q", "-n", "install", "--no-recommends"}},
+	{true, {"/usr/bin/rpm", "-U"}},
+};
+
+struct argv {
+	const char *argv[ARGV_MAX];
+	int count;
+};
+
+static void add(struct argv *argv, const char *word)
+{
+	if (argv->count < ARGV_MAX - 1)
+		argv->argv[argv->count++] = word;
+}
+
+static int fail(struct install_result *result, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int fail(struct install_result *result, int error, const char *format, ...)
+{
+	char text[MESSAGE_SIZE];
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	text_copy_line(result->text, sizeof(result->text), text);
+	result->error = error;
+	return error;
+}
+
+static int check_hash(const struct install_request *request, struct install_result *result)
+{
+	_cleanup_close_ int fd = open(request->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	static uint8_t piece[65536];
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx sha;
+	ssize_t n;
+
+	if (fd < 0)
+		return fail(result, -errno, "%s: %s", request->path, strerror(errno));
+	sha256_init(&sha);
+	while ((n = read(fd, piece, sizeof(piece))) > 0)
+		sha256_update(&sha, (size_t)n, piece);
+	sha256_digest(&sha, sizeof(digest), digest);
+	if (n < 0 || memcmp(digest, request->sha256, sizeof(digest)) != 0)
+		return fail(result, -EBADMSG, "%s is not what the host offered", request->path);
+	return 0;
+}
+
+/* The words that install `path`. False: nothing here can. */
+static bool manager_words(const struct install_request *request, struct argv *argv)
+{
+	if (request->manager[0]) {
+		add(argv, request->manager);
+		add(argv, request->path);
+		return true;
+	}
+	for (size_t i = 0; i < sizeof(managers) / sizeof(managers[0]); i++) {
+		if (managers[i].rpm != (request->rpm != 0) || access(managers[i].argv[0], X_OK) < 0)
+			continue;
+		for (size_t j = 0; managers[i].argv[j]; j++)
+			add(argv, managers[i].argv[j]);
+		add(argv, request->path);
+		return true;
+	}
+	return false;
+}
+
+/* Where systemd runs, it starts the package manager for us. */
+static void add_start(struct argv *argv)
+{
+	static const char *const words[] = {"/usr/bin/systemd-run", "--quiet", "--wait", "--pipe",
+		"--collect", "--service-type=exec", "--description=A printer driver for Platen",
+		"--setenv=DEBIAN_FRONTEND=noninteractive", "--setenv=LC_ALL=C.UTF-8",
+		"--property=RuntimeMaxSec=" STRING(INSTALL_SECONDS)};
+
+	if (geteuid() != 0 || access("/run/systemd/system", F_OK) < 0 || access(words[0], X_OK) < 0)
+		return;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		add(argv, words[i]);
+}
+
+static void child(const struct argv *argv, int out)
+{
+	(void)dup2(out, STDOUT_FILENO);
+	(void)dup2(out, STDERR_FILENO);
+	(void)close_range(3, ~0U, 0);
+	(void)setenv("DEBIAN_FRONTEND", "noninteractive", 1);
+	(void)setenv("LC_ALL", "C.UTF-8", 1);
+	execv(argv->argv[0], (char *const *)(uintptr_t)argv->argv);
+	_exit(127);
+}
+
+/* Logs what is said, up to a bound, and keeps the last complaint, else the last line. */
+static void listen_to(int fd, char *last, size_t size)
+{
+	char line[MESSAGE_SIZE], shown[MESSAGE_SIZE * 2];
+	FILE *out = fdopen(fd, "r");
+	bool complained = false;
+	int lines = 0;
+
+	if (!out) {
+		(void)close(fd);
+		return;
+	}
+	while (fgets(line, sizeof(line), out)) {
+		bool complaint = strncmp(line, "E: ", 3) == 0 || strncmp(line, "Error", 5) == 0 ||
+				 strncmp(line, "error:", 6) == 0 || strstr(line, "Depends:");
+
+		line[strcspn(line, "\r\n")] = '\0';
+		if (!line[strspn(line, " ")])
+			continue;
+		if (lines++ < LINES_MAX)
+			log_line(LOG_INFO, NULL, "%s", text_escape(line, shown, sizeof(shown)));
+		if (complained && !complaint)
+			continue;
+		if (!complained || !strstr(last, "Depends:"))
+			text_copy_line(last, size, line + strspn(line, " "));
+		complained |= complaint;
+	}
+	(void)fclose(out);
+}
+
+/* Runs it to its end. Returns its wait status, or -errno. */
+static int run(const struct argv *argv, char *last, size_t size)
+{
+	int fds[2], status;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		child(argv, fds[1]);
+	(void)close(fds[1]);
+	if (pid < 0) {
+		(void)close(fds[0]);
+		return -EAGAIN;
+	}
+	listen_to(fds[0], last, size);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return status;
+}
+
+/* When the system last said that it is to be restarted; 0: it does not. */
+static int64_t reboot_time(void)
+{
+	struct stat st;
+
+	return stat(REBOOT_NEEDED, &st) < 0 ? 0
+					    : st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec;
+}
+
+/* What dnf's plugin says: its exit code is 1 when the system is to be restarted. */
+static bool needs_restarting(void)
+{
+	struct argv argv = {.argv = {"/usr/bin/needs-restarting", "-r"}, .count = 2};
+	char last[MESSAGE_SIZE] = "";
+	int status;
+
+	if (access(argv.argv[0], X_OK) < 0)
+		return false;
+	status = run(&argv, last, sizeof(last));
+	return status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 1;
+}
+
+void install_package(const struct install_request *request, struct install_result *result)
+{
+	int64_t reboot = reboot_time();
+	char last[MESSAGE_SIZE] = "";
+	struct argv argv = {0};
+	int status;
+
+	*result =
+		(struct install_result){.head = {.type = INSTALL_RESULT, .size = sizeof(*result)}};
+	if (check_hash(request, result) < 0)
+		return;
+	add_start(&argv);
+	if (!manager_words(request, &argv)) {
+		(void)fail(result, -ENOENT, "this workspace has no package manager for %s files",
+			request->rpm ? ".rpm" : ".deb");
+		return;
+	}
+	status = run(&argv, last, sizeof(last));
+	if (status < 0)
+		(void)fail(result, status, "%s: %s", argv.argv[0], strerror(-status));
+	else if (status != 0)
+		(void)fail(result, -EIO, "the workspace's package manager says: %.400s",
+			last[0] ? last : "nothing, and failed");
+	else
+		result->reboot = reboot_time() != reboot || (request->rpm && needs_restarting());
+}
