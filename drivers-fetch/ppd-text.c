@@ -39,7 +39,7 @@ bool ppd_is_words(const char *s)
 
 bool ppd_is_numbers(const char *s)
 {
-	return *s && strlen(s) <= PPD_TEXT_MAX && strspn(s, "0123456789+-.eE \t") == strlen(s);
+	return *s && strlen(s) <= PPD_TEXT_MAX && strspn(s, "0123456789+-.eE ") == strlen(s);
 }
 
 static int hex(char c)

@@ -295,7 +295,7 @@ void ppd_write_head(struct cleaning *c)
 }
 
 /* Words as we write them: one blank between two, whatever stood there. */
-static bool words_take(const char *value, char words[static PPD_WORDS_MAX + 1])
+static bool blanks_take(const char *value, char words[static PPD_WORDS_MAX + 1])
 {
 	size_t used = 0;
 
@@ -308,7 +308,7 @@ static bool words_take(const char *value, char words[static PPD_WORDS_MAX + 1])
 	while (used && words[used - 1] == ' ')
 		used--;
 	words[used] = '\0';
-	return *value == '\0' && ppd_is_words(words);
+	return *value == '\0';
 }
 
 /* Writes a statement that the model knows, by the rule for its value. */
@@ -337,19 +337,16 @@ static bool write_by_rule(struct cleaning *c, const struct ppd_statement *s, enu
 		put(c, "*%s%s: %s\n", s->keyword, option, value);
 		return true;
 	case RULE_WORDS:
-		if (!words_take(value, words))
+		if (!blanks_take(value, words) || !ppd_is_words(words))
 			break;
 		put(c, "*%s%s: %s\n", s->keyword, option, words);
 		return true;
 	case RULE_NUMBERS:
-		if (!ppd_is_numbers(value))
-			break;
-		put(c, "*%s%s: \"%s\"\n", s->keyword, option, value);
-		return true;
 	case RULE_BARE_NUMBERS:
-		if (!ppd_is_numbers(value))
+		if (!blanks_take(value, words) || !ppd_is_numbers(words))
 			break;
-		put(c, "*%s%s: %s\n", s->keyword, option, value);
+		put(c, rule == RULE_NUMBERS ? "*%s%s: \"%s\"\n" : "*%s%s: %s\n", s->keyword, option,
+			words);
 		return true;
 	}
 	return drop(c, s, "its value is not of its kind");
