@@ -107,6 +107,7 @@ class Case(unittest.TestCase):
         errors = self._outcome.result.errors + self._outcome.result.failures
         if any(t is self for t, _ in errors):
             print(self.lab.logs()[-14000:])
+            print("".join(line for line in self.spooler.error_log().splitlines(True) if "[Job " in line)[-12000:])
 
     def row(self, name="laser"):
         return next(p for p in self.host.ask("printers", workspace="box")["data"]["printers"] if p["name"] == name)
@@ -257,7 +258,7 @@ class RenderingTest(Case):
         self.print(data)
         self.rendered(data, True, "box")
         self.assertEqual(len(self.log.read_text().splitlines()), 1)
-        self.assertIn("it needs a restart of the workspace", self.lab.log("guest-box-agent"))
+        self.assertIn("needs a restart of the workspace", self.lab.log("guest-box-agent"))
         # Neither the agent's nor the host's restart has it installed again.
         self.guest.stop()
         self.guest.start()
@@ -377,6 +378,7 @@ class DriverOfCommandsTest(Case):
     def test_host_renders(self):
         self.guest.start()
         self.there("host")
+        self.says("its driver has no filter that a workspace could run")
         self.assertIn("its driver has no filter that a workspace could run", self.ctl("explain", "laser", "box", code=1))
 
 
