@@ -293,19 +293,26 @@ static void on_message(struct worker *worker, const struct ipc_head *msg, int *f
 	packages->answered = text_terminated(packages->result.text, sizeof(packages->result.text));
 }
 
-static void installed(struct packages *packages, struct package *package)
+/* What the system needs now: what the package was declared with, or more if the system says so. */
+static void need_restart(struct packages *packages, const struct package *package)
 {
 	uint32_t level = packages->result.reboot ? LEVEL_WORKSPACE : package->restart;
+
+	if (level != LEVEL_NONE)
+		log_line(LOG_NOTICE, NULL, "package %s needs a restart of the %s", package->name,
+			level == LEVEL_WORKSPACE ? "workspace" : "spooler");
+}
+
+static void installed(struct packages *packages, struct package *package)
+{
 	char path[INSTALL_PATH_SIZE];
 	_cleanup_close_ int fd = -1;
 
 	path_of(packages, package, ".installed", path);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	take_away(packages, package, package->rpm ? ".rpm" : ".deb");
-	log_line(LOG_INFO, NULL, "package %s is installed%s", package->name,
-		level == LEVEL_WORKSPACE ? "; it needs a restart of the workspace"
-		: level == LEVEL_SPOOLER ? "; it needs a restart of the spooler"
-					 : "");
+	log_line(LOG_INFO, NULL, "package %s is installed", package->name);
+	need_restart(packages, package);
 	stage_set(packages, package, STAGE_INSTALLED);
 }
 

@@ -178,6 +178,10 @@ static json_t *printer_row(const struct printer *printer, struct workspace *ws)
 	}
 	if (ws && !offered)
 		text = why;
+	else if (printer->status == DRIVER_READY && !offer_is_whole(printer) &&
+		 renderings_of(printer->host->renderings, printer->is.name, NULL) ==
+			 RENDERING_GUEST)
+		text = "the host renders: its driver has no filter that a workspace could run";
 	row = json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s}", "name",
 		printer->is.name, "kind", printer_kind_name(printer->is.kind), "state",
 		printer_state_name(printer->is.state), "accepting", printer->is.accepting, "driver",

@@ -217,7 +217,8 @@ static void on_package_get(struct workspace *ws, const struct message_package_ge
 
 	memcpy(d.driver, get->package, SHA256_SIZE);
 	if (package)
-		fd = open(renderings_package_path(ws->host, package, path), O_RDONLY | O_CLOEXEC);
+		fd = open(renderings_package_path(ws->host, package, path),
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd >= 0)
 		d.size = package->size;
 	(void)workspace_send(ws, &d, fd);

@@ -115,7 +115,7 @@ static void add_start(struct argv *argv)
 	static const char *const words[] = {"/usr/bin/systemd-run", "--quiet", "--wait", "--pipe",
 		"--collect", "--service-type=exec", "--description=A printer driver for Platen",
 		"--setenv=DEBIAN_FRONTEND=noninteractive", "--setenv=LC_ALL=C.UTF-8",
-		"--property=RuntimeMaxSec=" STRING(INSTALL_SECONDS)};
+		("--property=RuntimeMaxSec=" STRING(INSTALL_SECONDS))};
 
 	if (geteuid() != 0 || access("/run/systemd/system", F_OK) < 0 || access(words[0], X_OK) < 0)
 		return;

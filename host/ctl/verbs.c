@@ -18,8 +18,7 @@ const struct verb ctl_verbs[] = {
 	{"rendering", ctl_rendering, "PRINTER [host | guest | unset]",
 		"show or set who makes a printer's pages: the host or the workspaces"},
 	{"driver", ctl_package,
-		"package add FILE --printer PRINTER [--restart none | spooler | workspace] | "
-		"package list | package remove --printer PRINTER",
+		"package {add FILE | list | remove} [--printer PRINTER] [--restart LEVEL]",
 		"packages that bring a printer's filters into workspaces"},
 	{"attach", ctl_attach, "WORKSPACE [--virtio | --vsock]",
 		"give a domain a channel, at once where libvirt can"},

@@ -107,6 +107,7 @@ class Case(unittest.TestCase):
         errors = self._outcome.result.errors + self._outcome.result.failures
         if any(t is self for t, _ in errors):
             print(self.lab.logs()[-14000:])
+            print("".join(line for line in self.spooler.error_log().splitlines(True) if "[Job " in line)[-12000:])
 
     def row(self, name="laser"):
         return next(p for p in self.host.ask("printers", workspace="box")["data"]["printers"] if p["name"] == name)
@@ -257,7 +258,7 @@ class RenderingTest(Case):
         self.print(data)
         self.rendered(data, True, "box")
         self.assertEqual(len(self.log.read_text().splitlines()), 1)
-        self.assertIn("it needs a restart of the workspace", self.lab.log("guest-box-agent"))
+        self.assertIn("needs a restart of the workspace", self.lab.log("guest-box-agent"))
         # Neither the agent's nor the host's restart has it installed again.
         self.guest.stop()
         self.guest.start()
@@ -319,6 +320,17 @@ class RenderingTest(Case):
         self.says("though the package was installed")
         self.there("host")
 
+    def test_rpm(self):
+        """An RPM goes to the package manager as such; here there is none, and the host renders."""
+        path = self.lab.dir / "driver-1.0-1.noarch.rpm"
+        path.write_bytes(b"\xed\xab\xee\xdb\x03\x00" + bytes(3000))
+        self.ctl("driver", "package", "add", str(path), "--printer", "laser")
+        self.guest.start()
+        self.says("could not be installed")
+        self.there("host")
+        line, = self.log.read_text().splitlines()
+        self.assertEqual(line.rsplit(".")[-1], "rpm")
+
     def test_package_that_was_changed(self):
         self.ctl("driver", "package", "add", str(self.package()), "--printer", "laser")
         kept, = (self.host.state_dir / "drivers/packages").iterdir()
@@ -331,6 +343,18 @@ class RenderingTest(Case):
         self.assertFalse(self.log.exists())
 
     # -- what is not a package, who may not, what is not there
+
+    def test_settings(self):
+        for text, words in (("[printer laser]\nrendering = both\n", ":2: rendering = both: expected host or guest"),
+                            ("[printer laser]\ncolour = red\n", ":2: colour = red: expected the key"),
+                            ("[printer a/b]\nrendering = host\n", ":2: [printer] = a/b: expected the name of a queue")):
+            path = self.lab.dir / "faulty.conf"
+            path.write_text(text)
+            p = subprocess.run([BUILD / "platend", "--check", "-c", path], capture_output=True, text=True)
+            self.assertNotEqual(p.returncode, 0)
+            self.assertIn(words, p.stdout + p.stderr)
+        self.assertIn("laser: guest (platen.conf)", self.ctl("rendering", "laser"))
+        self.assertIn("no printer none", self.ctl("rendering", "none", "guest", code=5))
 
     def test_what_is_refused(self):
         other = self.lab.dir / "other.deb"
@@ -377,6 +401,7 @@ class DriverOfCommandsTest(Case):
     def test_host_renders(self):
         self.guest.start()
         self.there("host")
+        self.says("its driver has no filter that a workspace could run")
         self.assertIn("its driver has no filter that a workspace could run", self.ctl("explain", "laser", "box", code=1))
 
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "guest/backend/args.h"
 #include "proto/message.h"
@@ -199,6 +200,46 @@ START_TEST(test_read)
 }
 END_TEST
 
+/* What filters of this guest have made: a pipe, and a driver with the mark; they made its copies.
+ */
+START_TEST(test_rendered)
+{
+	static const struct {
+		const char *ppd, *path;
+		uint32_t rendered, copies;
+	} rows[] = {
+		{"*PPD-Adobe: \"4.3\"\n*platenRendering: Guest\n", NULL, 1, 1},
+		{"*PPD-Adobe: \"4.3\"\n*platenRendering: Guest\n", "/spool/d1-001", 0, 3},
+		{"*PPD-Adobe: \"4.3\"\n*cupsFilter: \"*/* 0 -\"\n", NULL, 0, 3},
+		{"*PPD-Adobe: \"4.3\"\n*% *platenRendering: Guest\n", NULL, 0, 3},
+		{"", NULL, 0, 3},
+	};
+	char path[] = "/tmp/platen-ppd-XXXXXX";
+	static struct backend_open o;
+	int fd = mkstemp(path);
+
+	ck_assert_int_ge(fd, 0);
+	setenv("DEVICE_URI", "platen:/Laser", 1);
+	setenv("CONTENT_TYPE", "application/pdf", 1);
+	setenv("PPD", path, 1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ck_assert_int_eq(ftruncate(fd, 0), 0);
+		ck_assert_int_eq(pwrite(fd, rows[i].ppd, strlen(rows[i].ppd), 0),
+			(ssize_t)strlen(rows[i].ppd));
+		ck_assert_int_eq(read_args("T", "3", UUID_WORD, rows[i].path, &o), 0);
+		ck_assert_msg(o.rendered == rows[i].rendered, "row %zu", i);
+		ck_assert_msg(o.copies == rows[i].copies, "row %zu", i);
+	}
+	(void)close(fd);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(read_args("T", "3", UUID_WORD, NULL, &o), 0);
+	ck_assert_uint_eq(o.rendered, 0);
+	unsetenv("PPD");
+	ck_assert_int_eq(read_args("T", "3", UUID_WORD, NULL, &o), 0);
+	ck_assert_uint_eq(o.rendered, 0);
+}
+END_TEST
+
 /* A title is cut at a character's border and stays one line. */
 START_TEST(test_title)
 {
@@ -243,6 +284,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_queue, 0, sizeof(queues) / sizeof(queues[0]));
 	tcase_add_test(tc, test_queue_length);
 	tcase_add_test(tc, test_read);
+	tcase_add_test(tc, test_rendered);
 	tcase_add_test(tc, test_title);
 	tcase_add_test(tc, test_refused);
 	suite_add_tcase(suite, tc);
