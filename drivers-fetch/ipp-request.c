@@ -53,7 +53,7 @@ static void put_attribute(struct writer *w, uint8_t tag, const char *name, const
 	put_counted(w, value);
 }
 
-size_t ipp_request(const char *printer_uri, uint8_t buf[static IPP_REQUEST_MAX])
+size_t ipp_request_write(const char *printer_uri, uint8_t buf[static IPP_REQUEST_MAX])
 {
 	static const uint8_t head[] = {2, 0, 0x00, 0x0B, 0, 0, 0, 1, TAG_OPERATION};
 	static const uint8_t end = TAG_END;

@@ -13,6 +13,6 @@
  * attributes and media-col-database, which "all" leaves out (PWG 5100.7). IPP 2.0 as PWG 5100.14
  * wants. Returns its size, 0 when the URI is too long.
  */
-size_t ipp_request(const char *printer_uri, uint8_t buf[static IPP_REQUEST_MAX]);
+size_t ipp_request_write(const char *printer_uri, uint8_t buf[static IPP_REQUEST_MAX]);
 
 #endif

@@ -84,7 +84,7 @@ static void ask(const char *store, const char *kind, struct http_request *reques
 	int r;
 
 	request->body = body;
-	request->body_size = ipp_request(printer_uri, body);
+	request->body_size = ipp_request_write(printer_uri, body);
 	if (request->body_size == 0)
 		return source_say(result, FETCH_FAILED, request->url, "its URI is too long");
 	r = http_ask(request, &answer);

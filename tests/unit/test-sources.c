@@ -127,7 +127,7 @@ START_TEST(test_request)
 {
 	static char longest[4096];
 	uint8_t buf[IPP_REQUEST_MAX];
-	size_t size = ipp_request("ipp://dev:631/ipp/print", buf);
+	size_t size = ipp_request_write("ipp://dev:631/ipp/print", buf);
 	ipp_attribute_t *a;
 	ipp_t *ipp = ippNew();
 	int fds[2];
@@ -143,7 +143,7 @@ START_TEST(test_request)
 	ck_assert_str_eq(ippGetString(a, 1, NULL), "media-col-database");
 	ippDelete(ipp);
 	memset(longest, 'x', sizeof(longest) - 1);
-	ck_assert_int_eq(ipp_request(longest, buf), 0);
+	ck_assert_int_eq(ipp_request_write(longest, buf), 0);
 }
 END_TEST
 
