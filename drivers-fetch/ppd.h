@@ -19,6 +19,7 @@
 #define PPD_OPTIONS_MAX	  2000		    /* OpenUI; hplip's largest has some 60 */
 #define PPD_LINE_MAX	  65536		    /* bytes of one line */
 #define PPD_WORD_MAX	  127		    /* bytes of a keyword or choice (the format says 40) */
+#define PPD_WORDS_MAX	  4096		    /* bytes of a value of many words */
 #define PPD_TEXT_MAX	  255		    /* bytes of a text shown to people */
 
 struct ppd_report {

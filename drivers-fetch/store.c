@@ -186,6 +186,33 @@ static int provenance_put(const char *store, const char *hex, const char *url, u
 			"dropped", (int)dropped, "fetched", (json_int_t)time(NULL)));
 }
 
+/* The names of the options that the driver declares, a line each: our own text is read here. */
+static int options_put(const char *store, const char *hex, const char *text, size_t size)
+{
+	static const char *const begins[] = {"*OpenUI *", "*JCLOpenUI *"};
+	_cleanup_free_ char *names = malloc(size + 1);
+	const char *line = text, *end;
+	char path[PATH_SIZE];
+	size_t used = 0;
+
+	if (!names)
+		return -ENOMEM;
+	for (; (end = memchr(line, '\n', size - (size_t)(line - text))); line = end + 1) {
+		for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+			size_t skip = strlen(begins[i]), n;
+
+			if (strncmp(line, begins[i], skip) != 0)
+				continue;
+			n = strcspn(line + skip, "/: \n");
+			memcpy(names + used, line + skip, n);
+			names[used + n] = '\n';
+			used += n + 1;
+		}
+	}
+	(void)snprintf(path, sizeof(path), "%s/%s.options", store, hex);
+	return file_put(path, names, used);
+}
+
 int store_put(const char *store, const char *text, size_t size, const char *url,
 	const char *modified, unsigned int dropped, struct fetch_result *result)
 {
@@ -207,6 +234,8 @@ int store_put(const char *store, const char *text, size_t size, const char *url,
 	(void)snprintf(path, sizeof(path), "%s/%s.ppd.gz", store, hex);
 	if (access(path, R_OK) < 0) {
 		r = file_put(path, packed, packed_size);
+		if (r == 0)
+			r = options_put(store, hex, text, size);
 		if (r == 0)
 			r = provenance_put(store, hex, url, dropped, result);
 	}

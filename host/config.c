@@ -34,6 +34,7 @@ enum kind {
 	KIND_PATH, /* absolute */
 	KIND_TEXT, /* one line, may be empty */
 	KIND_NUMBER,
+	KIND_BOOL,
 	KIND_MODE,
 	KIND_DRIVERS,
 };
@@ -58,6 +59,10 @@ static const struct key {
 	{"worker-user", KIND_TEXT, FIELD(worker_user), "a user's name"},
 	{"admin-group", KIND_TEXT, FIELD(admin_group), "a group's name"},
 	{"vsock-port", KIND_NUMBER, FIELD(vsock_port), "a port number, 0 for none"},
+	{"raw", KIND_BOOL, FIELD(raw), "yes or no"},
+	{"jobs-per-minute", KIND_NUMBER, FIELD(jobs_per_minute), "a number, 0 for no limit"},
+	{"mib-per-minute", KIND_NUMBER, FIELD(mib_per_minute), "a number, 0 for no limit"},
+	{"held-mib", KIND_NUMBER, FIELD(held_mib), "a number, 0 for no limit"},
 	{"keepalive-msec", KIND_NUMBER, FIELD(keepalive_msec), "100 to 3600000 milliseconds"},
 #undef FIELD
 };
@@ -111,6 +116,9 @@ static bool key_set(struct config *config, const struct key *key, const char *va
 	case KIND_PATH: return value[0] == '/' && text_copy(at, key->size, value) == 0;
 	case KIND_TEXT: return text_is_line(value) && text_copy(at, key->size, value) == 0;
 	case KIND_NUMBER: return number_parse(value, at);
+	case KIND_BOOL:
+		*(bool *)at = strcmp(value, "yes") == 0;
+		return strcmp(value, "yes") == 0 || strcmp(value, "no") == 0;
 	case KIND_MODE:
 		mode = mode_parse(value);
 		memcpy(at, &mode, sizeof(mode));
@@ -445,7 +453,10 @@ int config_read(const char *path, struct config *ret_config, char ret_why[static
 			.worker_user = "platen",
 			.admin_group = "lpadmin",
 			.vsock_port = VSOCK_PORT,
-			.keepalive_msec = KEEPALIVE_MSEC},
+			.keepalive_msec = KEEPALIVE_MSEC,
+			.raw = true,
+			.jobs_per_minute = 300,
+			.held_mib = 8192},
 		.why = ret_why,
 	};
 	int r;

@@ -63,6 +63,8 @@ struct config {
 	char admin_group[USER_SIZE];
 	uint32_t vsock_port; /* 0: none */
 	uint32_t keepalive_msec;
+	bool raw; /* workspaces may send printer commands */
+	uint32_t jobs_per_minute, mib_per_minute, held_mib; /* of a workspace; 0: no limit */
 	struct config_workspace *workspaces;
 	uint32_t workspace_count;
 	struct config_printer *printers;

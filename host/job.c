@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host/allowed.h"
 #include "host/printer.h"
 #include "host/spooler.h"
 #include "host/workspace.h"
@@ -44,6 +45,8 @@ static struct log_about about_of(const struct job *job, char uuid[static UUID_TE
 
 #define SAY(priority, job, ...)                                                                    \
 	do {                                                                                       \
+		if ((job)->workspace && !quota_line((job)->workspace))                             \
+			break;                                                                     \
 		char say_uuid[UUID_TEXT_SIZE];                                                     \
 		struct log_about say_about = about_of(job, say_uuid);                              \
 		log_line(priority, &say_about, __VA_ARGS__);                                       \
@@ -267,9 +270,7 @@ void job_worker_ready(struct host *host)
 	{
 		if (job->stage != JOB_WAITING || !job->open)
 			continue;
-		transfer_begin(job);
-		if (job->stage == JOB_WAITING)
-			return;
+		transfer_begin(job); /* it stays if its workspace has its share of workers */
 	}
 }
 
@@ -297,33 +298,17 @@ static void on_offset(struct job *job, const struct submit_progress *p)
 	SAY(LOG_INFO, job, "goes on at byte %llu", (unsigned long long)p->offset);
 }
 
-/* Options that would take the job out of our hands, or speak for somebody else. */
-static bool is_reserved(const char *name)
-{
-	static const char *const names[] = {"job-uuid", "job-id", "job-name", "job-hold-until",
-		"job-originating-user-name", "requesting-user-name", "document-format", "copies",
-		"job-impressions", "job-printer-uri", "printer-uri", "notify-recipient-uri",
-		"attributes-charset", "attributes-natural-language", "raw", "job-cancel-after",
-		"job-originating-host-name", "document-uri", "outputorder"};
-
-	if (strncmp(name, "platen-", 7) == 0 || strncmp(name, "notify-", 7) == 0 ||
-		strncmp(name, "time-at-", 8) == 0 || strncmp(name, "date-time-at-", 13) == 0)
-		return true;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	return false;
-}
-
-static void submission_fill(struct job *job, const struct message_job_open *open)
+static void submission_fill(
+	struct job *job, const struct printer *printer, const struct message_job_open *open)
 {
 	struct submit_open *s = &job->submission;
-	const char *name, *value;
-	uint32_t pos = 0;
+	char names[TEXT_SIZE];
+	uint32_t left_out;
 
 	*s = (struct submit_open){.head = {.type = SUBMIT_OPEN, .size = sizeof(*s)},
 		.file = open->file,
 		.copies = open->copies,
+		.pages_only = !job->host->config.raw,
 		.job = open->job,
 		.workspace = job->row.key.workspace};
 	(void)text_copy(s->printer, sizeof(s->printer), job->row.printer);
@@ -331,10 +316,10 @@ static void submission_fill(struct job *job, const struct message_job_open *open
 	(void)text_copy(s->user, sizeof(s->user), open->user);
 	(void)text_copy(s->title, sizeof(s->title), open->title[0] ? open->title : "Untitled");
 	(void)text_copy(s->format, sizeof(s->format), open->format);
-	while (options_next(open->options, open->options_size, &pos, &name, &value))
-		if (!is_reserved(name))
-			(void)options_add(s->options, sizeof(s->options), &s->options_size, name,
-				value); /* cannot be more than came */
+	left_out = allowed_options(job->host, printer->driver.sha256, open, s, names);
+	if (left_out)
+		SAY(LOG_NOTICE, job, "%u options are not a workspace's to set and are left out: %s",
+			left_out, names);
 }
 
 static void row_fill(struct job *job, struct workspace *ws, const char *printer, bool pool,
@@ -372,6 +357,7 @@ static void open_new(struct job *job, struct workspace *ws, const struct message
 {
 	struct offer_entry *entry = &ws->offers[open->printer];
 	struct printer *printer = entry->printer;
+	char text[MESSAGE_SIZE];
 	const char *why;
 
 	row_fill(job, ws, entry->name, printer && printer->is.kind == PRINTER_POOL, open);
@@ -386,7 +372,9 @@ static void open_new(struct job *job, struct workspace *ws, const struct message
 	if (!printer->is.accepting)
 		return job_refuse(job, REFUSAL_NOT_ACCEPTING,
 			"the host's queue is not accepting jobs; the job waits for it");
-	submission_fill(job, open);
+	if (!quota_job(job, text))
+		return job_refuse(job, REFUSAL_QUOTA, text);
+	submission_fill(job, printer, open);
 	if (job_record(job, LEDGER_OPEN) < 0)
 		return job_refuse(job, REFUSAL_NO_SPACE,
 			"the host's disk is full or broken; the job waits for it");
@@ -491,9 +479,17 @@ static void job_let_go(struct job *job)
 void job_close(struct workspace *ws, uint32_t ref)
 {
 	struct job *job = job_by_ref(ws, ref);
+	struct ipc_head abort_it = {.type = SUBMIT_ABORT, .size = sizeof(abort_it)};
 
-	if (job)
-		job_let_go(job);
+	if (!job)
+		return;
+	if (job->stage != JOB_TRANSFER)
+		return job_let_go(job);
+	/* It may come again from the start, and holds no worker until then. */
+	if (job->submit)
+		(void)submit_send(job->submit, &abort_it, -1, ANSWER_USEC);
+	job->open = false;
+	job_refuse(job, REFUSAL_FAILED, "the workspace let go of it");
 }
 
 void job_workspace_lost(struct workspace *ws, bool gone)

@@ -304,7 +304,7 @@ void offer_report(struct workspace *ws, const struct message_printer_report *rep
 		return;
 	entry = &ws->offers[report->index];
 	about.printer = entry->name;
-	if (entry->report != report->code && report->code != REPORT_GONE)
+	if (entry->report != report->code && report->code != REPORT_GONE && quota_line(ws))
 		log_line(report->code == REPORT_READY ? LOG_INFO : LOG_WARNING, &about,
 			"%s in the workspace%s%s",
 			report->code == REPORT_READY ? "ready" : report_name(report->code),

@@ -19,7 +19,8 @@
 #include "proto/base/worker.h"
 
 #define SUBMIT_SPARE  2	 /* ready when nothing goes on */
-#define SUBMIT_MOST   16 /* at once */
+#define SUBMIT_MOST   48 /* at once */
+#define SUBMIT_EACH   8	 /* of them for one workspace */
 #define PONG_USEC     30000000ULL
 #define RESTART_FIRST 200000ULL
 #define RESTART_MOST  10000000ULL
@@ -300,7 +301,12 @@ struct spooler *spooler_free(struct spooler *spooler)
 struct submit *spooler_take(struct spooler *spooler, struct job *job)
 {
 	struct submit *submit;
+	uint32_t share = 0;
 
+	TAILQ_FOREACH(submit, &spooler->submits, link)
+	share += submit->job && submit->job->workspace == job->workspace;
+	if (share >= SUBMIT_EACH)
+		return NULL;
 	TAILQ_FOREACH(submit, &spooler->submits, link)
 	if (submit->ready)
 		break;

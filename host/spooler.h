@@ -21,7 +21,8 @@ const char *spooler_events(const struct spooler *spooler);
 /* Whether every printer was told since the start. */
 bool spooler_listed(const struct spooler *spooler);
 
-/* A worker that is ready, now the job's; NULL when none is (job_worker_ready() tells later). */
+/* A worker that is ready, now the job's; NULL when none is, or its workspace has its share
+ * (job_worker_ready() tells later). */
 struct submit *spooler_take(struct spooler *spooler, struct job *job);
 
 /* Sends to a worker and gives it `usec` to answer (0: no deadline). 0 or -errno. */

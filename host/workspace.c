@@ -39,6 +39,7 @@ int workspace_new(struct host *host, const struct uuid *uuid, struct workspace *
 	ws->host = host;
 	ws->uuid = *uuid;
 	ws->listener = -1;
+	quota_init(&ws->quota, &host->config);
 	TAILQ_INSERT_TAIL(&host->workspaces, ws, link);
 	*ret_workspace = ws;
 	return 0;
@@ -124,7 +125,7 @@ static void session_lost(struct workspace *ws, const char *why)
 {
 	struct log_about about = {.workspace = ws->name};
 
-	if (ws->greeted)
+	if (ws->greeted && quota_line(ws))
 		log_line(LOG_NOTICE, &about, "session over: %s", why);
 	text_copy_line(ws->text, sizeof(ws->text), why);
 	ws->synced = ws->greeted = false;
@@ -156,7 +157,8 @@ static void on_hello(struct workspace *ws, const struct message_hello *hello)
 			"install the same version of Platen on both",
 			hello->agent, hello->version_min, hello->version_max, PROTOCOL_VERSION_MIN,
 			PROTOCOL_VERSION_MAX);
-		log_line(LOG_ERR, &about, "%s", text);
+		if (quota_line(ws))
+			log_line(LOG_ERR, &about, "%s", text);
 		send_bye(ws, BYE_VERSION, text);
 		session_lost(ws, text);
 		return;
@@ -172,7 +174,8 @@ static void on_hello(struct workspace *ws, const struct message_hello *hello)
 	ws->greeted = true;
 	ws->text[0] = '\0';
 	ws->open_failures = 0;
-	log_line(LOG_INFO, &about, "connected: %s", ws->agent);
+	if (quota_line(ws))
+		log_line(LOG_INFO, &about, "connected: %s", ws->agent);
 	offer_restart(ws);
 }
 
@@ -192,6 +195,13 @@ static void on_driver_get(struct workspace *ws, const struct message_driver_get 
 			fetcher_want(ws->host->fetcher, printer); /* the store lost it */
 	}
 	(void)workspace_send(ws, &d, fd);
+}
+
+/* The guest broke the protocol in a way that only we can see. It may begin a new session. */
+static void violation(struct workspace *ws, const char *why)
+{
+	send_bye(ws, BYE_VIOLATION, why);
+	session_lost(ws, why);
 }
 
 static void reopen_later(struct workspace *ws);
@@ -249,7 +259,7 @@ static void on_channel_message(
 	case MESSAGE_GUEST_STATUS: ws->guest = m->guest_status; return;
 	case MESSAGE_JOB_OPEN:
 		if (m->job_open.printer >= ws->offer_count)
-			return distrust(ws, "JobOpen: a printer that was never offered");
+			return violation(ws, "JobOpen: a printer that was never offered");
 		return job_open(ws, &m->job_open);
 	case MESSAGE_JOB_SEAL: return job_seal(ws, &m->job_seal);
 	case MESSAGE_JOB_CANCEL: return job_cancel(ws, m->job_cancel.ref);
@@ -310,7 +320,8 @@ int workspace_connect(struct workspace *ws, enum transport transport, int fd)
 {
 	_cleanup_close_ int owned = fd;
 	struct channel_start start = {.head = {.type = CHANNEL_START, .size = sizeof(start)},
-		.keepalive_msec = ws->host->config.keepalive_msec};
+		.keepalive_msec = ws->host->config.keepalive_msec,
+		.bytes_per_minute = ws->host->config.mib_per_minute * 1024ULL * 1024};
 	char program[256];
 	const char *argv[] = {host_program(ws->host, "platen-channel", program), NULL};
 	struct worker_setup setup = {
@@ -326,6 +337,8 @@ int workspace_connect(struct workspace *ws, enum transport transport, int fd)
 
 	if (ws->host->ending)
 		return -ESHUTDOWN;
+	if (!quota_connection(ws))
+		return -EDQUOT; /* it tries again */
 	if (ws->channel) {
 		ws->channel = worker_free(ws->channel);
 		session_lost(ws, "a new connection took its place");

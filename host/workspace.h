@@ -6,6 +6,7 @@
 #define PLATEN_WORKSPACE_H
 
 #include "host/host.h"
+#include "host/quota.h"
 #include "host/virt/virt.h"
 
 struct worker;
@@ -49,6 +50,7 @@ struct workspace {
 	bool synced, greeted;
 	char agent[VERSION_SIZE];
 	struct message_guest_status guest;
+	struct quota quota;
 	char text[MESSAGE_SIZE]; /* why there is no session, one line */
 	/* The offer: */
 	struct offer_entry *offers;

@@ -6,7 +6,9 @@
  * way. The link has already refused what is malformed or out of order; here the rest of what a
  * guest may not do is refused: a ref that is not open, an offset that is not the next one, more
  * bytes than it was given credit for. Every queue is bounded by making the other side wait: the
- * guest by credit, platend by not being read.
+ * guest by credit, platend by not being read. So is every rate: a guest that says too much to
+ * platend, or begins too many sessions, is not read for a while; bytes beyond a minute's measure
+ * give credit back later.
  */
 #include "host/channel/channel.h"
 
@@ -21,11 +23,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proto/base/bucket.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 #include "proto/link.h"
 
 #define DRIVERS_OPEN  2		   /* driver files read at once */
+#define SAID_RATE     (200 * 60)   /* messages to platend a minute */
+#define SAID_BURST    10000	   /* the reports of an offer, and some */
+#define SESSION_COST  500	   /* messages: what a new session costs of them */
+#define FRAMES_RATE   (20000 * 60) /* of any kind a minute */
+#define FRAMES_BURST  20000
+#define AWAKE_USEC    1000000	   /* at least so often when platend takes nothing */
 #define LISTEN_QUEUED (256 * 1024) /* bytes: above it platend is not read */
 
 enum stage {
@@ -56,6 +65,7 @@ struct channel {
 	int ipc;
 	struct link *link;
 	bool synced;
+	struct bucket said, frames, bytes;
 	bool platend_full;	/* `waiting` could not be sent yet */
 	struct message waiting; /* for platend */
 	struct message in;	/* from the guest or platend */
@@ -85,6 +95,8 @@ int channel_new(int ipc, struct channel **ret_channel)
 	if (!channel)
 		return -ENOMEM;
 	channel->ipc = ipc;
+	bucket_init(&channel->said, SAID_RATE, SAID_BURST);
+	bucket_init(&channel->frames, FRAMES_RATE, FRAMES_BURST);
 	for (size_t i = 0; i < JOBS_OPEN_MAX; i++)
 		channel->jobs[i].pipe = -1;
 	for (size_t i = 0; i < DRIVERS_OPEN; i++)
@@ -171,13 +183,15 @@ static void job_credit(struct channel *channel, struct job *job)
 {
 	struct message m;
 
-	if (job->stage != STAGE_DATA || job->owed < JOB_WINDOW / 4)
-		return;
+	if (job->stage != STAGE_DATA || job->owed < JOB_WINDOW / 4 ||
+		bucket_wait(&channel->bytes, now_usec(), 1) > 0)
+		return; /* wait() comes back to it */
 	message_init(&m, MESSAGE_JOB_CREDIT);
 	m.job_credit.ref = job->ref;
 	m.job_credit.bytes = job->owed;
 	if (link_send(channel->link, &m) < 0)
 		return; /* the queue is full: the next drained byte tries again */
+	bucket_charge(&channel->bytes, now_usec(), job->owed);
 	job->credit += job->owed;
 	job->owed = 0;
 }
@@ -337,21 +351,34 @@ static void on_guest_message(struct channel *channel, const struct message *m)
 		break;
 	default: break;
 	}
+	if (m->head.type != MESSAGE_JOB_DATA)
+		bucket_charge(&channel->said, now_usec(), 1);
 	if (why)
 		violation(channel, why);
 	else if (pass)
 		(void)tell(channel, m); /* a broken connection ends the loop by itself */
 }
 
-/* Takes what the link has, as long as platend can be told. */
+/* usec until the guest is listened to again; 0: it is. */
+static uint64_t rest(const struct channel *channel)
+{
+	uint64_t now = now_usec(), said = bucket_wait(&channel->said, now, 1);
+	uint64_t frames = bucket_wait(&channel->frames, now, 1);
+
+	return said > frames ? said : frames;
+}
+
+/* Takes what the link has, as long as platend can be told and the guest keeps measure. */
 static void from_guest(struct channel *channel)
 {
-	while (!channel->platend_full) {
+	while (!channel->platend_full && rest(channel) == 0) {
+		bucket_charge(&channel->frames, now_usec(), 1);
 		switch (link_next(channel->link, &channel->in)) {
 		case LINK_NONE: return;
 		case LINK_SYNCED:
 			session_reset(channel);
 			channel->synced = true;
+			bucket_charge(&channel->said, now_usec(), SESSION_COST);
 			(void)tell_text(channel, CHANNEL_SYNCED, "");
 			break;
 		case LINK_LOST:
@@ -418,6 +445,8 @@ static int start_link(struct channel *channel, const struct channel_start *start
 		return r;
 	*fd = -1;
 	link_keepalive(channel->link, start->keepalive_msec);
+	bucket_init(&channel->bytes, start->bytes_per_minute,
+		start->bytes_per_minute < JOB_WINDOW ? JOB_WINDOW : start->bytes_per_minute);
 	return sandbox_enter();
 }
 
@@ -545,13 +574,45 @@ static bool is_driver_due(struct channel *channel)
 	       (channel->asked_count && busy < DRIVERS_OPEN && !channel->platend_full);
 }
 
+/* Credit that was owed, and that a minute's measure of bytes kept back. Returns the usec until more
+ * of it may be given; UINT64_MAX: none is owed. */
+static uint64_t give_credit(struct channel *channel)
+{
+	bool owed = false;
+
+	for (size_t i = 0; i < JOBS_OPEN_MAX; i++) {
+		struct job *job = &channel->jobs[i];
+
+		job_credit(channel, job);
+		owed |= job->stage == STAGE_DATA && job->owed >= JOB_WINDOW / 4;
+	}
+	return owed ? bucket_wait(&channel->bytes, now_usec(), 1) : UINT64_MAX;
+}
+
+/* What is waited for on the guest's side, and how long at most, in usec. While platend takes
+ * nothing, or the guest is to rest, nothing is read; nor would its hanging up let us sleep. */
+static uint64_t watch_guest(struct channel *channel, struct pollfd *fd)
+{
+	uint64_t resting = rest(channel), credit = give_credit(channel), now = now_usec(), most;
+	uint64_t deadline = link_deadline(channel->link);
+
+	fd->events = link_events(channel->link);
+	most = deadline == UINT64_MAX ? UINT64_MAX : deadline > now ? deadline - now : 0;
+	if (resting || channel->platend_full) {
+		fd->events &= (short)~POLLIN;
+		most = resting ? resting : AWAKE_USEC; /* its timers have time */
+	}
+	if (fd->events)
+		fd->fd = link_fd(channel->link);
+	return most < credit ? most : credit;
+}
+
 static int wait(struct channel *channel)
 {
 	struct pollfd fds[2 + JOBS_OPEN_MAX];
 	struct job *jobs[JOBS_OPEN_MAX];
-	uint64_t deadline, now;
+	uint64_t most = UINT64_MAX;
 	nfds_t n = 2;
-	int timeout = -1;
 
 	fds[0] = (struct pollfd){.fd = channel->ipc};
 	if (channel->platend_full)
@@ -559,17 +620,8 @@ static int wait(struct channel *channel)
 	if (!channel->link || link_queued(channel->link) < LISTEN_QUEUED)
 		fds[0].events |= POLLIN;
 	fds[1] = (struct pollfd){.fd = -1};
-	if (channel->link) {
-		fds[1].events = link_events(channel->link);
-		/* While platend takes nothing, nothing is read: nor would the guest's hanging up
-		 * let us sleep. */
-		if (!channel->platend_full || fds[1].events & POLLOUT)
-			fds[1].fd = link_fd(channel->link);
-		deadline = link_deadline(channel->link);
-		now = now_usec();
-		if (deadline != UINT64_MAX)
-			timeout = deadline <= now ? 0 : (int)((deadline - now) / 1000 + 1);
-	}
+	if (channel->link)
+		most = watch_guest(channel, &fds[1]);
 	for (size_t i = 0; i < JOBS_OPEN_MAX; i++) {
 		if (!channel->jobs[i].held)
 			continue;
@@ -577,8 +629,8 @@ static int wait(struct channel *channel)
 		fds[n++] = (struct pollfd){.fd = channel->jobs[i].pipe, .events = POLLOUT};
 	}
 	if (is_driver_due(channel))
-		timeout = 0;
-	if (poll(fds, n, timeout) < 0)
+		most = 0;
+	if (poll(fds, n, most == UINT64_MAX ? -1 : most ? (int)(most / 1000 + 1) : 0) < 0)
 		return errno == EINTR ? 0 : -errno;
 	for (nfds_t i = 2; i < n; i++)
 		if (fds[i].revents)

@@ -27,6 +27,7 @@ struct channel_start {
 	struct ipc_head head;
 	uint32_t keepalive_msec;
 	uint32_t reserved;
+	uint64_t bytes_per_minute; /* of documents; 0: no limit */
 };
 
 struct channel_driver {

@@ -113,6 +113,8 @@ struct submit_open {
 	struct ipc_head head;
 	uint32_t file;
 	uint32_t copies;
+	uint32_t pages_only; /* bool: printer commands are refused, see commands.h */
+	uint32_t reserved;
 	struct uuid job;
 	struct uuid workspace;
 	char printer[NAME_SIZE];

@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "host/spool/commands.h"
 #include "host/spool/spooler-ipp.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
@@ -36,6 +37,7 @@ struct submission {
 	uint32_t host_job;
 	uint64_t offset; /* bytes taken from the pipe */
 	XXH3_state_t *hash;
+	struct commands commands; /* looked for, if only pages may come */
 	struct submit_seal seal;
 };
 
@@ -185,6 +187,13 @@ static int begin_document(struct submission *s)
 	return 0;
 }
 
+static void refuse_commands(struct submission *s)
+{
+	fail(s, REFUSAL_POLICY, false,
+		"the document is made of printer commands, which the host does not allow (raw in "
+		"platen.conf)");
+}
+
 static void open_job(struct submission *s, const struct submit_open *open, int *fd)
 {
 	int r;
@@ -193,6 +202,11 @@ static void open_job(struct submission *s, const struct submit_open *open, int *
 	s->active = true;
 	s->pipe = steal_fd(fd);
 	XXH3_128bits_reset(s->hash);
+	s->commands = (struct commands){0};
+	if (s->open.pages_only && !commands_format_is_pages(s->open.format)) {
+		refuse_commands(s);
+		return;
+	}
 	if (!connected(s)) {
 		fail(s, REFUSAL_SPOOLER_DOWN, false, "the host's spooler does not answer");
 		return;
@@ -263,6 +277,10 @@ static bool take_piece(struct submission *s)
 		return false;
 	}
 	(void)XXH3_128bits_update(s->hash, piece, (size_t)n);
+	if (s->open.pages_only && commands_found(&s->commands, (uint8_t *)piece, (size_t)n)) {
+		refuse_commands(s);
+		return false;
+	}
 	if (cupsWriteRequestData(s->http, piece, (size_t)n) != HTTP_STATUS_CONTINUE) {
 		fail_ipp(s, "the document broke off");
 		return false;

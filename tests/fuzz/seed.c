@@ -12,6 +12,7 @@
 
 #include "proto/frame.h"
 #include "tests/fuzz/fuzz-session.h"
+#include "tests/unit/sample-ppd.h"
 #include "tests/unit/sample.h"
 
 static const char *folder;
@@ -223,5 +224,9 @@ int main(int argc, char **argv)
 		(void)snprintf(name, sizeof(name), "%zu", i);
 		save("text", name, texts[i], strlen(texts[i]));
 	}
+	save("ppd", "vendor", PPD_VENDOR, strlen(PPD_VENDOR));
+	for (size_t i = 0; i < sizeof(sample_attacks) / sizeof(sample_attacks[0]); i++)
+		save("ppd", sample_attacks[i].name, sample_attacks[i].text,
+			strlen(sample_attacks[i].text));
 	return 0;
 }

@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A hostile guest: each lie ends in a refusal, a closed session or a bounded wait; never in a crash, in a
+log line of the guest's making, or in a page."""
+import os
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import xxhash
+
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(__file__).resolve().parent.parent / "integration")]
+from guest import (BYE, COMPLETED, DRIVER_GET, GUEST_STATUS, HELLO, JOB_ACCEPT, JOB_CANCEL, JOB_CLOSE, JOB_CREDIT,  # noqa: E402
+                   JOB_DATA, JOB_OPEN, JOB_SEAL, JOB_STATE, OFFER_BEGIN, PING, PONG, PRINTER, PRINTER_REPORT, REFUSED, WELCOME,
+                   Closed, Guest, field, frame, message)
+from harness import Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for  # noqa: E402
+
+
+class HostileCase(unittest.TestCase):
+    settings = ""
+
+    def setUp(self):
+        self.lab = Lab()
+        self.addCleanup(self.lab.close)
+        self.device = Sink(self.lab)
+        self.spooler = Spooler(self.lab, "host", notifier=True, env={"PLATEN_RUNDIR": self.lab.dir / "platend-run"})
+        self.spooler.add_queue("laser", self.device.uri + "/?snmp=false", vendor_ppd(self.lab.dir / "vendor.ppd"))
+        self.host = Host(self.lab, self.spooler, workspaces=("box", "other"), settings=self.settings).start()
+        wait_for(lambda: [p for p in self.host.ask("printers")["data"]["printers"] if p["driver"] == "host"], "the printer")
+        self.platend = self.host.process.pid
+
+    def guest(self, workspace="box"):
+        guest = Guest(self.host, workspace)
+        self.addCleanup(guest.close)
+        return guest
+
+    def sound(self, pages=0):
+        """platend is the one that it was, another workspace prints, and nothing else came out."""
+        self.assertIsNone(self.host.process.poll())
+        other = self.guest("other").greet()
+        self.assertEqual(other.print(pdf(1))[2], [COMPLETED])
+        wait_for(lambda: len(self.device.received) >= pages + 1, "the page")
+        other.close()
+        self.assertEqual(len(self.device.received), pages + 1)
+        for line in self.lab.log("platend").splitlines():
+            self.assertRegex(line, r"^<[0-7]>platen(d|-[a-z]+): ", "a line that a guest made")
+            self.assertTrue(line.isprintable(), line)
+
+
+class Lies(HostileCase):
+    def ends(self, send, words="", greet=True):
+        with self.subTest(words=words):
+            guest = self.guest()
+            (guest.greet if greet else guest.sync)()
+            try:
+                send(guest)
+            except OSError:
+                pass  # closed while we still spoke
+            self.assertIn(words, guest.is_over())
+            guest.close()
+
+    def test_what_ends_a_session(self):
+        def job(guest, **how):
+            guest.open_job(1, 1000, **how)
+            guest.until(lambda kind, f: kind == JOB_ACCEPT)
+        self.ends(lambda g: g.raw(b"PLF1" + struct.pack("<IQ", 1 << 30, 0)))
+        self.ends(lambda g: g.raw(b"PLF1" + struct.pack("<IQ", 0xFFFFFFFF, 0)))
+        self.ends(lambda g: g.raw(frame(b"")))
+        self.ends(lambda g: g.raw(frame(b"\xff" * 100)))
+        self.ends(lambda g: g.raw(frame(field(99, b"x"))), "unknown")
+        self.ends(lambda g: g.raw(frame(message(PING, f1=1) + message(PONG, f1=1))))  # two bodies
+        self.ends(lambda g: g.send(WELCOME, f1=1, f2=1, f3="h", f4="w"))  # the host's to say
+        self.ends(lambda g: g.send(OFFER_BEGIN, f1=1))
+        self.ends(lambda g: g.send(HELLO, f1=1, f2=1, f3="again"))
+        self.ends(lambda g: g.send(JOB_STATE, f1=1, f2=5))
+        self.ends(lambda g: g.send(JOB_OPEN, f1=1), greet=False)
+        self.ends(lambda g: g.send(HELLO, f1=1, f2=1, f3="x" * 10000), greet=False)
+        self.ends(lambda g: g.send(HELLO, f1=1, f2=1, f3="a\nb"), greet=False)
+        self.ends(lambda g: g.send(HELLO, f1=5, f2=1, f3="x"), greet=False)
+        self.ends(lambda g: g.open_job(1, 10, printer=77), "never offered")
+        self.ends(lambda g: g.open_job(1, 10, printer=0xFFFFFFFF))
+        self.ends(lambda g: g.open_job(1, 10, job=b"short"))
+        self.ends(lambda g: g.open_job(1, 10, file=0))
+        self.ends(lambda g: g.open_job(1, 10, copies=0))
+        self.ends(lambda g: g.open_job(1, 10, copies=1 << 31))
+        self.ends(lambda g: g.open_job(1, 10, title="\x1b]0;evil\x07"))
+        self.ends(lambda g: g.open_job(1, 10, title="a\nb"))
+        self.ends(lambda g: g.open_job(1, 10, title=b"\xff\xfe"))
+        self.ends(lambda g: g.open_job(1, 10, title="x" * 256))
+        self.ends(lambda g: g.open_job(1, 10, user="../../root"))
+        self.ends(lambda g: g.open_job(1, 10, kind="no/type\r\nx: y"))
+        self.ends(lambda g: g.open_job(1, 10, options=[("a", "b")] * 257))
+        self.ends(lambda g: g.open_job(1, 10, options=[("a b", "c")]))
+        self.ends(lambda g: g.open_job(1, 10, options=[("a", "b\nc")]))
+        self.ends(lambda g: g.open_job(1, 10, options=[("x" * 128, "c")]))
+        self.ends(lambda g: (job(g), g.open_job(1, 10)), "in use")
+        self.ends(lambda g: g.send(JOB_DATA, f1=5, f2=0, f3=b"x"), "JobData")
+        self.ends(lambda g: (job(g), g.send(JOB_DATA, f1=1, f2=7, f3=b"x")), "offset")
+        self.ends(lambda g: (job(g), g.send(JOB_DATA, f1=1, f2=1 << 63, f3=b"x")), "offset")
+        self.ends(lambda g: (job(g), g.send(JOB_DATA, f1=1, f2=0)))
+        self.ends(lambda g: (job(g), g.send(JOB_SEAL, f1=1, f2=999, f3=b"0" * 16)), "JobSeal")
+        self.ends(lambda g: (job(g), g.send(JOB_SEAL, f1=1, f2=0, f3=b"0" * 3)))
+        self.ends(lambda g: g.send(JOB_SEAL, f1=9, f2=1, f3=b"0" * 16), "JobSeal")
+        self.ends(lambda g: g.send(JOB_CANCEL, f1=9), "JobCancel")
+        self.ends(lambda g: g.send(JOB_CLOSE, f1=9), "JobClose")
+        self.ends(lambda g: g.send(DRIVER_GET, f1=b"0" * 31))
+        self.ends(lambda g: g.send(PRINTER_REPORT, f1=0, f2=999, f3="x"))
+        self.ends(lambda g: g.send(PRINTER_REPORT, f1=0, f2=1, f3="a\x1b[2Jb"))
+        self.ends(lambda g: g.send(GUEST_STATUS, f1=1, f2=1, f3=1, f4="\x07"))
+        self.sound()
+
+    def test_credit_exceeded(self):
+        guest = self.guest().greet()
+        guest.open_job(1, 1 << 30)
+        guest.until(lambda kind, f: kind == JOB_ACCEPT)
+        sent = 0
+        try:  # what follows is read and thrown away
+            while sent < 64 << 20:
+                guest.send(JOB_DATA, f1=1, f2=sent, f3=b"x" * 65536)
+                sent += 65536
+        except OSError:
+            pass
+        self.assertIn("credit", guest.is_over())
+        self.sound()
+
+    def test_more_jobs_than_may_be_open(self):
+        guest = self.guest().greet()
+        try:
+            for ref in range(1, 10001):
+                guest.open_job(ref, 1000)
+        except OSError:
+            pass
+        self.assertIn("too many jobs", guest.is_over(60))
+        guest.close()
+        wait_for(lambda: not [j for j in self.spooler.jobs("not-completed") if j["job-state"] != 4], "nothing to print")
+        self.sound()
+
+    def test_a_driver_that_was_not_offered(self):
+        guest = self.guest().greet()
+        guest.send(DRIVER_GET, f1=os.urandom(32))
+        answer = guest.until(lambda kind, f: kind == 13)
+        self.assertNotIn(2, answer)  # a total of 0: there is none
+        self.sound()
+
+    def test_wrong_digest_and_length(self):
+        guest = self.guest().greet()
+        document = pdf(1)
+        for ref, (size, digest) in enumerate(((len(document), b"\0" * 16), (len(document) - 1, None), (len(document) + 9, None)), 1):
+            guest.open_job(ref, size)
+            guest.until(lambda kind, f: kind == JOB_ACCEPT)
+            guest.send(JOB_DATA, f1=ref, f2=0, f3=document)
+            guest.send(JOB_SEAL, f1=ref, f2=len(document), f3=digest or xxhash.xxh3_128_digest(document[1:]))
+            state = guest.until(lambda kind, f: kind == JOB_STATE and f.get(2) == [REFUSED])
+            self.assertEqual(state[3], [6])  # MISMATCH
+            guest.send(JOB_CLOSE, f1=ref)
+        self.sound()
+
+    def test_options_that_are_not_the_guests(self):
+        """They do not reach the host's job; the job itself is printed as anybody's."""
+        guest = self.guest().greet()
+        evil = [("job-hold-until", "no-hold"), ("platen-job-uuid", "x"), ("requesting-user-name", "root"), ("job-priority", "100"),
+                ("outputorder", "reverse"), ("job-originating-user-name", "root"), ("document-format", "application/vnd.cups-raw"),
+                ("notify-recipient-uri", "mailto:a@b"), ("job-uuid", "urn:uuid:0"), ("printer-uri", "ipp://x/"), ("raw", "true"),
+                ("job-cancel-after", "1"), ("compression", "gzip"), ("job-password", "1"), ("platen-x", "1"), ("sides", "two-sided-long-edge")]
+        self.assertEqual(guest.print(pdf(1), options=evil)[2], [COMPLETED])
+        job = self.spooler.jobs()[-1]
+        self.assertEqual(job["job-originating-user-name"], "box")
+        self.assertEqual(job["sides"], "two-sided-long-edge")
+        self.assertEqual(job["job-priority"], 50)
+        self.assertNotEqual(job["platen-job-uuid"], "x")
+        self.assertNotIn("outputorder", job)
+        wait_for(lambda: len(self.device.received) == 1, "the page")
+        self.sound(1)
+
+    def test_a_document_that_is_not_what_it_says(self):
+        guest = self.guest().greet()
+        document = b"\x89PNG\r\n\x1a\n" + os.urandom(5000)
+        guest.open_job(1, len(document), kind="image/png")
+        guest.until(lambda kind, f: kind == JOB_ACCEPT)
+        guest.send(JOB_DATA, f1=1, f2=0, f3=document)
+        guest.send(JOB_SEAL, f1=1, f2=len(document), f3=xxhash.xxh3_128_digest(document))
+        guest.until(lambda kind, f: kind == JOB_STATE and f[2][0] in (4, 7))  # stopped or aborted by the host's filter
+        self.sound()
+
+    def test_same_job_again(self):
+        """A job's UUID prints once, also with another document behind it."""
+        guest = self.guest().greet()
+        job = os.urandom(16)
+        self.assertEqual(guest.print(pdf(1), job=job)[2], [COMPLETED])
+        guest.send(JOB_CLOSE, f1=1)
+        self.assertEqual(guest.print(pdf(2), ref=2, job=job)[2], [COMPLETED])
+        self.assertEqual(len(self.spooler.jobs()), 1)
+        wait_for(lambda: self.device.received, "the page")
+        self.sound(1)
+
+
+class Pages(HostileCase):
+    settings = "raw = no\n"
+
+    def test_printer_commands_where_policy_forbids_them(self):
+        guest = self.guest().greet()
+        pjl = b"\x1b%-12345X@PJL SET SERVICEMODE=HPBOISEID\r\n" + b"x" * 1000
+        for ref, (kind, document) in enumerate((
+                ("application/vnd.cups-raw", b"anything"), ("application/octet-stream", pjl), ("application/postscript", pjl),
+                ("text/plain", pjl), ("application/pdf", pjl), ("application/octet-stream", b"\x1bE\x1b&l1T reset"),
+                ("application/vnd.hp-pcl", b"\x1bE"), ("application/vnd.cups-command", b"#CUPS-COMMAND\nClean all\n")), 1):
+            with self.subTest(kind=kind, document=document[:10]):
+                state = guest.print(document, ref=ref, kind=kind)
+                self.assertEqual((state[2], state[3]), ([REFUSED], [9]))  # POLICY
+                guest.send(JOB_CLOSE, f1=ref)
+        self.sound()
+
+
+class Floods(HostileCase):
+    def usual(self):
+        """Seconds that a page of another workspace takes, from open to completed: the median of some."""
+        other = self.guest("other").greet()
+        times = []
+        for ref in range(1, 8):
+            begun = time.monotonic()
+            self.assertEqual(other.print(pdf(1), ref=ref)[2], [COMPLETED])
+            times.append(time.monotonic() - begun)
+            other.send(JOB_CLOSE, f1=ref)
+        other.close()
+        return sorted(times)[len(times) // 2]
+
+    def flood(self, what):
+        """Runs `what(guest)` again and again beside what is measured; a session that ends is begun anew."""
+        stop = threading.Event()
+
+        def run():
+            while not stop.is_set():
+                try:
+                    guest = Guest(self.host, "box", timeout=5)
+                    guest.greet()
+                    while not stop.is_set():
+                        what(guest)
+                except (Closed, OSError):
+                    time.sleep(0.001)  # the next session, at once
+                finally:
+                    guest.close()
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        return stop, thread
+
+    def test_others_do_not_notice(self):
+        """With one guest that floods each message type, another's page is printed all the same; how long it took is shown."""
+        usual = self.usual()
+        pages = 7
+        for name, what in (
+                ("GuestStatus", lambda g: g.raw(frame(message(GUEST_STATUS, f1=1, f2=1, f3=1, f4="x")) * 500)),
+                ("Ping", lambda g: g.raw(frame(message(PING, f1=1)) * 500)),
+                ("PrinterReport", lambda g: g.raw((frame(message(PRINTER_REPORT, f1=0, f2=1)) +
+                                                   frame(message(PRINTER_REPORT, f1=0, f2=5, f3="x"))) * 250)),
+                ("DriverGet", lambda g: g.raw(frame(message(DRIVER_GET, f1=b"1" * 32)) * 500)),
+                ("JobOpen and JobClose", lambda g: [(g.open_job(r, 10), g.send(JOB_CLOSE, f1=r)) for r in range(1, 200)]),
+                ("sessions", lambda g: g.close())):
+            with self.subTest(name):
+                stop, thread = self.flood(what)
+                took = self.usual()
+                stop.set()
+                thread.join(30)
+                pages += 7
+                print(f"  {name}: a page of another workspace took {took * 1000:.0f} ms, alone {usual * 1000:.0f} ms")
+        self.assertLess(len(self.lab.log("platend").splitlines()), 6000)
+        wait_for(lambda: len(self.device.received) == pages, "the pages")
+        self.sound(pages)
+
+    def test_a_byte_a_second(self):
+        """A frame that never ends holds nobody up, and a greeting that does not come ends the session."""
+        guest = self.guest().sync()
+        data = frame(message(HELLO, f1=1, f2=1, f3="slow"))
+        guest.raw(data[:20])
+        self.sound()
+        self.assertTrue(guest.is_over(30))
+
+    def test_credits_never_given(self):
+        """A guest that reads nothing: what is meant for it is bounded, and it is given up."""
+        guest = self.guest().greet()
+        begun = time.monotonic()
+        try:
+            while time.monotonic() - begun < 5:
+                guest.raw(frame(message(PING, f1=1)) * 1000)
+        except OSError:
+            pass
+        for pid, _ in self.host.children("platen-channel"):
+            for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+                if line.startswith("VmHWM"):
+                    self.assertLess(int(line.split()[1]), 32 << 10)
+        self.sound()
+
+
+class Quotas(HostileCase):
+    settings = "jobs-per-minute = 3\nheld-mib = 1\n"
+
+    def test_jobs_per_minute(self):
+        guest = self.guest().greet()
+        for ref in range(1, 4):
+            self.assertEqual(guest.print(pdf(1), ref=ref)[2], [COMPLETED])
+            guest.send(JOB_CLOSE, f1=ref)
+        state = guest.print(pdf(1), ref=4)
+        self.assertEqual((state[2], state[3]), ([REFUSED], [5]))  # QUOTA
+        self.assertIn(b"3 jobs within a minute", state[8][0])
+        wait_for(lambda: len(self.device.received) == 3, "three pages")
+        self.sound(3)
+
+    def test_bytes_that_wait(self):
+        self.spooler.run("cupsdisable", "laser")
+        guest = self.guest().greet()
+        guest.open_job(1, 700 << 10)
+        guest.until(lambda kind, f: kind == JOB_ACCEPT)
+        guest.open_job(2, 700 << 10)
+        state = guest.until(lambda kind, f: kind == JOB_STATE and f[1] == [2])
+        self.assertEqual((state[2], state[3]), ([REFUSED], [5]))
+        guest.send(JOB_CANCEL, f1=1)
+        guest.until(lambda kind, f: kind == JOB_STATE and f[1] == [1] and f.get(4))
+        guest.send(JOB_CLOSE, f1=1)
+        guest.open_job(3, 700 << 10)
+        guest.until(lambda kind, f: kind == JOB_ACCEPT)
+        self.spooler.run("cupsenable", "laser")
+        guest.close()
+        self.sound()
+
+
+if __name__ == "__main__":
+    unittest.main()
