@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One GET, bounded in every way that a server could stretch it.
+ * One GET or IPP request, bounded in every way that a server could stretch it.
  *
  * Only http and https, only the host that was asked, no more than a few megabytes, no slower than
- * a modem, no longer than a minute. A redirect is an answer, not an instruction.
+ * a modem, no longer than a minute. A redirect is an answer, not an instruction. Who the server is
+ * is checked before it is told who we are, and who we are is told over TLS only.
  */
 #include "drivers-fetch/http.h"
 
@@ -55,9 +56,9 @@ static size_t on_header(char *data, size_t size, size_t count, void *userdata)
 	return n;
 }
 
-static void set_up(CURL *curl, const char *url, const char *socket, struct http_answer *answer)
+static void set_up(CURL *curl, const struct http_request *request, struct http_answer *answer)
 {
-	(void)curl_easy_setopt(curl, CURLOPT_URL, url);
+	(void)curl_easy_setopt(curl, CURLOPT_URL, request->url);
 	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	(void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
 	(void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
@@ -74,40 +75,107 @@ static void set_up(CURL *curl, const char *url, const char *socket, struct http_
 	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
 	(void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
 	(void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, answer);
-	if (socket)
-		(void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
+	if (request->socket)
+		(void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, request->socket);
 }
 
-int http_get(const char *url, const char *socket, const char *since, struct http_answer *answer)
+/* Who the server is, and who we are. An option that libcurl does not have ends the request: what
+ * was to protect must not be left out in silence. */
+static bool set_trust(CURL *curl, const struct http_request *request)
+{
+	bool pinned = request->pin && *request->pin;
+	bool known = request->credentials && *request->credentials;
+	bool tls = strncmp(request->url, "https://", 8) == 0;
+	CURLcode r = CURLE_OK;
+
+	if (!tls)
+		return true;
+	if (pinned) {
+		r = curl_easy_setopt(curl, CURLOPT_PINNEDPUBLICKEY, request->pin);
+		(void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+		(void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	if (r == CURLE_OK && (known || request->negotiate)) {
+		unsigned long how = (known ? CURLAUTH_BASIC | CURLAUTH_DIGEST : 0UL) |
+				    (request->negotiate ? CURLAUTH_NEGOTIATE : 0UL);
+
+		r = curl_easy_setopt(curl, CURLOPT_HTTPAUTH, how);
+		if (r == CURLE_OK)
+			r = curl_easy_setopt(
+				curl, CURLOPT_USERPWD, known ? request->credentials : ":");
+	}
+	return r == CURLE_OK;
+}
+
+static struct curl_slist *set_body(CURL *curl, const struct http_request *request)
 {
 	struct curl_slist *headers = NULL;
-	char line[128], error[CURL_ERROR_SIZE] = "";
+	char line[128];
+
+	if (request->since && *request->since) {
+		(void)snprintf(line, sizeof(line), "If-Modified-Since: %s", request->since);
+		headers = curl_slist_append(headers, line);
+	}
+	if (request->body) {
+		headers = curl_slist_append(headers, "Content-Type: application/ipp");
+		headers = curl_slist_append(headers, "Expect:");
+		(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
+		(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)request->body_size);
+	}
+	(void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+	return headers;
+}
+
+/* What went wrong, in words that help. */
+static int explain(CURLcode r, const char *error, struct http_answer *answer)
+{
+	free(answer->body);
+	answer->body = NULL;
+	switch (r) {
+	case CURLE_WRITE_ERROR:
+	case CURLE_FILESIZE_EXCEEDED:
+		(void)snprintf(answer->why, sizeof(answer->why), "it sends more than %d MiB",
+			HTTP_BODY_MAX / 1024 / 1024);
+		return -EFBIG;
+	case CURLE_PARTIAL_FILE:
+		(void)snprintf(answer->why, sizeof(answer->why),
+			"it says another length than it sends, or was cut off");
+		return -EIO;
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_ISSUER_ERROR:
+		(void)text_printf(answer->why, sizeof(answer->why),
+			"its certificate is not trusted (%.100s): let an authority of this "
+			"machine's vouch for it, or give its key as pin in platen.conf",
+			error);
+		return -EACCES;
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+		(void)snprintf(answer->why, sizeof(answer->why),
+			"its key is not the one that is pinned in platen.conf: it was changed, or "
+			"this is another server");
+		return -EACCES;
+	default:
+		text_copy_line(
+			answer->why, sizeof(answer->why), error[0] ? error : curl_easy_strerror(r));
+		return -EIO;
+	}
+}
+
+int http_ask(const struct http_request *request, struct http_answer *answer)
+{
+	struct curl_slist *headers;
+	char error[CURL_ERROR_SIZE] = "";
 	CURL *curl = curl_easy_init();
 	CURLcode r;
 
 	*answer = (struct http_answer){0};
 	if (!curl)
 		return -ENOMEM;
-	set_up(curl, url, socket, answer);
+	set_up(curl, request, answer);
+	headers = set_body(curl, request);
 	(void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
-	if (since && *since) {
-		(void)snprintf(line, sizeof(line), "If-Modified-Since: %s", since);
-		headers = curl_slist_append(NULL, line);
-		(void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-	}
-	r = curl_easy_perform(curl);
+	r = set_trust(curl, request) ? curl_easy_perform(curl) : CURLE_NOT_BUILT_IN;
 	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(curl);
-	if (r == CURLE_OK)
-		return 0;
-	free(answer->body);
-	answer->body = NULL;
-	if (r == CURLE_WRITE_ERROR || r == CURLE_FILESIZE_EXCEEDED) {
-		(void)snprintf(answer->why, sizeof(answer->why), "it sends more than %d MiB",
-			HTTP_BODY_MAX / 1024 / 1024);
-		return -EFBIG;
-	}
-	text_copy_line(answer->why, sizeof(answer->why), error[0] ? error : curl_easy_strerror(r));
-	return -EIO;
+	return r == CURLE_OK ? 0 : explain(r, error, answer);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One bounded GET of a hostile server, by libcurl. */
+/* One bounded GET or IPP request of a hostile server, by libcurl. */
 #ifndef PLATEN_HTTP_H
 #define PLATEN_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,12 +22,24 @@ struct http_answer {
 	char why[256];	   /* what went wrong, one line */
 };
 
+struct http_request {
+	const char *url;	 /* http or https */
+	const char *socket;	 /* the unix socket to speak over, or NULL */
+	const char *since;	 /* for If-Modified-Since, or NULL or empty */
+	const char *pin;	 /* CURLOPT_PINNEDPUBLICKEY(3), or NULL or empty */
+	const char *credentials; /* user:password, or NULL or empty; only ever sent over TLS */
+	bool negotiate;		 /* Kerberos, likewise */
+	const uint8_t *body;	 /* an IPP request to POST, or NULL: a GET */
+	size_t body_size;
+};
+
 /*
- * GETs `url` (http or https; no redirect is followed, no proxy, no .netrc), over the unix socket
- * `socket` unless that is NULL, with If-Modified-Since unless `since` is NULL or empty. 0 with an
- * answer of any status; -EIO when there is none, answer->why says why; -EFBIG. The caller frees
+ * Asks (no redirect is followed, no proxy, no .netrc). A certificate must be one that the system's
+ * authorities vouch for and that names the host; with a pin the key must be the pinned one, and the
+ * certificate says nothing. 0 with an answer of any status; -EIO when there is none, answer->why
+ * says why; -EACCES when the certificate or the key is not in order; -EFBIG. The caller frees
  * answer->body.
  */
-int http_get(const char *url, const char *socket, const char *since, struct http_answer *answer);
+int http_ask(const struct http_request *request, struct http_answer *answer);
 
 #endif

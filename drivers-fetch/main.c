@@ -33,12 +33,16 @@ static int usage(FILE *out, int status)
 		"       platen-fetch STORE --queue NAME --uri URI --cups-socket PATH\n"
 		"       platen-fetch --clean FILE\n"
 		"       platen-fetch --whole FILE\n"
-		"Gets a printer's driver from its print server or the host's queue, cleans it, "
-		"and\n"
-		"leaves it in the store. Without options: started by platend(8).\n\n"
+		"Gets a printer's driver from its print server, the device or the host's queue,\n"
+		"cleans it, and leaves it in the store. Without options: started by platend(8).\n\n"
 		"      --queue NAME        the host's queue\n"
 		"      --uri URI           its device URI\n"
 		"      --cups-socket PATH  the host's cupsd (default /run/cups/cups.sock)\n"
+		"      --drivers LIST      sources in the order to try (default server, device, "
+		"host)\n"
+		"      --pin SHA256        the server's key: sha256//BASE64\n"
+		"      --credentials FILE  of mode 0600 with user:password, for TLS only\n"
+		"      --negotiate         name yourself by Kerberos, over TLS only\n"
 		"      --clean FILE        write the cleaned driver to standard output, and what\n"
 		"                          was left out to standard error\n"
 		"      --whole FILE        the same with its filters, for rendering in the guest\n"
@@ -107,6 +111,18 @@ static int by_hand(const char *store, const struct fetch_get *get)
 	return result.code == FETCH_OK || result.code == FETCH_UNCHANGED ? 0 : 1;
 }
 
+static int credentials(const char *path, struct fetch_get *get)
+{
+	int r = fetch_credentials_read(path, get->credentials, sizeof(get->credentials));
+
+	if (r < 0)
+		fprintf(stderr, "platen-fetch: %s: %s\n", path,
+			r == -EPERM	? "others may read it; chmod 600"
+			: r == -EBADMSG ? "expected one line user:password"
+					: strerror(-r));
+	return r;
+}
+
 static int for_owner(const char *store)
 {
 	struct fetch_get get;
@@ -121,7 +137,9 @@ static int for_owner(const char *store)
 	if (r != sizeof(get) || get.head.type != FETCH_GET ||
 		!text_terminated(get.queue, sizeof(get.queue)) || !text_is_queue(get.queue) ||
 		!text_terminated(get.device_uri, sizeof(get.device_uri)) ||
-		!text_terminated(get.cups_socket, sizeof(get.cups_socket))) {
+		!text_terminated(get.cups_socket, sizeof(get.cups_socket)) ||
+		!text_terminated(get.pin, sizeof(get.pin)) ||
+		!text_terminated(get.credentials, sizeof(get.credentials))) {
 		log_line(LOG_ERR, NULL,
 			"no request at descriptor 3 (started by platend, not by hand?)");
 		return 2;
@@ -136,13 +154,18 @@ int main(int argc, char **argv)
 		{"queue", required_argument, NULL, 'q'},
 		{"uri", required_argument, NULL, 'u'},
 		{"cups-socket", required_argument, NULL, 's'},
+		{"drivers", required_argument, NULL, 'd'},
+		{"pin", required_argument, NULL, 'p'},
+		{"credentials", required_argument, NULL, 'C'},
+		{"negotiate", no_argument, NULL, 'n'},
 		{"clean", required_argument, NULL, 'c'},
 		{"whole", required_argument, NULL, 'w'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{0},
 	};
-	struct fetch_get get = {.cups_socket = "/run/cups/cups.sock"};
+	struct fetch_get get = {.cups_socket = "/run/cups/cups.sock",
+		.sources = {FETCH_SERVER, FETCH_DEVICE, FETCH_HOST}};
 	int option, r = 0;
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
@@ -150,6 +173,10 @@ int main(int argc, char **argv)
 		case 'q': r |= text_copy(get.queue, sizeof(get.queue), optarg); break;
 		case 'u': r |= text_copy(get.device_uri, sizeof(get.device_uri), optarg); break;
 		case 's': r |= text_copy(get.cups_socket, sizeof(get.cups_socket), optarg); break;
+		case 'd': r |= fetch_sources_parse(optarg, get.sources) ? 0 : -EINVAL; break;
+		case 'p': r |= text_copy(get.pin, sizeof(get.pin), optarg); break;
+		case 'C': r |= credentials(optarg, &get); break;
+		case 'n': get.negotiate = true; break;
 		case 'c':
 		case 'w': return clean_file(optarg, option == 'w');
 		case 'h': return usage(stdout, 0);

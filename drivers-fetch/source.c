@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a driver comes from: the print server that the queue's device URI names, else the host's
- * own queue.
+ * Where a driver comes from: the sources that the settings name, in their order.
  *
  * A source that answers "there is none" is passed over; one that gives something bad, or nothing,
- * leaves its reason behind, which is told if no later source has a driver. A server that is down
- * does not silently change what a workspace gets: the result is then a failure that is tried again.
+ * leaves its reason behind, which is told if no later source has a driver. A source that gave a
+ * driver before and does not answer now does not silently change what a workspace gets: the result
+ * is then a failure that is tried again.
  */
 #include "drivers-fetch/source.h"
 
@@ -17,6 +17,7 @@
 
 #include "drivers-fetch/http.h"
 #include "drivers-fetch/ppd.h"
+#include "drivers-fetch/resolve.h"
 #include "drivers-fetch/store.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
@@ -27,8 +28,7 @@ static bool is_unreserved(char c)
 	       strchr("-._~", c);
 }
 
-/* Percent-encodes a queue's name (RFC 3986 2.1). */
-static bool encode(const char *name, char *buf, size_t size)
+bool source_encode(const char *name, char *buf, size_t size)
 {
 	size_t used = 0;
 
@@ -45,48 +45,87 @@ static bool encode(const char *name, char *buf, size_t size)
 	return true;
 }
 
-bool source_server_url(const char *device_uri, char *url, size_t size)
+/* An IPP or HTTP device URI in its parts, which point into it. */
+struct ipp_uri {
+	const char *http, *ipp, *port; /* our scheme for it, and ":631" when it names no port */
+	const char *host, *path;
+	int host_len;
+};
+
+static bool ipp_uri_parse(const char *device_uri, struct ipp_uri *ret_uri)
 {
 	static const struct {
-		const char *scheme, *http;
+		const char *scheme, *http, *ipp;
 		const char *port;
-	} schemes[] = {{"ipp://", "http://", ":631"}, {"ipps://", "https://", ":631"},
-		{"http://", "http://", ":80"}, {"https://", "https://", ":443"}};
+	} schemes[] = {{"ipp://", "http://", "ipp://", ":631"},
+		{"ipps://", "https://", "ipps://", ":631"}, {"http://", "http://", "ipp://", ":80"},
+		{"https://", "https://", "ipps://", ":443"}};
 
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-		size_t n = strlen(schemes[i].scheme), host_len, name_len;
-		const char *host, *at, *path, *name;
+		size_t n = strlen(schemes[i].scheme), host_len;
+		const char *host = device_uri + n, *at;
 		bool has_port;
 
 		if (strncasecmp(device_uri, schemes[i].scheme, n) != 0)
 			continue;
-		host = device_uri + n;
 		host_len = strcspn(host, "/?#");
-		path = host + host_len;
+		*ret_uri = (struct ipp_uri){
+			.http = schemes[i].http, .ipp = schemes[i].ipp, .path = host + host_len};
 		at = memrchr(host, '@', host_len);
 		if (at) {
 			host_len -= (size_t)(at + 1 - host);
 			host = at + 1;
 		}
-		if (strncmp(path, "/printers/", 10) == 0)
-			name = path + 10;
-		else if (strncmp(path, "/classes/", 9) == 0)
-			name = path + 9;
-		else
-			return false;
-		name_len = strcspn(name, "/?#");
-		if (host_len == 0 || name_len == 0)
-			return false;
 		has_port = host[0] == '[' ? memmem(host, host_len, "]:", 2) != NULL
 					  : memchr(host, ':', host_len) != NULL;
-		return snprintf(url, size, "%s%.*s%s/printers/%.*s.ppd", schemes[i].http,
-			       (int)host_len, host, has_port ? "" : schemes[i].port, (int)name_len,
-			       name) < (int)size;
+		ret_uri->host = host;
+		ret_uri->host_len = (int)host_len;
+		ret_uri->port = has_port ? "" : schemes[i].port;
+		return host_len > 0 && host_len < 256;
 	}
 	return false;
 }
 
-static void say(
+bool source_server_url(const char *device_uri, char *url, size_t size)
+{
+	static const char *const folders[] = {"/printers/", "/classes/"};
+	struct ipp_uri uri;
+
+	if (!ipp_uri_parse(device_uri, &uri))
+		return false;
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		size_t n = strlen(folders[i]);
+		const char *name = uri.path + n;
+		int name_len;
+
+		if (strncmp(uri.path, folders[i], n) != 0)
+			continue;
+		/* cupsd gives a class the PPD of its first member that has one, by either folder.
+		 */
+		name_len = (int)strcspn(name, "/?#");
+		return name_len > 0 &&
+		       snprintf(url, size, "%s%.*s%s%s%.*s.ppd", uri.http, uri.host_len, uri.host,
+			       uri.port, folders[i], name_len, name) < (int)size;
+	}
+	return false;
+}
+
+bool source_device_url(const char *device_uri, char *url, char *printer_uri, size_t size)
+{
+	struct ipp_uri uri;
+	int path_len;
+
+	if (!ipp_uri_parse(device_uri, &uri) || strncmp(uri.path, "/printers/", 10) == 0 ||
+		strncmp(uri.path, "/classes/", 9) == 0)
+		return false;
+	path_len = (int)strcspn(uri.path, "?#");
+	return snprintf(url, size, "%s%.*s%s%.*s", uri.http, uri.host_len, uri.host, uri.port,
+		       path_len, path_len ? uri.path : "/") < (int)size &&
+	       snprintf(printer_uri, size, "%s%.*s%s%.*s", uri.ipp, uri.host_len, uri.host,
+		       uri.port, path_len, uri.path) < (int)size;
+}
+
+void source_say(
 	struct fetch_result *result, enum fetch_code code, const char *source, const char *what)
 {
 	char text[1200];
@@ -100,7 +139,7 @@ static void say(
 static void unchanged(const char *store, struct fetch_result *result,
 	const struct store_source *known, const char *url)
 {
-	say(result, FETCH_UNCHANGED, url, "unchanged");
+	source_say(result, FETCH_UNCHANGED, url, "unchanged");
 	result->size = known->size;
 	result->packed_size = known->packed_size;
 	memcpy(result->sha256, known->sha256, sizeof(result->sha256));
@@ -122,7 +161,7 @@ static void take_whole(const char *store, const char *url, const struct http_ans
 }
 
 /* Cleans what a source gave and stores it. */
-static void take(const char *store, const char *url, const struct http_answer *answer,
+void source_take(const char *store, const char *url, const struct http_answer *answer,
 	struct fetch_result *result)
 {
 	_cleanup_free_ char *text = NULL;
@@ -132,7 +171,7 @@ static void take(const char *store, const char *url, const struct http_answer *a
 	int r;
 
 	if (strncasecmp(answer->type, "text/html", 9) == 0)
-		return say(result, FETCH_REFUSED, url,
+		return source_say(result, FETCH_REFUSED, url,
 			"it answers with a web page instead of a driver: is it a CUPS print "
 			"server?");
 	r = ppd_clean(answer->body ? answer->body : (const uint8_t *)"", answer->size, NULL, NULL,
@@ -140,89 +179,216 @@ static void take(const char *store, const char *url, const struct http_answer *a
 	if (r == -EBADMSG) {
 		(void)snprintf(what, sizeof(what),
 			"the driver was refused, %s; add one by hand that is in order", report.why);
-		return say(result, FETCH_REFUSED, url, what);
+		return source_say(result, FETCH_REFUSED, url, what);
 	}
 	if (r < 0)
-		return say(result, FETCH_FAILED, url, strerror(-r));
+		return source_say(result, FETCH_FAILED, url, strerror(-r));
 	text_copy_line(result->make_model, sizeof(result->make_model), report.model);
 	r = store_put(store, text, size, url, answer->modified, report.dropped, result);
 	if (r < 0) {
 		(void)snprintf(what, sizeof(what), "the driver could not be stored in %s: %s",
 			store, strerror(-r));
-		return say(result, FETCH_FAILED, url, what);
+		return source_say(result, FETCH_FAILED, url, what);
 	}
 	take_whole(store, url, answer, result);
 	(void)snprintf(
 		what, sizeof(what), "%u statements kept, %u dropped", report.kept, report.dropped);
-	say(result, FETCH_OK, url, what);
+	source_say(result, FETCH_OK, url, what);
 }
 
-/* Asks one source. */
-static void ask(const char *store, const char *url, const char *socket, struct fetch_result *result)
+struct http_request source_request(const struct fetch_get *get, const char *url)
 {
+	return (struct http_request){
+		.url = url,
+		.pin = get->pin,
+		.credentials = get->credentials,
+		.negotiate = get->negotiate,
+	};
+}
+
+static void say_unauthorized(struct fetch_result *result, const char *url)
+{
+	if (strncmp(url, "https://", 8) == 0)
+		source_say(result, FETCH_FAILED, url,
+			"it does not let us in: give it other credentials in platen.conf, [server "
+			"HOST]");
+	else
+		source_say(result, FETCH_FAILED, url,
+			"it wants a password, and none is ever sent in clear: use ipps:// in the "
+			"queue's device URI");
+}
+
+void source_say_failed(
+	struct fetch_result *result, const char *url, const struct http_answer *answer, int error)
+{
+	char what[300];
+
+	if (error < 0)
+		return source_say(result,
+			error == -EFBIG || error == -EACCES ? FETCH_REFUSED : FETCH_FAILED, url,
+			answer->why[0] ? answer->why : strerror(-error));
+	if (answer->status == 404)
+		return source_say(result, FETCH_MISSING, url, "there is no driver (a raw queue?)");
+	if (answer->status == 401)
+		return say_unauthorized(result, url);
+	if (answer->status == 426)
+		return source_say(result, FETCH_FAILED, url,
+			"it wants TLS: use ipps:// in the queue's device URI");
+	if (answer->status >= 300 && answer->status < 400)
+		return source_say(result, FETCH_REFUSED, url,
+			"it redirects elsewhere, which is not followed: point the queue's device "
+			"URI at the right server");
+	(void)snprintf(what, sizeof(what), "it answers with status %ld", answer->status);
+	source_say(result, FETCH_FAILED, url, what);
+}
+
+/* Asks one CUPS for a PPD. */
+static void ask(const char *store, const struct http_request *asked, struct fetch_result *result)
+{
+	struct http_request request = *asked;
 	struct store_source known;
 	struct http_answer answer;
-	bool is_known = store_source_read(store, url, &known) == 0;
-	char what[300];
-	int r = http_get(url, socket, is_known ? known.modified : NULL, &answer);
+	bool is_known = store_source_read(store, request.url, &known) == 0;
+	int r;
 
-	if (r < 0)
-		say(result, r == -EFBIG ? FETCH_REFUSED : FETCH_FAILED, url,
-			answer.why[0] ? answer.why : strerror(-r));
-	else if (answer.status == 304 && is_known)
-		unchanged(store, result, &known, url);
-	else if (answer.status == 200)
-		take(store, url, &answer, result);
-	else if (answer.status == 404)
-		say(result, FETCH_MISSING, url, "there is no driver (a raw queue?)");
-	else if (answer.status >= 300 && answer.status < 400)
-		say(result, FETCH_REFUSED, url,
-			"it redirects elsewhere, which is not followed: point the queue's device "
-			"URI "
-			"at the right server");
-	else {
-		(void)snprintf(what, sizeof(what), "it answers with status %ld", answer.status);
-		say(result, FETCH_FAILED, url, what);
-	}
+	if (is_known)
+		request.since = known.modified;
+	r = http_ask(&request, &answer);
+	if (r == 0 && answer.status == 304 && is_known)
+		unchanged(store, result, &known, request.url);
+	else if (r == 0 && answer.status == 200)
+		source_take(store, request.url, &answer, result);
+	else
+		source_say_failed(result, request.url, &answer, r);
 	free(answer.body);
 }
+
+static bool source_cups(const char *store, const struct fetch_get *get, struct fetch_result *result)
+{
+	struct http_request request;
+	char url[512];
+
+	if (!source_server_url(get->device_uri, url, sizeof(url)))
+		return false;
+	request = source_request(get, url);
+	ask(store, &request, result);
+	return true;
+}
+
+/* The print server: each kind of server knows its own device URIs. */
+static bool source_server(
+	const char *store, const struct fetch_get *get, struct fetch_result *result)
+{
+	static source_fn *const kinds[] = {source_cups};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i](store, get, result))
+			return true;
+	return false;
+}
+
+static bool source_host(const char *store, const struct fetch_get *get, struct fetch_result *result)
+{
+	struct http_request request = {.socket = get->cups_socket};
+	char url[512], name[400];
+
+	if (!source_encode(get->queue, name, sizeof(name))) {
+		source_say(result, FETCH_FAILED, get->queue, "its name is too long");
+		return true;
+	}
+	(void)snprintf(url, sizeof(url), "http://localhost/printers/%s.ppd", name);
+	request.url = url;
+	ask(store, &request, result);
+	if (result->code == FETCH_MISSING)
+		(void)text_printf(result->text, sizeof(result->text),
+			"the host's queue %s has no driver (a raw queue): give it one with "
+			"`lpadmin -p %s -m …`, or -m everywhere",
+			get->queue, get->queue);
+	return true;
+}
+
+static const struct {
+	const char *name;
+	source_fn *fetch;
+} sources[] = {
+	[FETCH_SERVER] = {"print server", source_server},
+	[FETCH_DEVICE] = {"device", source_device},
+	[FETCH_HOST] = {"the host's own queue", source_host},
+	[FETCH_GENERIC] = {"generic driver", source_generic},
+};
 
 static bool is_found(const struct fetch_result *result)
 {
 	return result->code == FETCH_OK || result->code == FETCH_UNCHANGED;
 }
 
-void source_fetch(const char *store, const struct fetch_get *get, struct fetch_result *result)
+/* One more source that has no driver: the first that had something bad to say gives the code. */
+static void add_trouble(
+	struct fetch_result *all, const struct fetch_result *one, const char *name, bool first)
 {
-	struct fetch_result server = {.head = {.type = FETCH_RESULT, .size = sizeof(server)}};
-	char url[512], name[400], both[1100];
+	char text[1200];
 
-	*result = server;
-	if (source_server_url(get->device_uri, url, sizeof(url))) {
-		server.provenance = FETCH_SERVER;
-		ask(store, url, NULL, &server);
-		if (is_found(&server)) {
-			*result = server;
+	(void)snprintf(text, sizeof(text), "%s%s%s%s%s", first ? "" : all->text, first ? "" : "; ",
+		one->provenance == FETCH_HOST && one->code == FETCH_MISSING ? "" : name,
+		one->provenance == FETCH_HOST && one->code == FETCH_MISSING ? "" : " ", one->text);
+	text_copy_line(all->text, sizeof(all->text), text);
+	if (first || all->code == FETCH_MISSING) {
+		all->code = one->code;
+		all->provenance = one->provenance;
+		memcpy(all->source, one->source, sizeof(all->source));
+	}
+}
+
+static void fetch_in_order(
+	const char *store, const struct fetch_get *get, struct fetch_result *result)
+{
+	bool first = true;
+
+	for (size_t i = 0; i < FETCH_SOURCES_MAX && get->sources[i]; i++) {
+		struct fetch_result one = {.head = result->head, .provenance = get->sources[i]};
+
+		if (get->sources[i] > FETCH_GENERIC ||
+			!sources[get->sources[i]].fetch(store, get, &one))
+			continue;
+		if (is_found(&one) || (one.code == FETCH_FAILED && one.provenance == get->known)) {
+			*result = one;
 			return;
 		}
+		add_trouble(result, &one, sources[get->sources[i]].name, first);
+		first = false;
 	}
-	result->provenance = FETCH_HOST;
-	if (!encode(get->queue, name, sizeof(name))) {
-		say(result, FETCH_FAILED, get->queue, "its name is too long");
+	if (first) {
+		result->code = FETCH_MISSING;
+		(void)text_printf(result->text, sizeof(result->text),
+			"none of the sources that platen.conf allows (drivers = …) is one for this "
+			"printer: add `host` to them, or add a driver by hand");
+	}
+}
+
+void source_fetch(const char *store, const struct fetch_get *get, struct fetch_result *result)
+{
+	struct fetch_result name = {.head = {.type = FETCH_RESULT, .size = sizeof(name)}};
+	struct fetch_get resolved = *get;
+	char why[256];
+	int r;
+
+	*result = name;
+	if (!resolve_is_needed(get->device_uri))
+		return fetch_in_order(store, get, result);
+	/* Whoever answers for a name may be anybody: only a pinned key makes him known. */
+	if (!get->pin[0]) {
+		memset(resolved.credentials, 0, sizeof(resolved.credentials));
+		resolved.negotiate = 0;
+	}
+	r = resolve_uri(get->device_uri, resolved.device_uri, sizeof(resolved.device_uri), why);
+	if (r < 0)
+		source_say(&name, FETCH_FAILED, "dnssd", why);
+	if (r < 0 && (get->known == FETCH_SERVER || get->known == FETCH_DEVICE)) {
+		*result = name;
 		return;
 	}
-	(void)snprintf(url, sizeof(url), "http://localhost/printers/%s.ppd", name);
-	ask(store, url, get->cups_socket, result);
-	if (!is_found(result) && server.code) {
-		(void)snprintf(both, sizeof(both), "print server %s; and the host's own queue %s",
-			server.text, result->text);
-		text_copy_line(result->text, sizeof(result->text), both);
-		if (server.code == FETCH_FAILED || server.code == FETCH_REFUSED)
-			result->code = server.code;
-	} else if (result->code == FETCH_MISSING) {
-		(void)text_printf(result->text, sizeof(result->text),
-			"the host's queue %s has no driver (a raw queue): give it one with "
-			"`lpadmin -p %s -m …`, or -m everywhere",
-			get->queue, get->queue);
-	}
+	/* A name that nobody answers for is no reason to pass over what does not need it. */
+	fetch_in_order(store, r < 0 ? get : &resolved, result);
+	if (r < 0 && !is_found(result))
+		add_trouble(result, &name, "the service of the device URI,", false);
 }

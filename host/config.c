@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
@@ -35,7 +36,10 @@ enum kind {
 	KIND_NUMBER,
 	KIND_BOOL,
 	KIND_MODE,
+	KIND_DRIVERS,
 };
+
+#define DRIVERS_EXPECTED "server, device, host and generic, each at most once, in the order to try"
 
 static const struct key {
 	const char *name;
@@ -45,6 +49,7 @@ static const struct key {
 } keys[] = {
 #define FIELD(member) offsetof(struct config, member), sizeof(((struct config *)0)->member)
 	{"mode", KIND_MODE, FIELD(mode), "off, network or all"},
+	{"drivers", KIND_DRIVERS, FIELD(drivers), DRIVERS_EXPECTED},
 	{"control", KIND_PATH, FIELD(control), "an absolute path of at most 107 bytes"},
 	{"run-dir", KIND_PATH, FIELD(run_dir), "an absolute path of at most 107 bytes"},
 	{"state-dir", KIND_PATH, FIELD(state_dir), "an absolute path of at most 107 bytes"},
@@ -118,6 +123,7 @@ static bool key_set(struct config *config, const struct key *key, const char *va
 		mode = mode_parse(value);
 		memcpy(at, &mode, sizeof(mode));
 		return mode != MODE_UNSET;
+	case KIND_DRIVERS: return fetch_sources_parse(value, at);
 	}
 	return false;
 }
@@ -177,6 +183,13 @@ const struct config_printer *config_printer_find(const struct config *config, co
 	return NULL;
 }
 
+const struct config_drivers *config_drivers_of(const struct config *config, const char *name)
+{
+	const struct config_printer *printer = config_printer_find(config, name);
+
+	return printer && printer->drivers.sources[0] ? &printer->drivers : &config->drivers;
+}
+
 /* The section of a printer, made if it is new. */
 static struct config_printer *printer_named(struct config *config, const char *name)
 {
@@ -211,7 +224,115 @@ static int printer_set(
 			       ? 1
 			       : fault(reading, name, value, "host or guest");
 	}
-	return fault(reading, name, value, "the key rendering");
+	if (strcmp(name, "drivers") == 0)
+		return fetch_sources_parse(value, printer->drivers.sources)
+			       ? 1
+			       : fault(reading, name, value, DRIVERS_EXPECTED);
+	return fault(reading, name, value, "one of the keys drivers, rendering");
+}
+
+static struct config_server *server_named(struct config *config, const char *host)
+{
+	struct config_server *grown;
+
+	for (uint32_t i = 0; i < config->server_count; i++)
+		if (strcasecmp(config->servers[i].host, host) == 0)
+			return &config->servers[i];
+	if (config->server_count == CONFIG_SERVERS_MAX || !text_is_line(host) || !*host ||
+		strlen(host) >= TEXT_SIZE)
+		return NULL;
+	grown = reallocarray(config->servers, config->server_count + 1, sizeof(*grown));
+	if (!grown)
+		return NULL;
+	config->servers = grown;
+	grown += config->server_count++;
+	*grown = (struct config_server){0};
+	(void)text_copy(grown->host, sizeof(grown->host), host);
+	return grown;
+}
+
+/* One or more `sha256//` with 32 bytes in base64, by semicolons (CURLOPT_PINNEDPUBLICKEY(3)). */
+static bool is_pin(const char *value)
+{
+	static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				     "0123456789+/";
+
+	for (;;) {
+		if (strncmp(value, "sha256//", 8) != 0 || strspn(value + 8, base64) != 43 ||
+			value[51] != '=')
+			return false;
+		value += 52;
+		if (*value == '\0')
+			return true;
+		if (*value++ != ';')
+			return false;
+	}
+}
+
+static int server_set(
+	struct reading *reading, const char *section, const char *name, const char *value)
+{
+	struct config_server *server = server_named(&reading->config, section);
+
+	if (!server)
+		return fault(reading, "[server]", section, "the name of a host");
+	if (strcmp(name, "pin") == 0)
+		return is_pin(value) && text_copy(server->pin, sizeof(server->pin), value) == 0
+			       ? 1
+			       : fault(reading, name, value,
+					 "sha256//BASE64 of the server's public key, several by "
+					 "semicolons without blanks");
+	if (strcmp(name, "credentials") == 0)
+		return value[0] == '/' && text_copy(server->credentials,
+						  sizeof(server->credentials), value) == 0
+			       ? 1
+			       : fault(reading, name, value,
+					 "the absolute path of a file of mode 0600 that holds "
+					 "user:password");
+	if (strcmp(name, "negotiate") == 0) {
+		server->negotiate = strcmp(value, "yes") == 0;
+		return server->negotiate || strcmp(value, "no") == 0
+			       ? 1
+			       : fault(reading, name, value, "yes or no");
+	}
+	return fault(reading, name, value, "one of the keys pin, credentials, negotiate");
+}
+
+const struct config_server *config_server_find(const struct config *config, const char *device_uri)
+{
+	const char *host = strstr(device_uri, "://"), *at;
+	char decoded[TEXT_SIZE];
+	size_t len, used = 0;
+
+	if (!host)
+		return NULL;
+	host += 3;
+	len = strcspn(host, "/?#");
+	at = memrchr(host, '@', len);
+	if (at) {
+		len -= (size_t)(at + 1 - host);
+		host = at + 1;
+	}
+	if (host[0] == '[')
+		len = memchr(host, ']', len) ? (size_t)((char *)memchr(host, ']', len) + 1 - host)
+					     : len;
+	else if (memchr(host, ':', len))
+		len = (size_t)((char *)memchr(host, ':', len) - host);
+	for (size_t i = 0; i < len && used + 1 < sizeof(decoded); i++) {
+		unsigned int byte;
+
+		if (host[i] == '%' && i + 2 < len && sscanf(host + i + 1, "%2x", &byte) == 1) {
+			decoded[used++] = (char)byte;
+			i += 2;
+		} else {
+			decoded[used++] = host[i];
+		}
+	}
+	decoded[used] = '\0';
+	for (uint32_t i = 0; i < config->server_count; i++)
+		if (strcasecmp(config->servers[i].host, decoded) == 0)
+			return &config->servers[i];
+	return NULL;
 }
 
 static int on_pair(void *userdata, const char *section, const char *name, const char *value)
@@ -222,9 +343,12 @@ static int on_pair(void *userdata, const char *section, const char *name, const 
 		return workspace_set(reading, section + 10, name, value);
 	if (strncmp(section, "printer ", 8) == 0)
 		return printer_set(reading, section + 8, name, value);
+	if (strncmp(section, "server ", 7) == 0)
+		return server_set(reading, section + 7, name, value);
 	if (strcmp(section, "host") != 0)
 		return fault(reading, name, value,
-			"a section [host], [printer NAME] or [workspace NAME] above it");
+			"a section [host], [printer NAME], [server HOST] or [workspace NAME] above "
+			"it");
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (strcmp(keys[i].name, name) != 0)
 			continue;
@@ -325,6 +449,7 @@ int config_read(const char *path, struct config *ret_config, char ret_why[static
 {
 	struct reading reading = {
 		.config = {.mode = MODE_NETWORK,
+			.drivers = {{FETCH_SERVER, FETCH_DEVICE, FETCH_HOST}},
 			.control = "/run/platen/control",
 			.run_dir = "/run/platen",
 			.state_dir = "/var/lib/platen",
@@ -363,4 +488,7 @@ void config_deinit(struct config *config)
 	free(config->printers);
 	config->printers = NULL;
 	config->printer_count = 0;
+	free(config->servers);
+	config->servers = NULL;
+	config->server_count = 0;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/base/fetch.h"
 #include "proto/base/uuid.h"
 #include "proto/limits.h"
 #include "proto/message.h"
@@ -13,6 +14,7 @@
 #define CONFIG_PATH_SIZE      108 /* sun_path of unix(7), also for folders */
 #define CONFIG_WORKSPACES_MAX 4096
 #define CONFIG_PRINTERS_MAX   4096
+#define CONFIG_SERVERS_MAX    256
 
 enum mode {
 	MODE_UNSET = 0, /* the host's default holds */
@@ -30,14 +32,29 @@ struct config_workspace {
 	enum mode mode;
 };
 
+/* Where drivers come from: enum fetch_provenance in the order to try, 0 ends it. */
+struct config_drivers {
+	uint8_t sources[FETCH_SOURCES_MAX];
+};
+
 /* What [printer NAME] says. */
 struct config_printer {
 	char name[NAME_SIZE];
+	struct config_drivers drivers; /* none: the host's hold */
 	enum rendering rendering;
+};
+
+/* What [server HOST] says of a print server or a device. */
+struct config_server {
+	char host[TEXT_SIZE]; /* as device URIs have it, without port */
+	char pin[256];	      /* see struct fetch_get */
+	char credentials[CONFIG_PATH_SIZE];
+	bool negotiate;
 };
 
 struct config {
 	enum mode mode;
+	struct config_drivers drivers;
 	char control[CONFIG_PATH_SIZE];
 	char run_dir[CONFIG_PATH_SIZE];
 	char state_dir[CONFIG_PATH_SIZE];
@@ -54,6 +71,8 @@ struct config {
 	uint32_t workspace_count;
 	struct config_printer *printers;
 	uint32_t printer_count;
+	struct config_server *servers;
+	uint32_t server_count;
 };
 
 /*
@@ -66,6 +85,13 @@ void config_deinit(struct config *config);
 
 /* The section of a printer, or NULL. */
 const struct config_printer *config_printer_find(const struct config *config, const char *name);
+
+/* The section of the server that a device URI names, or NULL. Of a dnssd URI the host is the name
+ * of the service, without percent signs. */
+const struct config_server *config_server_find(const struct config *config, const char *device_uri);
+
+/* The order of sources for a printer. */
+const struct config_drivers *config_drivers_of(const struct config *config, const char *name);
 
 /* MODE_UNSET for an unknown word. */
 enum mode mode_parse(const char *word);

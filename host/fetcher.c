@@ -134,6 +134,30 @@ static void on_exit_worker(struct worker *worker, int status, bool timed_out, vo
 	host_settle(fetcher->host);
 }
 
+/* What the settings say of the server. What is wrong with a file of credentials is logged; the
+ * server's own answer then stands in the result. */
+static void add_server(
+	const struct host *host, const struct printer *printer, struct fetch_get *get)
+{
+	const struct config_server *server =
+		config_server_find(&host->config, printer->is.device_uri);
+	struct log_about about = {.printer = printer->is.name};
+	int r;
+
+	if (!server)
+		return;
+	(void)text_copy(get->pin, sizeof(get->pin), server->pin);
+	get->negotiate = server->negotiate;
+	if (!server->credentials[0])
+		return;
+	r = fetch_credentials_read(server->credentials, get->credentials, sizeof(get->credentials));
+	if (r < 0)
+		log_line(LOG_ERR, &about, "%s is not used: %s", server->credentials,
+			r == -EPERM	? "others may read it; chmod 600"
+			: r == -EBADMSG ? "it does not hold one line user:password"
+					: strerror(-r));
+}
+
 static int fetch_start(struct fetch *fetch, struct printer *printer)
 {
 	struct host *host = fetch->fetcher->host;
@@ -159,7 +183,12 @@ static int fetch_start(struct fetch *fetch, struct printer *printer)
 	(void)text_copy(get.queue, sizeof(get.queue), printer->is.name);
 	(void)text_copy(get.device_uri, sizeof(get.device_uri), printer->is.device_uri);
 	(void)text_copy(get.cups_socket, sizeof(get.cups_socket), host->config.cups_socket);
+	memcpy(get.sources, config_drivers_of(&host->config, printer->is.name)->sources,
+		sizeof(get.sources));
+	get.known = printer->status == DRIVER_READY ? printer->driver.provenance : 0;
+	add_server(host, printer, &get);
 	(void)worker_send(fetch->worker, &get, -1);
+	explicit_bzero(get.credentials, sizeof(get.credentials));
 	return worker_deadline(fetch->worker, FETCH_DEADLINE);
 }
 

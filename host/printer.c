@@ -85,6 +85,15 @@ static bool same_offer(const struct spool_printer *a, const struct spool_printer
 	       memcmp(a->defaults, b->defaults, a->defaults_size) == 0;
 }
 
+/* Whether the settings still let a driver of this provenance be used. */
+static bool is_wanted(const struct host *host, const char *name, uint32_t provenance)
+{
+	const struct config_drivers *drivers = config_drivers_of(&host->config, name);
+
+	return provenance == FETCH_MANUAL ||
+	       memchr(drivers->sources, (int)provenance, sizeof(drivers->sources));
+}
+
 static struct printer *printer_new(struct host *host, const struct spool_printer *is)
 {
 	struct printer *printer = calloc(1, sizeof(*printer));
@@ -92,7 +101,8 @@ static struct printer *printer_new(struct host *host, const struct spool_printer
 	if (!printer)
 		return NULL;
 	printer->host = host;
-	if (ledger_driver_get(host->ledger, is->name, is->device_uri, &printer->driver) == 0)
+	if (ledger_driver_get(host->ledger, is->name, is->device_uri, &printer->driver) == 0 &&
+		is_wanted(host, is->name, printer->driver.provenance))
 		printer->status = DRIVER_READY;
 	TAILQ_INSERT_TAIL(&host->printers, printer, link);
 	return printer;

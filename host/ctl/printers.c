@@ -19,6 +19,8 @@ static const char *note_of(const json_t *row)
 
 	if (without && ctl_string(row, "driver_text")[0])
 		return ctl_string(row, "driver_text");
+	if (strcmp(driver, "generic") == 0 && !text[0])
+		return "vendor options are missing: give the queue a driver";
 	return text;
 }
 

@@ -9,6 +9,8 @@
 #ifndef PLATEN_BASE_FETCH_H
 #define PLATEN_BASE_FETCH_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "proto/base/ipc.h"
@@ -19,20 +21,29 @@ enum fetch_message {
 	FETCH_KEEP, /* struct ipc_head, with a package's descriptor: answered by a RESULT */
 };
 
-/* owner → platen-fetch; the store's directory comes as argv[1] (see platen-fetch(8)). */
-struct fetch_get {
-	struct ipc_head head;
-	char queue[128];       /* the host's queue name, text_is_queue() */
-	char device_uri[1024]; /* of that queue; may carry credentials, never logged whole */
-	char cups_socket[108]; /* the host's cupsd */
-};
-
 enum fetch_provenance {
 	FETCH_SERVER = 1, /* the print server that the device URI names */
 	FETCH_DEVICE,
 	FETCH_HOST, /* the host's own queue */
 	FETCH_GENERIC,
 	FETCH_MANUAL,
+};
+
+#define FETCH_SOURCES_MAX 8
+
+/* owner → platen-fetch; the store's directory comes as argv[1] (see platen-fetch(8)). */
+struct fetch_get {
+	struct ipc_head head;
+	char queue[128];       /* the host's queue name, text_is_queue() */
+	char device_uri[1024]; /* of that queue; may carry credentials, never logged whole */
+	char cups_socket[108]; /* the host's cupsd */
+	/* What to try, in this order: enum fetch_provenance; 0 ends it, and fills it up. */
+	uint8_t sources[FETCH_SOURCES_MAX];
+	/* What is known of the server that the device URI names; empty: nothing. */
+	char pin[256];	       /* of its public key, as CURLOPT_PINNEDPUBLICKEY(3) has it */
+	char credentials[256]; /* user:password; for TLS only, never logged */
+	uint32_t negotiate;    /* bool: Kerberos, RFC 4559 */
+	uint32_t known;	       /* enum fetch_provenance of the driver in use, 0: none */
 };
 
 enum fetch_code {
@@ -60,6 +71,15 @@ struct fetch_result {
 	uint8_t whole_sha256[32];
 	char filters[256]; /* that it names, comma-separated keywords */
 };
+
+/* Reads `server, device, host, generic` or a part of it, in the order to try. False, and nothing
+ * written: not that, or one twice. */
+bool fetch_sources_parse(const char *words, uint8_t ret_sources[static FETCH_SOURCES_MAX]);
+
+/* Reads one line user:password from a file that only its owner may read, who is root or ourselves.
+ * 0 with the rest of `buf` zeroed; -EPERM: others may read it; -EBADMSG: it holds something else;
+ * other -errno. The caller wipes `buf` (explicit_bzero(3)). */
+int fetch_credentials_read(const char *path, char *buf, size_t size);
 
 /* The store: DIR/<sha256 in hex>.ppd.gz is the cleaned driver (gzip, RFC 1952, mtime 0: the same
  * driver is the same file), DIR/<sha256>.json its provenance, DIR/sources/ what makes a

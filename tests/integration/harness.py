@@ -220,7 +220,9 @@ DefaultShared Yes
         self.lab.stop(self.process, sig)
 
     def run(self, *argv, check=True, timeout=60, **kw):
-        env = dict(os.environ, CUPS_SERVER=str(self.socket), LC_ALL="C.UTF-8", **kw.pop("env", {}))
+        # lpoptions -l says nothing on a private socket unless it finds the PPD in the server's own folder.
+        env = dict(os.environ, CUPS_SERVER=str(self.socket), CUPS_SERVERROOT=str(self.dir / "etc"), LC_ALL="C.UTF-8",
+                   **kw.pop("env", {}))
         p = subprocess.run([str(a) for a in argv], env=env, text=True, capture_output=True, timeout=timeout, **kw)
         if check and p.returncode:
             raise AssertionError(f"{argv}: {p.returncode}\n{p.stdout}\n{p.stderr}\n{self.error_log()[-3000:]}")
