@@ -110,7 +110,8 @@ class Case(unittest.TestCase):
             print("".join(line for line in self.spooler.error_log().splitlines(True) if "[Job " in line)[-12000:])
 
     def row(self, name="laser"):
-        return next(p for p in self.host.ask("printers", workspace="box")["data"]["printers"] if p["name"] == name)
+        rows = self.host.ask("printers", workspace="box")["data"]["printers"]
+        return next((p for p in rows if p["name"] == name), dict.fromkeys(("guest", "rendering_there"), None) | {"text": ""})
 
     def there(self, rendering, timeout=20):
         """The printer is ready in the guest and rendered where it should be."""
