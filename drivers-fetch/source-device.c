@@ -21,7 +21,9 @@
 #include "drivers-fetch/source.h"
 #include "proto/base/text.h"
 
-#define MAKE_MSEC 20000
+#define MAKE_MSEC	 20000
+#define STRINGS_PATH_MAX 600
+#define STRINGS_MAX	 (1024 * 1024) /* bytes of a catalogue */
 
 /* platen-device lies beside this program. */
 static bool device_program(char *path, size_t size)
@@ -38,10 +40,46 @@ static bool device_program(char *path, size_t size)
 	return true;
 }
 
-/* Makes a PPD of an IPP answer, in place of it. */
-static void make(const char *store, const char *url, const char *kind, struct http_answer *answer,
-	struct fetch_result *result)
+/* Puts the device's own names for its options behind its answer, if it has any. They are asked of
+ * the device itself, wherever it says they are, and are no reason to have no driver. */
+static void add_names(
+	const struct http_request *asked, const char *program, struct http_answer *answer)
 {
+	const char *argv[] = {program, "strings", NULL};
+	struct http_request request = *asked;
+	struct http_answer names = {0};
+	struct run_answer said = {0};
+	char url[1024];
+	size_t origin = strcspn(asked->url + 8, "/") + 8;
+	uint8_t *grown;
+
+	if (run_program(argv, answer->body, answer->size, STRINGS_PATH_MAX, MAKE_MSEC, &said) < 0)
+		return;
+	if (said.size > 1 && said.out[0] == '/') {
+		said.out[said.size - 1] = '\0';
+		(void)snprintf(url, sizeof(url), "%.*s%s", (int)origin, asked->url,
+			(const char *)said.out);
+		request.url = url;
+		request.body = NULL;
+		if (http_ask(&request, &names) == 0 && names.status == 200 &&
+			names.size <= STRINGS_MAX) {
+			grown = realloc(answer->body, answer->size + names.size);
+			if (grown) {
+				memcpy(grown + answer->size, names.body, names.size);
+				answer->body = grown;
+				answer->size += names.size;
+			}
+		}
+		free(names.body);
+	}
+	free(said.out);
+}
+
+/* Makes a PPD of an IPP answer, in place of it. */
+static void make(const char *store, const struct http_request *asked, const char *kind,
+	struct http_answer *answer, struct fetch_result *result)
+{
+	const char *url = asked->url;
 	char program[512], what[300];
 	const char *argv[] = {program, kind, NULL};
 	struct run_answer made = {0};
@@ -52,6 +90,8 @@ static void make(const char *store, const char *url, const char *kind, struct ht
 			result, FETCH_REFUSED, url, "it does not answer in IPP: is it a printer?");
 	if (!device_program(program, sizeof(program)))
 		return source_say(result, FETCH_FAILED, url, "platen-device is not found");
+	if (!asked->socket)
+		add_names(asked, program, answer);
 	r = run_program(argv, answer->body, answer->size, PPD_SIZE_MAX, MAKE_MSEC, &made);
 	if (r == 0 && WIFEXITED(made.status) && WEXITSTATUS(made.status) == 0) {
 		free(answer->body);
@@ -89,7 +129,7 @@ static void ask(const char *store, const char *kind, struct http_request *reques
 		return source_say(result, FETCH_FAILED, request->url, "its URI is too long");
 	r = http_ask(request, &answer);
 	if (r == 0 && answer.status == 200 && answer.body)
-		make(store, request->url, kind, &answer, result);
+		make(store, request, kind, &answer, result);
 	else
 		source_say_failed(result, request->url, &answer, r);
 	free(answer.body);

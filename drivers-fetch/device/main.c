@@ -15,11 +15,13 @@
 #include "drivers-fetch/device/attributes.h"
 #include "drivers-fetch/device/ppd-make.h"
 #include "drivers-fetch/device/sandbox.h"
+#include "drivers-fetch/device/strings.h"
+#include "proto/base/text.h"
 
 static int usage(FILE *out, int status)
 {
 	fprintf(out,
-		"Usage: platen-device device | generic\n"
+		"Usage: platen-device device | generic | strings\n"
 		"Reads an answer to Get-Printer-Attributes at standard input and writes a PPD of\n"
 		"it to standard output: of the device itself, or a generic one.\n\n"
 		"  -h, --help, --version\n");
@@ -32,29 +34,86 @@ static int fail(int status, const char *why)
 	return status;
 }
 
-static int make(bool generic)
+/* Reads the answer; what follows it is left unread. */
+static int read_answer(ipp_t **ret_untrusted)
 {
-	ipp_t *untrusted = ippNew(), *attributes = NULL;
-	unsigned int dropped;
+	ipp_t *untrusted = ippNew();
 	ipp_state_t state;
-	int r;
 
 	do
 		state = untrusted ? ippReadFile(STDIN_FILENO, untrusted) : IPP_STATE_ERROR;
 	while (state != IPP_STATE_DATA && state != IPP_STATE_ERROR);
-	if (state == IPP_STATE_ERROR)
-		return fail(1, "the answer is not in order, or was cut off");
-	if (ippGetStatusCode(untrusted) >= IPP_STATUS_REDIRECTION_OTHER_SITE)
-		return fail(3, "the printer does not tell its attributes");
+	if (state == IPP_STATE_DATA &&
+		ippGetStatusCode(untrusted) < IPP_STATUS_REDIRECTION_OTHER_SITE) {
+		*ret_untrusted = untrusted;
+		return 0;
+	}
+	ippDelete(untrusted);
+	return state == IPP_STATE_DATA ? fail(3, "the printer does not tell its attributes")
+				       : fail(1, "the answer is not in order, or was cut off");
+}
+
+/* The device's own names, if they follow the answer: as a file, which is what libcupsfilters takes.
+ */
+static void add_strings(ipp_t *attributes, char path[static 1024])
+{
+	FILE *out = NULL;
+	int fd = cupsTempFd(path, 1024);
+
+	if (fd >= 0)
+		out = fdopen(fd, "w");
+	if (out && strings_take(stdin, out) > 0)
+		(void)ippAddString(attributes, IPP_TAG_PRINTER, IPP_TAG_URI, "printer-strings-uri",
+			NULL, path);
+	if (out)
+		(void)fclose(out);
+}
+
+static int make(bool generic)
+{
+	ipp_t *untrusted, *attributes;
+	unsigned int dropped;
+	char path[1024] = "";
+	int r = read_answer(&untrusted);
+
+	if (r)
+		return r;
 	attributes = attributes_take(untrusted, &dropped);
 	ippDelete(untrusted);
 	if (!attributes || (generic && ppd_make_generic(attributes) < 0))
 		return fail(1, "out of memory");
+	if (!generic)
+		add_strings(attributes, path);
 	r = ppd_make(attributes, stdout);
+	if (path[0])
+		(void)unlink(path);
 	ippDelete(attributes);
 	if (r == -ENODATA)
 		return fail(3, "it is not a printer that can do without a driver of its own");
 	return r < 0 ? fail(1, strerror(-r)) : 0;
+}
+
+/* Where on the device its names are: a path and nothing else, whatever host it says. */
+static int tell_strings(void)
+{
+	char scheme[32], user[256], host[256], path[512];
+	ipp_attribute_t *a;
+	const char *uri;
+	ipp_t *untrusted;
+	int port, r = read_answer(&untrusted);
+
+	if (r)
+		return r;
+	a = ippFindAttribute(untrusted, "printer-strings-uri", IPP_TAG_URI);
+	uri = a ? ippGetString(a, 0, NULL) : NULL;
+	if (uri &&
+		httpSeparateURI(HTTP_URI_CODING_NONE, uri, scheme, sizeof(scheme), user,
+			sizeof(user), host, sizeof(host), &port, path,
+			sizeof(path)) == HTTP_URI_STATUS_OK &&
+		path[0] == '/' && text_is_line(path) && !strpbrk(path, " \"<>\\#@"))
+		printf("%s\n", path);
+	ippDelete(untrusted);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -65,9 +124,12 @@ int main(int argc, char **argv)
 		printf("platen-device %s\n", PLATEN_VERSION);
 		return 0;
 	}
-	if (argc != 2 || (strcmp(argv[1], "device") != 0 && strcmp(argv[1], "generic") != 0))
+	if (argc != 2 || (strcmp(argv[1], "device") != 0 && strcmp(argv[1], "generic") != 0 &&
+				 strcmp(argv[1], "strings") != 0))
 		return usage(stderr, 2);
 	if (sandbox_enter() < 0)
 		return fail(1, "the sandbox cannot be entered");
+	if (strcmp(argv[1], "strings") == 0)
+		return tell_strings();
 	return make(strcmp(argv[1], "generic") == 0);
 }

@@ -418,10 +418,28 @@ ATTR text printer-make-and-model "Acme Everything"
             attribute(URI, "printer-icons", f"http://127.0.0.1:{elsewhere.port}/icon.png")), path="/ipp/print").uri)
         self.assertEqual((code, text.split(":")[0]), (0, "fetched"), text)
         ppd = self.driver()
-        for word in ("Evil", "Foomatic", "$(", "http"):
+        for word in ("Evil", "Foomatic", "$(", "http:"):
             self.assertNotIn(word, ppd)
         self.assertIn("*InputSlot Tray2", ppd)
         self.assertIn("*OutputBin FaceUp", ppd)
+        self.assertEqual(elsewhere.requests, [])
+
+    def test_the_devices_own_names(self):
+        # They are asked of the device, whatever host it says, and go over the same rules.
+        elsewhere = Server(self.lab, give(b""))
+        strings = ('"media-source.tray-1" = "Oberes Fach";\n"media-source.tray-2" = "Evil\\"\\n*Foomatic: \\"x";\n"x' + "y" * 5000 +
+                   '" = "z";\n"output-bin" = "Ablage"\n/* no line */\n').encode()
+        attributes = says(BASE, attribute(KEYWORD, "media-source-supported", "tray-1", "tray-2"),
+                          attribute(URI, "printer-strings-uri", f"http://127.0.0.1:{elsewhere.port}/names.strings"))
+
+        def answer(handler):
+            (give(strings, "text/strings") if handler.path == "/names.strings" else attributes)(handler)
+        code, text = self.fetch(Server(self.lab, answer, path="/ipp/print").uri)
+        self.assertEqual((code, text.split(":")[0]), (0, "fetched"), text)
+        ppd = self.driver()
+        self.assertIn("*InputSlot Tray1/Oberes Fach", ppd)
+        self.assertIn("*InputSlot Tray2/Evil", ppd)
+        self.assertEqual([line for line in ppd.splitlines() if line.startswith("*Foomatic")], [])
         self.assertEqual(elsewhere.requests, [])
 
     def test_thousands_of_media_and_of_the_same_attribute(self):

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "drivers-fetch/device/attributes.h"
+#include "drivers-fetch/device/strings.h"
 #include "drivers-fetch/ipp-request.h"
 #include "drivers-fetch/resolve.h"
 #include "drivers-fetch/run.h"
@@ -210,6 +211,37 @@ START_TEST(test_attributes)
 }
 END_TEST
 
+/* A device's own names. */
+static const struct {
+	const char *line, *key, *text; /* NULL: no such line */
+} names[] = {
+	{"\"media-source.tray-1\" = \"Upper tray\";\n", "media-source.tray-1", "Upper tray"},
+	{" \"finishings.4\"=\"Heften\"", "finishings.4", "Heften"},
+	{"\"a\" = \"x\\\"\\n*Evil: \\\"y\";", "a", "x   n Evil    y"},
+	{"/* words */", NULL, NULL},
+	{"\"A B\" = \"x\";", NULL, NULL},
+	{"\"a\" = \"x", NULL, NULL},
+	{"\"a\" \"x\"", NULL, NULL},
+	{"\"\" = \"x\"", NULL, NULL},
+	{"\"a\" = \"\"", NULL, NULL},
+	{"", NULL, NULL},
+};
+
+START_TEST(test_names)
+{
+	char line[STRINGS_LINE_MAX], key[STRINGS_LINE_MAX], text[STRINGS_LINE_MAX];
+	bool is;
+
+	(void)snprintf(line, sizeof(line), "%s", names[_i].line);
+	is = strings_line(line, key, text);
+	ck_assert_int_eq(is, names[_i].key != NULL);
+	if (!is)
+		return;
+	ck_assert_str_eq(key, names[_i].key);
+	ck_assert_str_eq(text, names[_i].text);
+}
+END_TEST
+
 /* A helper that says too much, too long, or nothing; and one that takes its input. */
 START_TEST(test_run)
 {
@@ -275,6 +307,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_device, 0, ROWS(devices));
 	tcase_add_loop_test(tc, test_order, 0, ROWS(orders));
 	tcase_add_loop_test(tc, test_text, 0, ROWS(texts));
+	tcase_add_loop_test(tc, test_names, 0, ROWS(names));
 	tcase_add_test(tc, test_service);
 	tcase_add_test(tc, test_request);
 	tcase_add_test(tc, test_attributes);

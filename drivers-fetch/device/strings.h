@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A device's own names for its options and choices: the message catalogue of PWG 5100.13 5.6.22
+ * (printer-strings-uri), lines of `"option.choice" = "text";`. */
+#ifndef PLATEN_DEVICE_STRINGS_H
+#define PLATEN_DEVICE_STRINGS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#define STRINGS_LINES_MAX 5000
+#define STRINGS_LINE_MAX  1024 /* bytes; a longer one is left out */
+
+/* Reads one line into a key of IPP words and a text that attributes_text() has gone over (arrays of
+ * STRINGS_LINE_MAX). False: it is no such line. */
+bool strings_line(char *untrusted_line, char *key, char *text);
+
+/* Writes what is in order of `in` to `out`. Returns the lines written. */
+unsigned int strings_take(FILE *in, FILE *out);
+
+#endif
