@@ -203,6 +203,7 @@ class RenderingTest(Case):
         self.guest.start()
         self.host.start()
         wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "the job to end", 40)
+        wait_for(lambda: self.device.received, "the document at the device")
         self.assertEqual(len(self.device.received), 1)
         self.rendered(data, True, "box")
 
@@ -347,7 +348,7 @@ class RenderingTest(Case):
 
     def test_settings(self):
         for text, words in (("[printer laser]\nrendering = both\n", ":2: rendering = both: expected host or guest"),
-                            ("[printer laser]\ncolour = red\n", ":2: colour = red: expected the key"),
+                            ("[printer laser]\ncolour = red\n", ":2: colour = red: expected one of the keys"),
                             ("[printer a/b]\nrendering = host\n", ":2: [printer] = a/b: expected the name of a queue")):
             path = self.lab.dir / "faulty.conf"
             path.write_text(text)
