@@ -11,6 +11,7 @@
 
 #include "host/domains.h"
 #include "host/printer.h"
+#include "host/restarts.h"
 #include "host/spooler.h"
 #include "host/workspace.h"
 #include "proto/base/text.h"
@@ -210,6 +211,8 @@ static const char *explain_printer(
 		report_name(entry ? entry->report : 0), entry && entry->report_text ? ": " : "",
 		entry && entry->report_text ? entry->report_text : "");
 	step(steps, entry && entry->report == REPORT_READY, text);
+	if (restarts_text(ws->restarts, text)[0])
+		step(steps, true, text);
 	if (entry && (entry->report == REPORT_NAME_TAKEN || entry->report == REPORT_DEVICE_TAKEN))
 		return "a queue made by hand is in its place: remove that one in the workspace to "
 		       "have "

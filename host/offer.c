@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "host/printer.h"
+#include "host/restarts.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/device.h"
@@ -312,4 +313,5 @@ void offer_report(struct workspace *ws, const struct message_printer_report *rep
 	entry->report = report->code;
 	free(entry->report_text);
 	entry->report_text = report->text[0] ? strdup(report->text) : NULL;
+	restarts_look(ws->restarts);
 }

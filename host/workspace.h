@@ -9,6 +9,7 @@
 #include "host/virt/virt.h"
 
 struct worker;
+struct restarts;
 
 enum transport {
 	TRANSPORT_NONE = 0,
@@ -34,6 +35,8 @@ struct workspace {
 	char name[TEXT_SIZE];
 	char owner[USER_SIZE];
 	enum mode own_mode; /* UNSET: the host's default holds */
+	enum restart_policy own_restart; /* UNSET: the host's default holds */
+	struct restarts *restarts;
 	bool by_libvirt;    /* a domain; otherwise from the settings */
 	struct virt_domain domain;
 	/* From the settings: */

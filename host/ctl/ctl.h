@@ -56,6 +56,7 @@ int ctl_attach(struct ctl *ctl, int argc, char **argv);
 int ctl_detach(struct ctl *ctl, int argc, char **argv);
 int ctl_doctor(struct ctl *ctl, int argc, char **argv);
 int ctl_explain(struct ctl *ctl, int argc, char **argv);
+int ctl_restart(struct ctl *ctl, int argc, char **argv);
 
 /* The whole of platenctl. Returns the exit code. */
 int ctl_main(int argc, char **argv);
