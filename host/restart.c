@@ -56,9 +56,6 @@ static struct restart_decision may_begin(const struct restart_view *v)
 		return decided(RESTART_WAIT, 0, "it was called off until there is a new need");
 	if (!v->connected || !v->activity)
 		return decided(RESTART_WAIT, 0, "the workspace's agent has not said what runs");
-	if (v->order == ORDER_NONE && v->last && v->now < v->last + RESTART_PAUSE_SEC)
-		return decided(
-			RESTART_WAIT, v->last + RESTART_PAUSE_SEC, "it was restarted a moment ago");
 	return decided(RESTART_GO, 0, "");
 }
 
@@ -110,6 +107,10 @@ struct restart_decision restart_decide(const struct restart_view *v)
 	d = held(v, next);
 	if (d.action != RESTART_GO)
 		return d;
+	if (is_quiet(v) && v->order == ORDER_NONE && v->last &&
+		v->now < v->last + RESTART_PAUSE_SEC)
+		return decided(RESTART_WAIT, sooner(v->last + RESTART_PAUSE_SEC, next),
+			"it was restarted a moment ago");
 	if (is_quiet(v))
 		return decided(RESTART_GO, 0,
 			v->activity == ACTIVITY_NOBODY ? "nobody is logged in"
