@@ -108,6 +108,7 @@ class RestartTest(unittest.TestCase):
         self.guest.run("systemctl restart platen-agent")
         self.host.stop()
         self.host.start()
+        wait_for(self.host.control.exists, "platend's control socket", 20)
         wait_for(lambda: self.row()["ready"] == 1, "laser to be ready again", 60)
         data = self.restart()
         self.assertEqual((data["state"], data["who"], data["until"]), ("deferred", "anna", until))
