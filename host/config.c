@@ -37,6 +37,7 @@ enum kind {
 	KIND_BOOL,
 	KIND_MODE,
 	KIND_DRIVERS,
+	KIND_RESTART,
 };
 
 #define DRIVERS_EXPECTED "server, device, host and generic, each at most once, in the order to try"
@@ -50,6 +51,9 @@ static const struct key {
 #define FIELD(member) offsetof(struct config, member), sizeof(((struct config *)0)->member)
 	{"mode", KIND_MODE, FIELD(mode), "off, network or all"},
 	{"drivers", KIND_DRIVERS, FIELD(drivers), DRIVERS_EXPECTED},
+	{"restart", KIND_RESTART, FIELD(restart), "auto, ask or never"},
+	{"restart-limit", KIND_NUMBER, FIELD(restart_limit), "a number of minutes, 0 for none"},
+	{"restart-force", KIND_NUMBER, FIELD(restart_force), "a number of minutes, 0 for never"},
 	{"control", KIND_PATH, FIELD(control), "an absolute path of at most 107 bytes"},
 	{"run-dir", KIND_PATH, FIELD(run_dir), "an absolute path of at most 107 bytes"},
 	{"state-dir", KIND_PATH, FIELD(state_dir), "an absolute path of at most 107 bytes"},
@@ -110,6 +114,7 @@ static bool number_parse(const char *value, uint32_t *ret_number)
 static bool key_set(struct config *config, const struct key *key, const char *value)
 {
 	void *at = (char *)config + key->offset;
+	enum restart_policy restart;
 	enum mode mode;
 
 	switch (key->kind) {
@@ -124,6 +129,10 @@ static bool key_set(struct config *config, const struct key *key, const char *va
 		memcpy(at, &mode, sizeof(mode));
 		return mode != MODE_UNSET;
 	case KIND_DRIVERS: return fetch_sources_parse(value, at);
+	case KIND_RESTART:
+		restart = restart_policy_parse(value);
+		memcpy(at, &restart, sizeof(restart));
+		return restart != RESTART_UNSET;
 	}
 	return false;
 }
@@ -172,7 +181,11 @@ static int workspace_set(
 		ws->mode = mode_parse(value);
 		return ws->mode ? 1 : fault(reading, name, value, "off, network or all");
 	}
-	return fault(reading, name, value, "one of the keys uuid, socket, owner, mode");
+	if (strcmp(name, "restart") == 0) {
+		ws->restart = restart_policy_parse(value);
+		return ws->restart ? 1 : fault(reading, name, value, "auto, ask or never");
+	}
+	return fault(reading, name, value, "one of the keys uuid, socket, owner, mode, restart");
 }
 
 const struct config_printer *config_printer_find(const struct config *config, const char *name)
@@ -432,6 +445,13 @@ static int check(struct reading *reading)
 			reading->path);
 		return -EINVAL;
 	}
+	if (config->restart_limit > RESTART_SEC_MAX / 60 || config->restart_force > 1440) {
+		(void)snprintf(reading->why, 512,
+			"%s: expected restart-limit of at most %d and restart-force of at most "
+			"1440 minutes",
+			reading->path, RESTART_SEC_MAX / 60);
+		return -EINVAL;
+	}
 	for (uint32_t i = 0; i < config->workspace_count; i++) {
 		struct config_workspace *ws = &config->workspaces[i];
 
@@ -462,7 +482,9 @@ int config_read(const char *path, struct config *ret_config, char ret_why[static
 			.keepalive_msec = KEEPALIVE_MSEC,
 			.raw = true,
 			.jobs_per_minute = 300,
-			.held_mib = 8192},
+			.held_mib = 8192,
+			.restart = RESTART_AUTO,
+			.restart_limit = RESTART_LIMIT_MIN},
 		.why = ret_why,
 	};
 	int r;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "proto/base/fetch.h"
+#include "host/restart.h"
 #include "proto/base/uuid.h"
 #include "proto/limits.h"
 #include "proto/message.h"
@@ -30,6 +31,7 @@ struct config_workspace {
 	char owner[USER_SIZE];
 	struct uuid uuid;
 	enum mode mode;
+	enum restart_policy restart;
 };
 
 /* Where drivers come from: enum fetch_provenance in the order to try, 0 ends it. */
@@ -67,6 +69,9 @@ struct config {
 	uint32_t keepalive_msec;
 	bool raw; /* workspaces may send printer commands */
 	uint32_t jobs_per_minute, mib_per_minute, held_mib; /* of a workspace; 0: no limit */
+	enum restart_policy restart;
+	uint32_t restart_limit; /* minutes, 0: none */
+	uint32_t restart_force; /* minutes after which a guest is reset, 0: never */
 	struct config_workspace *workspaces;
 	uint32_t workspace_count;
 	struct config_printer *printers;
