@@ -18,6 +18,7 @@
 
 enum rule {
 	RULE_TEXT,	   /* "one line of text" */
+	RULE_BARE_TEXT,	   /* one line of text without quotes */
 	RULE_WORD,	   /* one word, no quotes */
 	RULE_WORDS,	   /* words, no quotes: constraints, parameters, fonts */
 	RULE_NUMBERS,	   /* "numbers" */
@@ -31,7 +32,7 @@ static const struct {
 } known[] = {
 	{"FormatVersion", RULE_TEXT},
 	{"FileVersion", RULE_TEXT},
-	{"LanguageVersion", RULE_WORD},
+	{"LanguageVersion", RULE_BARE_TEXT},
 	{"PCFileName", RULE_TEXT},
 	{"Manufacturer", RULE_TEXT},
 	{"Product", RULE_TEXT},
@@ -204,24 +205,20 @@ static bool open_ui(struct cleaning *c, const struct ppd_statement *s)
 	return true;
 }
 
-/* `Name/Text` as a value: the name to `name`. */
+/* `Name/Text` as a value: the name, which may have blanks, to `name`. */
 static bool open_group(
 	struct cleaning *c, const struct ppd_statement *s, char name[static PPD_WORD_MAX + 1])
 {
-	char text[PPD_TEXT_MAX + 1];
+	char text[PPD_TEXT_MAX + 1], raw[PPD_WORD_MAX + 1];
 	const char *value = s->value ? s->value : "", *slash = strchr(value, '/');
 	size_t n = slash ? (size_t)(slash - value) : strlen(value);
 
-	while (n && value[n - 1] == ' ')
-		n--;
 	if (n > PPD_WORD_MAX)
 		n = 0;
-	memcpy(name, value, n);
-	name[n] = '\0';
-	if (!ppd_is_word(name)) {
-		name[0] = '\0';
+	memcpy(raw, value, n);
+	raw[n] = '\0';
+	if (!ppd_text_take(c->encoding, raw, name, PPD_WORD_MAX + 1))
 		return drop(c, s, "a group without a proper name");
-	}
 	if (slash && ppd_text_take(c->encoding, slash + 1, text, sizeof(text)))
 		put(c, "*%s: %s/%s\n", s->keyword, name, text);
 	else
@@ -330,6 +327,11 @@ static bool write_by_rule(struct cleaning *c, const struct ppd_statement *s, enu
 	case RULE_TEXT:
 		(void)ppd_text_take(c->encoding, value, text, sizeof(text));
 		put(c, "*%s%s: \"%s\"\n", s->keyword, option, text);
+		return true;
+	case RULE_BARE_TEXT:
+		if (!ppd_text_take(c->encoding, value, text, sizeof(text)))
+			break;
+		put(c, "*%s%s: %s\n", s->keyword, option, text);
 		return true;
 	case RULE_WORD:
 		if (!ppd_is_word(value))
