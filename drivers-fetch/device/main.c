@@ -8,7 +8,9 @@
  */
 #include <cups/cups.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,6 +19,9 @@
 #include "drivers-fetch/device/sandbox.h"
 #include "drivers-fetch/device/strings.h"
 #include "proto/base/text.h"
+
+/* Bytes: the largest answer that platen-fetch takes, and the largest catalogue behind it. */
+#define INPUT_MAX (5 * 1024 * 1024 + 1)
 
 static int usage(FILE *out, int status)
 {
@@ -34,15 +39,47 @@ static int fail(int status, const char *why)
 	return status;
 }
 
+/* All of standard input, and how much of it was read. libcups takes a short read of a pipe for the
+ * end of the message, so the message is read from here. */
+struct input {
+	uint8_t *bytes;
+	size_t size, used;
+};
+
+static int input_fill(struct input *input)
+{
+	size_t n;
+
+	input->bytes = malloc(INPUT_MAX);
+	if (!input->bytes)
+		return -ENOMEM;
+	n = fread(input->bytes, 1, INPUT_MAX, stdin);
+	input->size = n;
+	return ferror(stdin) ? -EIO : n == INPUT_MAX ? -EFBIG : 0;
+}
+
+static ssize_t on_read(void *userdata, ipp_uchar_t *buf, size_t size)
+{
+	struct input *input = userdata;
+	size_t left = input->size - input->used;
+
+	if (size > left)
+		size = left;
+	memcpy(buf, input->bytes + input->used, size);
+	input->used += size;
+	return (ssize_t)size;
+}
+
 /* Reads the answer; what follows it is left unread. */
-static int read_answer(ipp_t **ret_untrusted)
+static int read_answer(struct input *input, ipp_t **ret_untrusted)
 {
 	ipp_t *untrusted = ippNew();
-	ipp_state_t state;
+	ipp_state_t state = IPP_STATE_ERROR;
 
-	do
-		state = untrusted ? ippReadFile(STDIN_FILENO, untrusted) : IPP_STATE_ERROR;
-	while (state != IPP_STATE_DATA && state != IPP_STATE_ERROR);
+	if (untrusted && input_fill(input) == 0)
+		do
+			state = ippReadIO(input, on_read, 1, NULL, untrusted);
+		while (state != IPP_STATE_DATA && state != IPP_STATE_ERROR);
 	if (state == IPP_STATE_DATA &&
 		ippGetStatusCode(untrusted) < IPP_STATUS_REDIRECTION_OTHER_SITE) {
 		*ret_untrusted = untrusted;
@@ -55,53 +92,65 @@ static int read_answer(ipp_t **ret_untrusted)
 
 /* The device's own names, if they follow the answer: as a file, which is what libcupsfilters takes.
  */
-static void add_strings(ipp_t *attributes, char path[static 1024])
+static void add_strings(const struct input *input, ipp_t *attributes, char path[static 1024])
 {
-	FILE *out = NULL;
-	int fd = cupsTempFd(path, 1024);
+	FILE *in = NULL, *out = NULL;
+	int fd;
 
+	if (input->used == input->size)
+		return;
+	in = fmemopen(input->bytes + input->used, input->size - input->used, "r");
+	fd = cupsTempFd(path, 1024);
 	if (fd >= 0)
 		out = fdopen(fd, "w");
-	if (out && strings_take(stdin, out) > 0)
+	if (in && out && strings_take(in, out) > 0)
 		(void)ippAddString(attributes, IPP_TAG_PRINTER, IPP_TAG_URI, "printer-strings-uri",
 			NULL, path);
+	if (in)
+		(void)fclose(in);
 	if (out)
 		(void)fclose(out);
 }
 
 static int make(bool generic)
 {
+	struct input input = {0};
 	ipp_t *untrusted, *attributes;
 	unsigned int dropped;
 	char path[1024] = "";
-	int r = read_answer(&untrusted);
+	int r = read_answer(&input, &untrusted);
 
-	if (r)
-		return r;
-	attributes = attributes_take(untrusted, &dropped);
-	ippDelete(untrusted);
-	if (!attributes || (generic && ppd_make_generic(attributes) < 0))
-		return fail(1, "out of memory");
-	if (!generic)
-		add_strings(attributes, path);
-	r = ppd_make(attributes, stdout);
-	if (path[0])
-		(void)unlink(path);
-	ippDelete(attributes);
-	if (r == -ENODATA)
-		return fail(3, "it is not a printer that can do without a driver of its own");
-	return r < 0 ? fail(1, strerror(-r)) : 0;
+	if (r == 0) {
+		attributes = attributes_take(untrusted, &dropped);
+		ippDelete(untrusted);
+		if (!attributes || (generic && ppd_make_generic(attributes) < 0))
+			return fail(1, "out of memory");
+		if (!generic)
+			add_strings(&input, attributes, path);
+		r = ppd_make(attributes, stdout);
+		if (path[0])
+			(void)unlink(path);
+		ippDelete(attributes);
+		if (r == -ENODATA)
+			r = fail(3, "it is not a printer that can do without a driver of its own");
+		else if (r < 0)
+			r = fail(1, strerror(-r));
+	}
+	free(input.bytes);
+	return r;
 }
 
 /* Where on the device its names are: a path and nothing else, whatever host it says. */
 static int tell_strings(void)
 {
 	char scheme[32], user[256], host[256], path[512];
+	struct input input = {0};
 	ipp_attribute_t *a;
 	const char *uri;
 	ipp_t *untrusted;
-	int port, r = read_answer(&untrusted);
+	int port, r = read_answer(&input, &untrusted);
 
+	free(input.bytes);
 	if (r)
 		return r;
 	a = ippFindAttribute(untrusted, "printer-strings-uri", IPP_TAG_URI);
