@@ -17,12 +17,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guest/activity.h"
+#include "guest/asks.h"
 #include "guest/backends.h"
 #include "guest/cancels.h"
 #include "guest/channel.h"
 #include "guest/drivers.h"
 #include "guest/jobs.h"
 #include "guest/packages.h"
+#include "guest/needs.h"
 #include "guest/queues.h"
 #include "guest/peer.h"
 #include "proto/base/cleanup.h"
@@ -118,6 +121,12 @@ int agent_new(const struct agent_config *config, struct agent **ret_agent)
 	if (r == 0)
 		r = backends_new(agent, &agent->backends);
 	if (r == 0)
+		r = asks_new(agent, &agent->asks);
+	if (r == 0)
+		r = activity_new(agent, &agent->activity);
+	if (r == 0)
+		r = needs_new(agent, &agent->needs);
+	if (r == 0)
 		r = channel_new(agent, &agent->channel);
 	if (r < 0) {
 		(void)agent_free(agent);
@@ -132,6 +141,9 @@ struct agent *agent_free(struct agent *agent)
 	if (!agent)
 		return NULL;
 	agent->channel = channel_free(agent->channel);
+	agent->needs = needs_free(agent->needs);
+	agent->activity = activity_free(agent->activity);
+	agent->asks = asks_free(agent->asks);
 	jobs_deinit(agent);
 	agent->backends = backends_free(agent->backends);
 	agent->queues = queues_free(agent->queues);

@@ -14,6 +14,9 @@
  *   jobs.c       their jobs, each a job.c, its document a transfer.c
  *   outcome.c    what the host's word about one means (pure)
  *   cancels.c    jobs that were cancelled while the host was away
+ *   needs.c      what a restart is needed for
+ *   activity.c   what people do here
+ *   asks.c       the question in their sessions, by platen-ask
  */
 #ifndef PLATEN_AGENT_H
 #define PLATEN_AGENT_H
@@ -25,12 +28,15 @@
 #include "guest/printers.h"
 #include "guest/reconcile.h"
 
+struct activity;
+struct asks;
 struct backends;
 struct cancels;
 struct channel;
 struct drivers;
 struct packages;
 struct job;
+struct needs;
 struct queues;
 
 TAILQ_HEAD(job_list, job);
@@ -54,6 +60,9 @@ struct agent {
 	struct drivers *drivers;
 	struct packages *packages;
 	struct backends *backends;
+	struct needs *needs;
+	struct activity *activity;
+	struct asks *asks;
 	/* jobs.c */
 	struct job_list jobs;
 	struct cancels *cancels;

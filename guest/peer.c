@@ -16,9 +16,12 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "guest/activity.h"
+#include "guest/asks.h"
 #include "guest/channel.h"
 #include "guest/drivers.h"
 #include "guest/jobs.h"
+#include "guest/needs.h"
 #include "guest/offer.h"
 #include "guest/packages.h"
 #include "guest/queues.h"
@@ -225,6 +228,7 @@ void peer_over(struct agent *agent, const char *why)
 	packages_session_over(agent->packages);
 	printers_session_over(&agent->printers);
 	jobs_session_over(agent);
+	asks_session_over(agent->asks);
 }
 
 static void on_welcome(struct agent *agent, const struct message_welcome *w)
@@ -237,6 +241,8 @@ static void on_welcome(struct agent *agent, const struct message_welcome *w)
 	stop_timer(agent->away);
 	presence_set(agent, PRESENCE_HERE);
 	send_status(agent);
+	needs_tell(agent->needs);
+	activity_tell(agent->activity);
 	jobs_kick(agent);
 }
 
@@ -286,6 +292,9 @@ void peer_message(struct agent *agent, const struct message *m)
 	case MESSAGE_PRINTER_STATE: return offer_state(agent, &m->printer_state);
 	case MESSAGE_DRIVER_DATA: return on_driver_data(agent, &m->driver_data);
 	case MESSAGE_PACKAGE_DATA: return packages_take(agent->packages, &m->package_data);
+	case MESSAGE_ACTIVITY_GET: return activity_tell(agent->activity);
+	case MESSAGE_RESTART_ASK: return asks_put(agent->asks, &m->restart_ask);
+	case MESSAGE_RESTART_ASK_END: return asks_end(agent->asks, &m->restart_ask_end);
 	case MESSAGE_JOB_ACCEPT:
 	case MESSAGE_JOB_CREDIT:
 	case MESSAGE_JOB_STATE: return jobs_message(agent, m);

@@ -34,6 +34,7 @@ enum kind {
 	KIND_TEXT, /* one line, may be empty */
 	KIND_NUMBER,
 	KIND_MODE,
+	KIND_RESTART,
 };
 
 static const struct key {
@@ -44,6 +45,9 @@ static const struct key {
 } keys[] = {
 #define FIELD(member) offsetof(struct config, member), sizeof(((struct config *)0)->member)
 	{"mode", KIND_MODE, FIELD(mode), "off, network or all"},
+	{"restart", KIND_RESTART, FIELD(restart), "auto, ask or never"},
+	{"restart-limit", KIND_NUMBER, FIELD(restart_limit), "a number of minutes, 0 for none"},
+	{"restart-force", KIND_NUMBER, FIELD(restart_force), "a number of minutes, 0 for never"},
 	{"control", KIND_PATH, FIELD(control), "an absolute path of at most 107 bytes"},
 	{"run-dir", KIND_PATH, FIELD(run_dir), "an absolute path of at most 107 bytes"},
 	{"state-dir", KIND_PATH, FIELD(state_dir), "an absolute path of at most 107 bytes"},
@@ -100,6 +104,7 @@ static bool number_parse(const char *value, uint32_t *ret_number)
 static bool key_set(struct config *config, const struct key *key, const char *value)
 {
 	void *at = (char *)config + key->offset;
+	enum restart_policy restart;
 	enum mode mode;
 
 	switch (key->kind) {
@@ -110,6 +115,10 @@ static bool key_set(struct config *config, const struct key *key, const char *va
 		mode = mode_parse(value);
 		memcpy(at, &mode, sizeof(mode));
 		return mode != MODE_UNSET;
+	case KIND_RESTART:
+		restart = restart_policy_parse(value);
+		memcpy(at, &restart, sizeof(restart));
+		return restart != RESTART_UNSET;
 	}
 	return false;
 }
@@ -158,7 +167,11 @@ static int workspace_set(
 		ws->mode = mode_parse(value);
 		return ws->mode ? 1 : fault(reading, name, value, "off, network or all");
 	}
-	return fault(reading, name, value, "one of the keys uuid, socket, owner, mode");
+	if (strcmp(name, "restart") == 0) {
+		ws->restart = restart_policy_parse(value);
+		return ws->restart ? 1 : fault(reading, name, value, "auto, ask or never");
+	}
+	return fault(reading, name, value, "one of the keys uuid, socket, owner, mode, restart");
 }
 
 const struct config_printer *config_printer_find(const struct config *config, const char *name)
@@ -300,6 +313,13 @@ static int check(struct reading *reading)
 			reading->path);
 		return -EINVAL;
 	}
+	if (config->restart_limit > RESTART_SEC_MAX / 60 || config->restart_force > 1440) {
+		(void)snprintf(reading->why, 512,
+			"%s: expected restart-limit of at most %d and restart-force of at most "
+			"1440 minutes",
+			reading->path, RESTART_SEC_MAX / 60);
+		return -EINVAL;
+	}
 	for (uint32_t i = 0; i < config->workspace_count; i++) {
 		struct config_workspace *ws = &config->workspaces[i];
 
@@ -326,7 +346,9 @@ int config_read(const char *path, struct config *ret_config, char ret_why[static
 			.worker_user = "platen",
 			.admin_group = "lpadmin",
 			.vsock_port = VSOCK_PORT,
-			.keepalive_msec = KEEPALIVE_MSEC},
+			.keepalive_msec = KEEPALIVE_MSEC,
+			.restart = RESTART_AUTO,
+			.restart_limit = RESTART_LIMIT_MIN},
 		.why = ret_why,
 	};
 	int r;

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "host/restart.h"
 #include "proto/base/uuid.h"
 #include "proto/limits.h"
 #include "proto/message.h"
@@ -27,6 +28,7 @@ struct config_workspace {
 	char owner[USER_SIZE];
 	struct uuid uuid;
 	enum mode mode;
+	enum restart_policy restart;
 };
 
 /* What [printer NAME] says. */
@@ -47,6 +49,9 @@ struct config {
 	char admin_group[USER_SIZE];
 	uint32_t vsock_port; /* 0: none */
 	uint32_t keepalive_msec;
+	enum restart_policy restart;
+	uint32_t restart_limit; /* minutes, 0: none */
+	uint32_t restart_force; /* minutes after which a guest is reset, 0: never */
 	struct config_workspace *workspaces;
 	uint32_t workspace_count;
 	struct config_printer *printers;

@@ -12,6 +12,7 @@
 #include "host/domains.h"
 #include "host/printer.h"
 #include "host/renderings.h"
+#include "host/restarts.h"
 #include "host/spooler.h"
 #include "host/workspace.h"
 #include "proto/base/text.h"
@@ -238,6 +239,8 @@ static const char *explain_printer(
 		entry && entry->report_text ? entry->report_text : "");
 	step(steps, entry && entry->report == REPORT_READY, text);
 	explain_rendering(printer, entry, steps);
+	if (restarts_text(ws->restarts, text)[0])
+		step(steps, true, text);
 	if (entry && (entry->report == REPORT_NAME_TAKEN || entry->report == REPORT_DEVICE_TAKEN))
 		return "a queue made by hand is in its place: remove that one in the workspace to "
 		       "have "

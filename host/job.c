@@ -20,6 +20,7 @@
 
 #include "host/printer.h"
 #include "host/renderings.h"
+#include "host/restarts.h"
 #include "host/spooler.h"
 #include "host/workspace.h"
 #include "proto/base/cleanup.h"
@@ -391,6 +392,9 @@ static void open_new(struct job *job, struct workspace *ws, const struct message
 	if (!spooler_up(ws->host->spooler, &why))
 		return job_refuse(job, REFUSAL_SPOOLER_DOWN,
 			"the host's spooler does not answer; the job waits for it");
+	if (restarts_holds_jobs(ws->restarts))
+		return job_refuse(job, REFUSAL_NOT_ACCEPTING,
+			"the workspace is about to restart; the job is printed after it");
 	if (!printer->is.accepting)
 		return job_refuse(job, REFUSAL_NOT_ACCEPTING,
 			"the host's queue is not accepting jobs; the job waits for it");

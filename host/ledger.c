@@ -30,6 +30,8 @@ static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS driver ("
 	" queue TEXT NOT NULL PRIMARY KEY, uri TEXT NOT NULL, result BLOB NOT NULL)"
 	" WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS restart ("
+	" workspace BLOB NOT NULL PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;"
 	"PRAGMA user_version = 1;";
 
 enum statement {
@@ -44,6 +46,8 @@ enum statement {
 	SQL_PRUNE,
 	SQL_DRIVER_PUT,
 	SQL_DRIVER_GET,
+	SQL_RESTART_PUT,
+	SQL_RESTART_GET,
 	SQL_COUNT,
 };
 
@@ -67,6 +71,8 @@ static const char *const sql[SQL_COUNT] = {
 		      " LIMIT 1 OFFSET ?1)",
 	[SQL_DRIVER_PUT] = "INSERT OR REPLACE INTO driver (queue, uri, result) VALUES (?1, ?2, ?3)",
 	[SQL_DRIVER_GET] = "SELECT result FROM driver WHERE queue = ?1 AND uri = ?2",
+	[SQL_RESTART_PUT] = "INSERT OR REPLACE INTO restart (workspace, state) VALUES (?1, ?2)",
+	[SQL_RESTART_GET] = "SELECT state FROM restart WHERE workspace = ?1",
 };
 
 struct ledger {
@@ -317,6 +323,35 @@ int ledger_driver_get(
 	if (sqlite3_step(s) == SQLITE_ROW &&
 		sqlite3_column_bytes(s, 0) == (int)sizeof(*ret_result)) {
 		memcpy(ret_result, sqlite3_column_blob(s, 0), sizeof(*ret_result));
+		r = 0;
+	}
+	(void)sqlite3_reset(s);
+	(void)sqlite3_clear_bindings(s);
+	return r;
+}
+
+int ledger_restart_put(
+	struct ledger *ledger, const struct uuid *workspace, const void *state, size_t size)
+{
+	sqlite3_stmt *s = ledger->statements[SQL_RESTART_PUT];
+	int r = begin(ledger);
+
+	if (r < 0)
+		return r;
+	(void)sqlite3_bind_blob(s, 1, workspace->bytes, UUID_SIZE, SQLITE_STATIC);
+	(void)sqlite3_bind_blob(s, 2, state, (int)size, SQLITE_STATIC);
+	return run(ledger, SQL_RESTART_PUT);
+}
+
+int ledger_restart_get(
+	struct ledger *ledger, const struct uuid *workspace, void *ret_state, size_t size)
+{
+	sqlite3_stmt *s = ledger->statements[SQL_RESTART_GET];
+	int r = -ENOENT;
+
+	(void)sqlite3_bind_blob(s, 1, workspace->bytes, UUID_SIZE, SQLITE_STATIC);
+	if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_bytes(s, 0) == (int)size) {
+		memcpy(ret_state, sqlite3_column_blob(s, 0), size);
 		r = 0;
 	}
 	(void)sqlite3_reset(s);

@@ -81,4 +81,11 @@ int ledger_driver_put(struct ledger *ledger, const char *queue, const char *uri,
 int ledger_driver_get(
 	struct ledger *ledger, const char *queue, const char *uri, struct fetch_result *ret_result);
 
+/* What is decided about a workspace's restart, as restarts.c keeps it. -ENOENT: nothing, or nothing
+ * of this size. */
+int ledger_restart_put(
+	struct ledger *ledger, const struct uuid *workspace, const void *state, size_t size);
+int ledger_restart_get(
+	struct ledger *ledger, const struct uuid *workspace, void *ret_state, size_t size);
+
 #endif

@@ -15,6 +15,7 @@
 
 #include "host/printer.h"
 #include "host/renderings.h"
+#include "host/restarts.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/device.h"
@@ -365,4 +366,5 @@ void offer_report(struct workspace *ws, const struct message_printer_report *rep
 	entry->rendering = report->rendering;
 	free(entry->report_text);
 	entry->report_text = report->text[0] ? strdup(report->text) : NULL;
+	restarts_look(ws->restarts);
 }

@@ -15,6 +15,7 @@
 #include "host/job.h"
 #include "host/printer.h"
 #include "host/renderings.h"
+#include "host/restarts.h"
 #include "host/spooler.h"
 #include "host/workspace.h"
 #include "proto/base/cleanup.h"
@@ -63,7 +64,8 @@ static void verb_status(struct control_client *client, const json_t *request)
 	bool virt = domains_up(host->domains, &virt_text);
 	bool spool = spooler_up(host->spooler, &spool_text);
 	int workspaces = 0, connected = 0, printers = 0, drivers = 0, jobs = 0;
-	json_t *faults = json_array();
+	json_t *faults = json_array(), *restarts = json_array();
+	char text[MESSAGE_SIZE];
 	struct workspace *ws;
 	struct printer *printer;
 	struct job *job;
@@ -73,6 +75,9 @@ static void verb_status(struct control_client *client, const json_t *request)
 	{
 		workspaces++;
 		connected += ws->greeted;
+		if (restarts_text(ws->restarts, text)[0])
+			json_array_append_new(restarts_is_fault(ws->restarts) ? faults : restarts,
+				json_sprintf("workspace %s: %s", ws->name, text));
 	}
 	TAILQ_FOREACH(printer, &host->printers, link)
 	{
@@ -90,11 +95,12 @@ static void verb_status(struct control_client *client, const json_t *request)
 	if (!spool)
 		json_array_append_new(faults, json_sprintf("spooler: %s", spool_text));
 	control_answer(client,
-		json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:i, s:i, s:i, s:i, s:i}, s:o}", "version",
-			PLATEN_VERSION, "host", host->name, "mode", mode_name(host->mode),
-			"libvirt", link_up(virt, virt_text), "spooler", link_up(spool, spool_text),
-			"counts", "workspaces", workspaces, "connected", connected, "printers",
-			printers, "drivers", drivers, "jobs", jobs, "faults", faults));
+		json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:i, s:i, s:i, s:i, s:i}, s:o, s:o}",
+			"version", PLATEN_VERSION, "host", host->name, "mode",
+			mode_name(host->mode), "libvirt", link_up(virt, virt_text), "spooler",
+			link_up(spool, spool_text), "counts", "workspaces", workspaces, "connected",
+			connected, "printers", printers, "drivers", drivers, "jobs", jobs,
+			"restarts", restarts, "faults", faults));
 }
 
 static int jobs_of(const struct workspace *ws)
@@ -115,7 +121,7 @@ static json_t *workspace_row(const struct workspace *ws)
 			    : ws->domain.paused	  ? "paused"
 						  : "running";
 	const char *channel = transports[ws->transport];
-	char uuid[UUID_TEXT_SIZE], owner[USER_SIZE];
+	char uuid[UUID_TEXT_SIZE], owner[USER_SIZE], restart[MESSAGE_SIZE];
 	int offered = 0, ready = 0;
 
 	if (ws->transport == TRANSPORT_NONE && ws->by_libvirt && ws->domain.devices)
@@ -124,12 +130,13 @@ static json_t *workspace_row(const struct workspace *ws)
 		offered += ws->offers[i].printer != NULL;
 		ready += ws->offers[i].printer && ws->offers[i].report == REPORT_READY;
 	}
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:s}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:s, s:s}",
 		"name", ws->name, "uuid", uuid_format(&ws->uuid, uuid), "state", state, "mode",
 		mode_name(workspace_mode(ws)), "mode_from", ws->own_mode ? "workspace" : "host",
 		"owner", workspace_owner(ws, owner), "channel", channel, "link",
 		workspace_link_name(ws), "agent", ws->greeted ? ws->agent : "", "offered", offered,
-		"ready", ready, "jobs", jobs_of(ws), "text", ws->text);
+		"ready", ready, "jobs", jobs_of(ws), "text", ws->text, "restart",
+		restarts_text(ws->restarts, restart));
 }
 
 static void verb_workspaces(struct control_client *client, const json_t *request)
@@ -484,6 +491,73 @@ static void verb_package_remove(struct control_client *client, const json_t *req
 	control_answer(client, json_pack("{s:s}", "printer", name));
 }
 
+static void on_policy_set(const struct virt_result *result, void *userdata)
+{
+	struct control_client *client = userdata;
+	struct workspace *ws = workspace_find(control_host(client), &result->uuid);
+
+	if (result->error < 0 || !ws)
+		virt_fault(client, result);
+	else
+		control_answer(client, restarts_json(ws->restarts));
+}
+
+/* The workspace's own policy, kept with its domain. */
+static void policy_set(struct control_client *client, struct workspace *ws, const char *word)
+{
+	enum restart_policy policy = restart_policy_parse(word);
+	struct virt_set set = {.head = {.type = VIRT_SET, .size = sizeof(set)},
+		.set_restart = 1,
+		.restart = (uint32_t)policy,
+		.uuid = ws->uuid};
+	int r;
+
+	if (policy == RESTART_UNSET && strcmp(word, "unset") != 0)
+		return control_fault(client, "bad-request", "auto, ask, never or unset",
+			"no restart policy named %s", word);
+	if (ws->by_libvirt) {
+		r = domains_request(control_host(client)->domains, &set.head, &set.serial,
+			on_policy_set, client);
+		if (r < 0)
+			return control_fault(client, "unavailable", "`platenctl doctor` looks why",
+				"libvirt cannot be asked to store it: %s", strerror(-r));
+	}
+	ws->own_restart = policy;
+	restarts_look(ws->restarts);
+	if (ws->by_libvirt)
+		control_wait(client);
+	else
+		control_answer(client, restarts_json(ws->restarts));
+}
+
+static void verb_restart(struct control_client *client, const json_t *request)
+{
+	struct workspace *ws = workspace_of(client, request);
+	const char *action = text_of(request, "action"), *policy = text_of(request, "policy");
+	json_int_t seconds = json_integer_value(json_object_get(request, "seconds"));
+
+	if (!ws)
+		return;
+	if (!action && !policy)
+		return control_answer(client, restarts_json(ws->restarts));
+	if (!must_change(client))
+		return;
+	if (policy)
+		return policy_set(client, ws, policy);
+	if (strcmp(action, "now") == 0)
+		restarts_order(ws->restarts, ORDER_NOW);
+	else if (strcmp(action, "ask") == 0)
+		restarts_order(ws->restarts, ORDER_ASK);
+	else if (strcmp(action, "cancel") == 0)
+		restarts_cancel(ws->restarts);
+	else if (strcmp(action, "defer") == 0 && seconds > 0 && seconds <= RESTART_SEC_MAX)
+		restarts_defer(ws->restarts, seconds);
+	else
+		return control_fault(client, "bad-request", NULL,
+			"restart wants now, ask, cancel, or defer by 1 s to 30 days");
+	control_answer(client, restarts_json(ws->restarts));
+}
+
 static void verb_doctor(struct control_client *client, const json_t *request)
 {
 	struct workspace *ws = NULL;
@@ -525,6 +599,7 @@ void verbs_dispatch(struct control_client *client, const json_t *untrusted_reque
 		{"package-add", verb_package_add},
 		{"package-list", verb_package_list},
 		{"package-remove", verb_package_remove},
+		{"restart", verb_restart},
 		{"doctor", verb_doctor},
 		{"explain", verb_explain},
 	};

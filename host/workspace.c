@@ -22,6 +22,7 @@
 #include "host/job.h"
 #include "host/printer.h"
 #include "host/renderings.h"
+#include "host/restarts.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -34,11 +35,17 @@
 int workspace_new(struct host *host, const struct uuid *uuid, struct workspace **ret_workspace)
 {
 	struct workspace *ws = calloc(1, sizeof(*ws));
+	int r;
 
 	if (!ws)
 		return -ENOMEM;
 	ws->host = host;
 	ws->uuid = *uuid;
+	r = restarts_new(ws, &ws->restarts);
+	if (r < 0) {
+		free(ws);
+		return r;
+	}
 	ws->listener = -1;
 	TAILQ_INSERT_TAIL(&host->workspaces, ws, link);
 	*ret_workspace = ws;
@@ -50,6 +57,7 @@ struct workspace *workspace_free(struct workspace *ws)
 	if (!ws)
 		return NULL;
 	job_workspace_lost(ws, true);
+	ws->restarts = restarts_free(ws->restarts);
 	ws->channel = worker_free(ws->channel);
 	ws->reopen = sd_event_source_disable_unref(ws->reopen);
 	ws->listener_io = sd_event_source_disable_unref(ws->listener_io);
@@ -132,6 +140,7 @@ static void session_lost(struct workspace *ws, const char *why)
 	memset(&ws->guest, 0, sizeof(ws->guest));
 	job_workspace_lost(ws, false);
 	offer_deinit(ws);
+	restarts_session(ws->restarts);
 }
 
 static void send_bye(struct workspace *ws, enum bye_code code, const char *text)
@@ -175,6 +184,7 @@ static void on_hello(struct workspace *ws, const struct message_hello *hello)
 	ws->open_failures = 0;
 	log_line(LOG_INFO, &about, "connected: %s", ws->agent);
 	offer_restart(ws);
+	restarts_session(ws->restarts);
 }
 
 static void on_driver_get(struct workspace *ws, const struct message_driver_get *get)
@@ -268,6 +278,9 @@ static void on_channel_message(
 	case MESSAGE_DRIVER_GET: return on_driver_get(ws, &m->driver_get);
 	case MESSAGE_PACKAGE_GET: return on_package_get(ws, &m->package_get);
 	case MESSAGE_GUEST_STATUS: ws->guest = m->guest_status; return;
+	case MESSAGE_RESTART_NEED: return restarts_need(ws->restarts, &m->restart_need);
+	case MESSAGE_ACTIVITY: return restarts_activity(ws->restarts, &m->activity);
+	case MESSAGE_RESTART_ANSWER: return restarts_answer(ws->restarts, &m->restart_answer);
 	case MESSAGE_JOB_OPEN:
 		if (m->job_open.printer >= ws->offer_count)
 			return distrust(ws, "JobOpen: a printer that was never offered");
@@ -389,6 +402,7 @@ int workspace_listen(struct workspace *ws, const struct config_workspace *config
 	(void)text_copy(ws->name, sizeof(ws->name), config->name);
 	(void)text_copy(ws->owner, sizeof(ws->owner), config->owner);
 	ws->own_mode = config->mode;
+	ws->own_restart = config->restart;
 	ws->listener = transport_unix_listen(config->socket);
 	if (ws->listener < 0)
 		return ws->listener;
@@ -420,12 +434,16 @@ void workspace_domain(struct workspace *ws, const struct virt_domain *domain)
 	text_copy_line(
 		ws->owner, sizeof(ws->owner), text_is_user(domain->owner) ? domain->owner : "");
 	ws->own_mode = domain->mode <= MODE_ALL ? (enum mode)domain->mode : MODE_UNSET;
+	ws->own_restart = domain->restart < RESTART_POLICY_COUNT
+				  ? (enum restart_policy)domain->restart
+				  : RESTART_UNSET;
 	if ((!domain->running || restarted) && ws->channel)
 		workspace_disconnect(ws, "the workspace was shut down");
 	if (restarted)
 		ws->open_failures = 0;
 	if (before != workspace_mode(ws))
 		offer_update(ws);
+	restarts_look(ws->restarts);
 	if (!domain->running || !(domain->devices & VIRT_DEVICE_VIRTIO) || ws->channel ||
 		ws->opening || ws->reopen || ws->host->ending)
 		return;

@@ -10,6 +10,7 @@
 
 struct rendering_package;
 struct worker;
+struct restarts;
 
 enum transport {
 	TRANSPORT_NONE = 0,
@@ -35,8 +36,10 @@ struct workspace {
 	struct uuid uuid;
 	char name[TEXT_SIZE];
 	char owner[USER_SIZE];
-	enum mode own_mode; /* UNSET: the host's default holds */
-	bool by_libvirt;    /* a domain; otherwise from the settings */
+	enum mode own_mode;		 /* UNSET: the host's default holds */
+	enum restart_policy own_restart; /* UNSET: the host's default holds */
+	struct restarts *restarts;
+	bool by_libvirt; /* a domain; otherwise from the settings */
 	struct virt_domain domain;
 	/* From the settings: */
 	int listener;

@@ -58,6 +58,7 @@ int ctl_doctor(struct ctl *ctl, int argc, char **argv);
 int ctl_explain(struct ctl *ctl, int argc, char **argv);
 int ctl_rendering(struct ctl *ctl, int argc, char **argv);
 int ctl_package(struct ctl *ctl, int argc, char **argv); /* argv[optind] is "package" */
+int ctl_restart(struct ctl *ctl, int argc, char **argv);
 
 /* The whole of platenctl. Returns the exit code. */
 int ctl_main(int argc, char **argv);

@@ -38,6 +38,12 @@ static void print(const struct ctl *ctl, const json_t *data)
 	printf("  printers    %lld, %lld with a driver\n", ctl_number(counts, "printers"),
 		ctl_number(counts, "drivers"));
 	printf("  jobs        %lld on their way\n", ctl_number(counts, "jobs"));
+	json_array_foreach(json_object_get(data, "restarts"), i, fault)
+	{
+		fputs("  restart     ", stdout);
+		tone_print_escaped(stdout, false, TONE_PLAIN, json_string_value(fault));
+		putchar('\n');
+	}
 	json_array_foreach(faults, i, fault)
 	{
 		tone_print(stdout, ctl->colour, TONE_BAD, "  fault       ");

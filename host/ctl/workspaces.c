@@ -27,6 +27,7 @@ static void add(struct table *table, const json_t *row)
 	table_cell(table, TONE_PLAIN, ctl_string(row, "owner"));
 	table_cell(table, TONE_PLAIN,
 		ctl_string(row, "text")[0] ? ctl_string(row, "text") : ctl_string(row, "agent"));
+	table_note(table, ctl_string(row, "restart"));
 }
 
 int ctl_workspaces(struct ctl *ctl, int argc, char **argv)

@@ -62,6 +62,7 @@ int domain_read_xml(const char *xml, struct virt_domain *d, char socket[static 1
 }
 
 static const char *const modes[] = {"", "off", "network", "all"};
+static const char *const restarts[] = {"", "auto", "ask", "never"};
 
 void domain_read_metadata(const char *xml, struct virt_domain *d)
 {
@@ -70,12 +71,17 @@ void domain_read_metadata(const char *xml, struct virt_domain *d)
 	char text[USER_SIZE];
 
 	d->mode = VIRT_MODE_UNSET;
+	d->restart = VIRT_RESTART_UNSET;
 	memset(d->owner, 0, sizeof(d->owner));
 	if (context) {
 		find(context, "/*/@mode", text, sizeof(text));
 		for (uint32_t i = VIRT_MODE_OFF; i <= VIRT_MODE_ALL; i++)
 			if (strcmp(text, modes[i]) == 0)
 				d->mode = i;
+		find(context, "/*/@restart", text, sizeof(text));
+		for (uint32_t i = VIRT_RESTART_AUTO; i <= VIRT_RESTART_NEVER; i++)
+			if (strcmp(text, restarts[i]) == 0)
+				d->restart = i;
 		find(context, "/*/@owner", text, sizeof(text));
 		if (text_is_user(text))
 			memcpy(d->owner, text, sizeof(d->owner));
@@ -123,7 +129,10 @@ char *domain_write_metadata(const char *old_xml, const struct virt_set *set)
 	xmlNodePtr root = xmlDocGetRootElement(doc);
 	char *text = NULL;
 
-	set_or_unset(root, "mode", modes[set->mode]);
+	if (set->set_restart)
+		set_or_unset(root, "restart", restarts[set->restart]);
+	else
+		set_or_unset(root, "mode", modes[set->mode]);
 	if (set->set_owner)
 		set_or_unset(root, "owner", set->owner);
 	if (root->properties || root->children)

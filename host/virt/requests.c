@@ -220,6 +220,12 @@ static void do_on_domain(struct virt *virt, const struct ipc_head *msg, struct v
 	case VIRT_SET: do_set(domain, set, result); break;
 	case VIRT_ATTACH: do_attach(domain, request->device, result); break;
 	case VIRT_DETACH: do_detach(domain, result); break;
+	case VIRT_RESET:
+		if (virDomainReset(domain, 0) < 0)
+			answer_virt(result, -EIO);
+		else
+			answer(result, 0, "reset", -1);
+		break;
 	default: /* VIRT_RESTART */
 		if (virDomainReboot(domain, 0) < 0)
 			answer_virt(result, -EIO);

@@ -23,11 +23,12 @@
 enum virt_message {
 	/* platend → platen-virt */
 	VIRT_PING = 1,
-	VIRT_OPEN,     /* struct virt_request: open the virtio channel; the result carries the fd */
-	VIRT_SET,      /* struct virt_set: store settings in the metadata, live and persistent */
-	VIRT_ATTACH,   /* struct virt_request: add the channel device or vsock */
-	VIRT_DETACH,   /* struct virt_request: take Platen's devices and metadata away */
-	VIRT_RESTART,  /* struct virt_request: orderly reboot (virDomainReboot) */
+	VIRT_OPEN,    /* struct virt_request: open the virtio channel; the result carries the fd */
+	VIRT_SET,     /* struct virt_set: store settings in the metadata, live and persistent */
+	VIRT_ATTACH,  /* struct virt_request: add the channel device or vsock */
+	VIRT_DETACH,  /* struct virt_request: take Platen's devices and metadata away */
+	VIRT_RESTART, /* struct virt_request: orderly reboot (virDomainReboot) */
+	VIRT_RESET, /* struct virt_request: as if its reset button were pressed (virDomainReset) */
 	VIRT_FIND_CID, /* struct virt_request.cid: which running domain has it now */
 	/* platen-virt → platend */
 	VIRT_PONG,
@@ -44,6 +45,13 @@ enum virt_mode { /* as the metadata has it; 0: none there, the host's default ho
 	VIRT_MODE_OFF,
 	VIRT_MODE_NETWORK,
 	VIRT_MODE_ALL,
+};
+
+enum virt_restart { /* as the metadata has it; 0: none there, the host's default holds */
+	VIRT_RESTART_UNSET = 0,
+	VIRT_RESTART_AUTO,
+	VIRT_RESTART_ASK,
+	VIRT_RESTART_NEVER,
 };
 
 enum virt_device {
@@ -63,6 +71,7 @@ struct virt_domain {
 	uint32_t cid;	   /* vsock context ID of the running domain, 0: none */
 	uint32_t id;	   /* libvirt's id of this run, changes at each start; 0: not running */
 	uint32_t mode;	   /* enum virt_mode */
+	uint32_t restart;  /* enum virt_restart */
 	char name[TEXT_SIZE];
 	char owner[USER_SIZE]; /* from the metadata, text_is_user(); empty: none there */
 };
@@ -79,8 +88,10 @@ struct virt_request {
 struct virt_set {
 	struct ipc_head head;
 	uint32_t serial;
-	uint32_t mode;	    /* enum virt_mode; UNSET takes it out */
-	uint32_t set_owner; /* bool: owner is to be stored (empty takes it out) */
+	uint32_t mode;	      /* enum virt_mode; UNSET takes it out */
+	uint32_t set_restart; /* bool: only restart is to be stored, the mode stays */
+	uint32_t restart;     /* enum virt_restart; UNSET takes it out */
+	uint32_t set_owner;   /* bool: owner is to be stored (empty takes it out) */
 	struct uuid uuid;
 	char owner[USER_SIZE];
 };

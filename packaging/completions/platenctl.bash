@@ -49,20 +49,21 @@ _platenctl() {
 		mode) options+=(--default) ;;
 		attach) options+=(--virtio --vsock) ;;
 		driver) options+=(--printer --restart) ;;
+		restart) options+=(--now --ask --defer --cancel --policy) ;;
 		esac
 		_platenctl_offer "${options[@]}"
 		return
 	fi
 	case $verb,${#operands[@]} in
 	,*)
-		_platenctl_offer status workspaces printers jobs mode rendering driver attach detach doctor explain
+		_platenctl_offer status workspaces printers jobs mode rendering driver attach detach restart doctor explain
 		return
 		;;
 	mode,0)
 		[[ " ${COMP_WORDS[*]} " != *' --default '* ]] || names=(off network all unset)
 		[ ${#names[@]} -gt 0 ] || mapfile -t names < <(_platenctl_names workspaces)
 		;;
-	printers,0 | detach,0 | doctor,0 | explain,1) mapfile -t names < <(_platenctl_names workspaces) ;;
+	printers,0 | detach,0 | restart,0 | doctor,0 | explain,1) mapfile -t names < <(_platenctl_names workspaces) ;;
 	explain,0 | rendering,0) mapfile -t names < <(_platenctl_names printers) ;;
 	attach,0) mapfile -t names < <(virsh -q list --all --name 2>/dev/null | sed '/^$/d') ;;
 	mode,1) names=(off network all unset) ;;

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What this workspace needs a restart for.
+ *
+ * Kept in the state folder with the boot it was born in: another boot has met it. One that comes
+ * again soon after was not met, which is an error and nothing to restart for.
+ */
+#ifndef PLATEN_AGENT_NEEDS_H
+#define PLATEN_AGENT_NEEDS_H
+
+#include "guest/agent.h"
+#include "proto/message.h"
+
+struct needs;
+
+/* Takes up what the state folder has, and watches STATE/needs.d and the distribution's mark. */
+int needs_new(struct agent *agent, struct needs **ret_needs);
+struct needs *needs_free(struct needs *needs);
+
+/* A driver that was just installed needs a restart of that level. `id` names it, for it to be
+ * counted once: its name and version, any bytes. Kept on disk before it is told. 0 or -errno. */
+int needs_add(struct agent *agent, const char *id, enum restart_level level, const char *reason);
+
+/* A session began: the host is told all of them. */
+void needs_tell(struct needs *needs);
+
+/* Whether one waits: then what runs here is looked at more often. */
+bool needs_open(const struct needs *needs);
+
+/* The boot id of this kernel; read once. */
+const struct uuid *needs_boot(void);
+
+#endif
