@@ -23,6 +23,7 @@
 #include "proto/base/text.h"
 
 #define DRAIN_SEC    60	 /* jobs under way are waited for so long; then they resume afterwards */
+#define SETTLE_SEC   3	 /* what is installed together comes within it, and is one restart */
 #define FRESH_SEC    10	 /* an answer to ACTIVITY_GET is waited for so long */
 #define DOWN_SEC     600 /* from the request, or the reset, to the guest's coming back */
 #define CHECK_SEC    120 /* from the guest's coming back to its printers' */
@@ -270,7 +271,8 @@ static void drain(struct restarts *r)
 		set_phase(r, PHASE_REST);
 		return restarts_look(r);
 	}
-	if ((!r->fresh && passed < FRESH_SEC) || (jobs_under_way(r) && passed < DRAIN_SEC))
+	if ((r->gentle && passed < SETTLE_SEC) || (!r->fresh && passed < FRESH_SEC) ||
+		(jobs_under_way(r) && passed < DRAIN_SEC))
 		return look_in(r, 200000);
 	go_down(r);
 	look_in(r, 1000000);

@@ -83,6 +83,7 @@ class RestartTest(unittest.TestCase):
         boot, begin = self.boot(), int(time.time()) - 1
         self.need("driver-a", "workspace driver a was installed")
         self.need("driver-b", "workspace driver b was installed")
+        wait_for(lambda: len(self.restart()["needs"]) == 2, "both needs to be known", 3)
         self.wait_restarted(boot, begin)
         vm.say(f"restarted without a question, and its printer is there, after {time.time() - begin:.0f} s")
         self.prints(1)

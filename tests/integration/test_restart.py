@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Restarts without a VM: the question on a session bus, and what platend makes of needs and orders.
+
+Notifications, logind and systemd are fakes here (fakebus.py), and the restart itself is that of the agent under
+another boot id: what is real is in tests/lab/test_restart.py.
+"""
+import json
+import os
+import pathlib
+import socket
+import struct
+import subprocess
+import sys
+import time
+import unittest
+import uuid
+
+from harness import BUILD, Guest, Host, Lab, Sink, Spooler, vendor_ppd, wait_for
+
+TIMEOUT = 180
+QUESTION, PUT, ANSWER = 1, 2, 3
+NOW, LATER, SESSION_END = 1, 2, 3
+BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>{}</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy>
+</busconfig>"""
+
+
+class Bus:
+    """A private bus with the fakes on it."""
+
+    def __init__(self, lab):
+        self.dir = lab.dir / "bus"
+        self.dir.mkdir()
+        self.address = f"unix:path={self.dir}/socket"
+        (self.dir / "conf").write_text(BUS.format(self.address))
+        lab.start("dbus", ["dbus-daemon", f"--config-file={self.dir}/conf", "--nofork"])
+        wait_for((self.dir / "socket").exists, "the bus")
+        lab.start("fakebus", [sys.executable, pathlib.Path(__file__).with_name("fakebus.py"), self.dir],
+                  env=dict(os.environ, DBUS_SESSION_BUS_ADDRESS=self.address))
+        wait_for((self.dir / "up").exists, "the fakes")
+
+    def said(self, name):
+        path = self.dir / name
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+class AskTest(unittest.TestCase):
+    """platen-ask in a session, as the agent starts it."""
+
+    def setUp(self):
+        self.lab = Lab()
+        self.addCleanup(self.lab.close)
+        self.bus = Bus(self.lab)
+
+    def ask(self, keys, desktop=1, tty="", address=None):
+        (self.bus.dir / "press").write_text(keys)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(15)
+        body = struct.pack("<III512s", 3600, 0, desktop, b"driver c was installed") + tty.encode().ljust(8 * 32, b"\0")
+        ours.send(struct.pack("<II", QUESTION, len(body) + 8) + body)
+        code = f"import os; os.dup2({theirs.fileno()}, 3); os.execv({str(BUILD / 'platen-ask')!r}, ['platen-ask', '--worker'])"
+        p = subprocess.Popen([sys.executable, "-c", code], pass_fds=(theirs.fileno(),),
+                             env=dict(os.environ, PLATEN_ASK_BUS=address or self.bus.address))
+        self.addCleanup(p.kill)
+        theirs.close()
+        self.addCleanup(ours.close)
+        return ours, p
+
+    def answer(self, keys):
+        sock, p = self.ask(keys)
+        self.assertEqual(struct.unpack("<I", sock.recv(4096)[:4]), (PUT,))
+        kind, _, choice, after = struct.unpack("<IIII", sock.recv(4096))
+        self.assertEqual((kind, p.wait(10)), (ANSWER, 0))
+        return choice, after
+
+    def test_buttons(self):
+        self.assertEqual(self.answer("now"), (NOW, 0))
+        first = self.bus.said("notified")[0]
+        self.assertEqual(first["actions"], ["now", "Restart now", "later", "Later"])
+        self.assertIn("driver c was installed", first["body"])
+        self.assertIn("60 min", first["body"])
+        self.assertEqual(self.answer("later 1h"), (LATER, 3600))
+        self.assertEqual(self.bus.said("notified")[-1]["actions"][::2], ["1h", "4h", "tonight", "session"])
+        self.assertEqual(self.answer("later 4h"), (LATER, 4 * 3600))
+        self.assertEqual(self.answer("later session"), (SESSION_END, 0))
+        choice, after = self.answer("later tonight")
+        self.assertTrue(choice == LATER and 0 < after <= 24 * 3600 + 1800)
+
+    def test_end_of_the_question_takes_the_notification_away(self):
+        sock, p = self.ask("")
+        self.assertEqual(struct.unpack("<I", sock.recv(4096)[:4]), (PUT,))
+        sock.close()
+        self.assertEqual(p.wait(10), 0)
+        wait_for(lambda: self.bus.said("closed"), "the notification to be closed")
+
+    def test_terminal_without_a_desktop(self):
+        master, slave = os.openpty()
+        sock, p = self.ask("", address="unix:path=/nonexistent", tty=os.ttyname(slave)[len("/dev/"):])
+        self.assertEqual(struct.unpack("<I", sock.recv(4096)[:4]), (PUT,))
+        text = os.read(master, 4096).decode()
+        self.assertIn("driver c was installed", text)
+        self.assertIn("platen-ask --later 1h", text)
+        self.assertEqual(p.wait(10), 0)
+
+
+class RestartTest(unittest.TestCase):
+    def setUp(self):
+        self.lab = Lab()
+        self.addCleanup(self.lab.close)
+        self.bus = Bus(self.lab)
+        self.spooler = Spooler(self.lab, "host", notifier=True, env={"PLATEN_RUNDIR": self.lab.dir / "platend-run"})
+        self.spooler.add_queue("laser", Sink(self.lab).uri, vendor_ppd(self.lab.dir / "vendor.ppd"))
+        self.host = Host(self.lab, self.spooler).start()
+        self.guest = Guest(self.lab, self.host)
+        self.boot_id = self.lab.dir / "boot_id"
+        os.environ.update(DBUS_SYSTEM_BUS_ADDRESS=self.bus.address, PLATEN_BOOT_ID=str(self.boot_id))
+        self.addCleanup(lambda: [os.environ.pop(k) for k in ("DBUS_SYSTEM_BUS_ADDRESS", "PLATEN_BOOT_ID")])
+        self.boot()
+
+    def boot(self):
+        self.boot_id.write_text(f"{uuid.uuid4()}\n")
+        self.guest.start()
+        wait_for(lambda: self.row()["ready"] == 1, "laser to be ready", 30)
+
+    def row(self):
+        return self.host.ask("workspaces")["data"]["workspaces"][0]
+
+    def restart(self, **what):
+        answer = self.host.ask("restart", workspace="box", **what)
+        self.assertTrue(answer["ok"], answer)
+        return answer["data"]
+
+    def wait_state(self, state):
+        wait_for(lambda: self.restart()["state"] == state, state, 20)
+
+    def need(self, name, text):
+        folder = self.lab.dir / "guest-box-state" / "needs.d"
+        (folder / f".{name}").write_text(text + "\n")
+        (folder / f".{name}").rename(folder / name)
+
+    def inhibit(self, text):
+        (self.bus.dir / "inhibitors").write_text(text)
+
+    def test_inhibited_then_restarted(self):
+        self.inhibit("shutdown:sleep block\n")
+        self.need("driver-a", "workspace driver a was installed")
+        wait_for(lambda: "holds it up" in self.row()["restart"], "the inhibitor to be told", 20)
+        self.assertEqual(self.restart()["activity"], "applications")
+        self.inhibit("shutdown delay\n")
+        self.wait_state("restarting")
+        wait_for(lambda: "by hand" in self.lab.log("platend"), "the word that it is to be done by hand")
+        self.guest.stop()
+        self.boot()
+        self.wait_state("none")
+        data = self.restart()
+        self.assertEqual((data["needs"], data["fault"], data["text"]), ([], False, "restarted; its printers are there: 1"))
+        # The same need soon after: not met, an error, and no other restart.
+        self.need("driver-a", "workspace driver a was installed")
+        wait_for(lambda: self.restart()["fault"], "the error", 20)
+        self.assertTrue(any("did not meet" in f for f in self.host.ask("status")["data"]["faults"]))
+        self.assertEqual(self.restart()["state"], "none")
+
+    def test_orders_hold_over_restarts(self):
+        self.assertEqual(self.restart(policy="never")["policy"], "never")
+        self.need("driver-a", "workspace driver a was installed")
+        self.wait_state("needed")
+        self.assertIn("never", self.restart()["text"])
+        until = self.restart(action="defer", seconds=7200)["until"]
+        self.assertAlmostEqual(until, time.time() + 7200, delta=30)
+        self.restart(policy="unset")
+        self.host.stop()
+        self.host.start()
+        wait_for(self.host.control.exists, "platend")
+        wait_for(lambda: self.row()["ready"] == 1, "laser to be ready", 30)
+        data = self.restart()
+        self.assertEqual((data["state"], data["who"], data["until"]), ("deferred", "an administrator", until))
+        self.assertEqual(data["needs"][0]["reason"], "driver a was installed")
+        p = subprocess.run([BUILD / "platenctl", "--socket", self.host.control, "restart", "box", "--cancel"],
+                           text=True, capture_output=True)
+        self.assertEqual((p.returncode, p.stderr), (0, ""))
+        self.assertIn("driver a was installed", p.stdout)
+        wait_for(lambda: "called off" in self.restart()["text"], "it to be called off")
+        self.restart(action="now")
+        self.wait_state("restarting")
+
+    def test_spooler_level(self):
+        self.need("driver-s", "spooler driver s was installed")
+        wait_for(lambda: self.bus.said("restarted") == ["cups.service"], "cupsd to be restarted", 20)
+        wait_for(lambda: "is met: driver s" in self.lab.log("platend"), "the need to be met", 20)
+        self.assertEqual(self.restart()["needs"], [])
+
+
+if __name__ == "__main__":
+    unittest.main()
