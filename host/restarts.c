@@ -37,6 +37,12 @@ enum phase {
 	PHASE_CHECK,
 };
 
+enum bad {
+	BAD_NONE = 0,
+	BAD_FAILED,  /* there was no restart */
+	BAD_MISSING, /* there was, and not all printers came */
+};
+
 struct need {
 	uint8_t name[NEED_SIZE];
 	uint32_t level, state;
@@ -60,7 +66,8 @@ struct restarts {
 	struct state state;
 	struct message_activity activity; /* state 0: not told in this session */
 	bool asked, nobody, fresh, gentle;
-	uint32_t ask; /* the last question's number */
+	bool boot_heard; /* a session has one boot */
+	uint32_t ask;	 /* the last question's number */
 	uint32_t news;
 	const char *why; /* the last decision's */
 	sd_event_source *timer;
@@ -173,14 +180,14 @@ static void question(struct restarts *r, bool reminder)
 }
 
 /* Over, well or not. A failure is shown and not tried again before something new happens. */
-static void over(struct restarts *r, bool bad, const char *text)
+static void over(struct restarts *r, enum bad bad, const char *text)
 {
 	struct log_about a = about(r);
 
 	text_copy_line(r->state.text, sizeof(r->state.text), text);
 	r->state.phase = PHASE_REST;
 	r->state.bad = bad;
-	r->state.dismissed = bad;
+	r->state.dismissed = bad != BAD_NONE;
 	r->state.forced = 0;
 	r->state.order = ORDER_NONE;
 	keep(r);
@@ -196,7 +203,7 @@ static void on_virt(const struct virt_result *result, void *userdata)
 	if (result->error == 0 || r->state.phase != PHASE_DOWN)
 		return;
 	(void)text_printf(text, sizeof(text), "the restart failed: %.400s", result->text);
-	over(r, true, text);
+	over(r, BAD_FAILED, text);
 }
 
 static void request(struct restarts *r, uint32_t type)
@@ -209,7 +216,7 @@ static void request(struct restarts *r, uint32_t type)
 		return;
 	(void)text_printf(text, sizeof(text), "the restart failed: libvirt cannot be asked: %s",
 		strerror(-e));
-	over(r, true, text);
+	over(r, BAD_FAILED, text);
 }
 
 static void set_phase(struct restarts *r, enum phase phase)
@@ -293,7 +300,7 @@ static void wait_down(struct restarts *r)
 		set_phase(r, PHASE_DOWN);
 		request(r, VIRT_RESET);
 	} else if (passed >= DOWN_SEC && (!force || r->state.forced)) {
-		return over(r, true,
+		return over(r, BAD_FAILED,
 			force ? "it did not come back after a reset: look at its console"
 			      : "it did not restart: look at its console; restart-force in "
 				"platen.conf would allow a reset");
@@ -344,7 +351,7 @@ static void check(struct restarts *r)
 	else
 		(void)text_printf(text, sizeof(text), "restarted; of its printers are missing: %s",
 			missing[0] ? missing : "all");
-	over(r, !there, text);
+	over(r, there ? BAD_NONE : BAD_MISSING, text);
 }
 
 static void decide(struct restarts *r)
@@ -369,6 +376,15 @@ static void decide(struct restarts *r)
 		.now = now_sec(),
 	};
 	struct restart_decision d = restart_decide(&view);
+	char missing[MESSAGE_SIZE];
+	int count;
+
+	if (r->state.bad == BAD_MISSING && printers_there(r, missing, &count)) {
+		r->state.bad = BAD_NONE;
+		text_copy_line(r->state.text, sizeof(r->state.text),
+			"restarted; its printers are there, late");
+		keep(r);
+	}
 
 	r->why = d.why;
 	switch (d.action) {
@@ -440,7 +456,7 @@ struct restarts *restarts_free(struct restarts *r)
 void restarts_session(struct restarts *r)
 {
 	memset(&r->activity, 0, sizeof(r->activity));
-	r->asked = r->nobody = false;
+	r->asked = r->nobody = r->boot_heard = false;
 	r->news = 0;
 	restarts_look(r);
 }
@@ -513,6 +529,8 @@ static void booted(struct restarts *r, const struct uuid *boot)
 	if (!first) {
 		lift_hold(r);
 		r->state.order = ORDER_NONE;
+		r->state.bad = BAD_NONE;
+		r->state.text[0] = '\0';
 	}
 	if (!first && (r->state.phase == PHASE_DOWN || r->state.phase == PHASE_DRAIN)) {
 		r->state.last = now_sec();
@@ -526,8 +544,9 @@ void restarts_activity(struct restarts *r, const struct message_activity *m)
 	r->activity = *m;
 	r->fresh = true;
 	r->nobody = false;
-	if (!uuid_equal(&r->state.boot, &m->boot))
+	if (!r->boot_heard && !uuid_equal(&r->state.boot, &m->boot))
 		booted(r, &m->boot);
+	r->boot_heard = true;
 	restarts_look(r);
 }
 
@@ -537,7 +556,7 @@ void restarts_answer(struct restarts *r, const struct message_restart_answer *m)
 
 	if ((m->ask && (!r->asked || m->ask != r->ask)) || r->state.phase != PHASE_REST ||
 		(!open_needs(r) && r->state.order == ORDER_NONE) ||
-		restarts_policy(r->ws) == RESTART_NEVER)
+		restarts_policy(r->ws) == RESTART_NEVER || ++r->news > NEWS_MAX)
 		return; /* to a question that is over, or about nothing */
 	if (r->state.hold == HOLD_ADMIN && !r->asked)
 		return;

@@ -98,6 +98,29 @@ START_TEST(test_whose_vsock)
 }
 END_TEST
 
+/* Mode and restart policy are kept side by side, and each is set without the other. */
+START_TEST(test_restart_policy)
+{
+	struct virt_set set = {.set_restart = 1, .restart = VIRT_RESTART_NEVER};
+	char *xml = domain_write_metadata("<w mode='all' owner='anna'/>", &set), *later;
+	struct virt_domain d = {0};
+
+	domain_read_metadata(xml, &d);
+	ck_assert_uint_eq(d.mode, VIRT_MODE_ALL);
+	ck_assert_uint_eq(d.restart, VIRT_RESTART_NEVER);
+	ck_assert_str_eq(d.owner, "anna");
+	set = (struct virt_set){.mode = VIRT_MODE_OFF};
+	later = domain_write_metadata(xml, &set);
+	domain_read_metadata(later, &d);
+	ck_assert_uint_eq(d.mode, VIRT_MODE_OFF);
+	ck_assert_uint_eq(d.restart, VIRT_RESTART_NEVER);
+	domain_read_metadata("<w restart='soon'/>", &d);
+	ck_assert_uint_eq(d.restart, VIRT_RESTART_UNSET);
+	free(xml);
+	free(later);
+}
+END_TEST
+
 START_TEST(test_device_as_the_domain_has_it)
 {
 	static const char xml[] = DOMAIN(OTHER CHANNEL(""));
@@ -125,6 +148,7 @@ int main(void)
 	tcase_add_test(tc, test_metadata_goes_and_comes);
 	tcase_add_loop_test(tc, test_bad_metadata_is_none, 0, 5);
 	tcase_add_test(tc, test_whose_vsock);
+	tcase_add_test(tc, test_restart_policy);
 	tcase_add_test(tc, test_device_as_the_domain_has_it);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
