@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "guest/install/install.h"
+#include "guest/needs.h"
 #include "guest/peer.h"
 #include "guest/rendering.h"
 #include "proto/base/cleanup.h"
@@ -297,10 +298,17 @@ static void on_message(struct worker *worker, const struct ipc_head *msg, int *f
 static void need_restart(struct packages *packages, const struct package *package)
 {
 	uint32_t level = packages->result.reboot ? LEVEL_WORKSPACE : package->restart;
+	char reason[MESSAGE_SIZE];
+	int r;
 
-	if (level != LEVEL_NONE)
-		log_line(LOG_NOTICE, NULL, "package %s needs a restart of the %s", package->name,
-			level == LEVEL_WORKSPACE ? "workspace" : "spooler");
+	if (level == LEVEL_NONE)
+		return;
+	(void)text_printf(
+		reason, sizeof(reason), "the driver package %s was installed", package->name);
+	r = needs_add(packages->agent, package->hex, (enum restart_level)level, reason);
+	log_line(r < 0 ? LOG_ERR : LOG_NOTICE, NULL, "package %s needs a restart of the %s%s%s",
+		package->name, level == LEVEL_WORKSPACE ? "workspace" : "spooler",
+		r < 0 ? ", which cannot be noted: " : "", r < 0 ? strerror(-r) : "");
 }
 
 static void installed(struct packages *packages, struct package *package)

@@ -107,6 +107,7 @@ class Case(unittest.TestCase):
         errors = self._outcome.result.errors + self._outcome.result.failures
         if any(t is self for t, _ in errors):
             print(self.lab.logs()[-14000:])
+            print(f"at the device: {[d[:40] for d in self.device.received]}")
             print("".join(line for line in self.spooler.error_log().splitlines(True) if "[Job " in line)[-12000:])
 
     def row(self, name="laser"):
@@ -264,7 +265,8 @@ class RenderingTest(Case):
         self.print(data)
         self.rendered(data, True, "box")
         self.assertEqual(len(self.log.read_text().splitlines()), 1)
-        self.assertIn("needs a restart of the workspace", self.lab.log("guest-box-agent"))
+        needs = wait_for(lambda: self.host.ask("restart", workspace="box")["data"]["needs"], "the need of a restart")
+        self.assertEqual([(n["level"], "platen-test-driver_1.0_all.deb" in n["reason"]) for n in needs], [("workspace", True)])
         # Neither the agent's nor the host's restart has it installed again.
         self.guest.stop()
         self.guest.start()
