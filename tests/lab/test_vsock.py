@@ -61,7 +61,7 @@ class VsockTest(unittest.TestCase):
         inner = vm.Image()
         disk = self.lab.dir / "inner.img"
         inner.disk(disk, dict(vm.guest_files(), **{"lib/systemd/system/lab-print.service": PRINT_UNIT}))
-        files = {f"usr/libexec/platen/{p}": BUILD / p for p in ("platen-channel", "platen-virt", "platen-spool", "platen-fetch")}
+        files = {f"usr/libexec/platen/{p}": BUILD / p for p in ("platen-channel", "platen-virt", "platen-spool", "platen-fetch", "platen-device")}
         kernel, initrd = inner.boot_files()
         files.update({"usr/sbin/platend": BUILD / "platend", "usr/bin/platenctl": BUILD / "platenctl",
                       "usr/lib/cups/notifier/platen": BUILD / "platen-notifier", "etc/platen/platen.conf": PLATEN_CONF,
