@@ -130,6 +130,10 @@ static int for_owner(const char *store)
 	_cleanup_close_ int fd = -1;
 	int r = ipc_recv(IPC_FD, &get, sizeof(get), &fd);
 
+	if (r == sizeof(get.head) && get.head.type == FETCH_ADD) {
+		source_add(store, fd, &result);
+		return ipc_send(IPC_FD, &result, -1) < 0 ? 1 : 0;
+	}
 	if (r == sizeof(get.head) && get.head.type == FETCH_KEEP) {
 		package_keep(store, fd, &result);
 		return ipc_send(IPC_FD, &result, -1) < 0 ? 1 : 0;

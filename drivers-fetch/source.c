@@ -10,10 +10,12 @@
 #include "drivers-fetch/source.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "drivers-fetch/http.h"
 #include "drivers-fetch/ppd.h"
@@ -161,10 +163,22 @@ static void take_whole(const char *store, const char *url, const struct http_ans
 }
 
 /* Cleans what a source gave and stores it. */
+#define LEFT_OUT_MAX 500 /* rows that are kept for people */
+
+static void on_left_out(const char *keyword, unsigned int line, const char *reason, void *userdata)
+{
+	json_t *rows = userdata;
+
+	if (json_array_size(rows) < LEFT_OUT_MAX)
+		(void)json_array_append_new(rows, json_pack("{s:i, s:s, s:s}", "line", (int)line,
+							  "keyword", keyword, "reason", reason));
+}
+
 void source_take(const char *store, const char *url, const struct http_answer *answer,
 	struct fetch_result *result)
 {
 	_cleanup_free_ char *text = NULL;
+	json_auto_t *left_out = json_array();
 	struct ppd_report report;
 	char what[400];
 	size_t size;
@@ -174,8 +188,8 @@ void source_take(const char *store, const char *url, const struct http_answer *a
 		return source_say(result, FETCH_REFUSED, url,
 			"it answers with a web page instead of a driver: is it a CUPS print "
 			"server?");
-	r = ppd_clean(answer->body ? answer->body : (const uint8_t *)"", answer->size, NULL, NULL,
-		&report, &text, &size);
+	r = ppd_clean(answer->body ? answer->body : (const uint8_t *)"", answer->size, on_left_out,
+		left_out, &report, &text, &size);
 	if (r == -EBADMSG) {
 		(void)snprintf(what, sizeof(what),
 			"the driver was refused, %s; add one by hand that is in order", report.why);
@@ -184,7 +198,7 @@ void source_take(const char *store, const char *url, const struct http_answer *a
 	if (r < 0)
 		return source_say(result, FETCH_FAILED, url, strerror(-r));
 	text_copy_line(result->make_model, sizeof(result->make_model), report.model);
-	r = store_put(store, text, size, url, answer->modified, report.dropped, result);
+	r = store_put(store, text, size, url, answer->modified, left_out, report.dropped, result);
 	if (r < 0) {
 		(void)snprintf(what, sizeof(what), "the driver could not be stored in %s: %s",
 			store, strerror(-r));
@@ -391,4 +405,24 @@ void source_fetch(const char *store, const struct fetch_get *get, struct fetch_r
 	fetch_in_order(store, r < 0 ? get : &resolved, result);
 	if (r < 0 && !is_found(result))
 		add_trouble(result, &name, "the service of the device URI,", false);
+}
+
+void source_add(const char *store, int fd, struct fetch_result *result)
+{
+	struct http_answer answer = {.body = malloc(PPD_SIZE_MAX + 1)};
+
+	*result = (struct fetch_result){.head = {.type = FETCH_RESULT, .size = sizeof(*result)},
+		.provenance = FETCH_MANUAL};
+	while (answer.body && fd >= 0 && answer.size <= PPD_SIZE_MAX) {
+		ssize_t n = pread(fd, answer.body + answer.size, PPD_SIZE_MAX + 1 - answer.size,
+			(off_t)answer.size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		answer.size += (size_t)n;
+	}
+	source_take(store, "by hand", &answer, result);
+	free(answer.body);
 }

@@ -20,6 +20,9 @@ typedef bool source_fn(const char *store, const struct fetch_get *get, struct fe
 source_fn source_device;  /* the device itself: source-device.c */
 source_fn source_generic; /* what the host reports of the queue: source-device.c */
 
+/* Cleans and stores the driver that an admin's file has. */
+void source_add(const char *store, int fd, struct fetch_result *result);
+
 /* Says of `source` (a URL or path) what came of it. */
 void source_say(
 	struct fetch_result *result, enum fetch_code code, const char *source, const char *what);

@@ -172,18 +172,19 @@ int store_source_read(const char *store, const char *url, struct store_source *r
 	return 0;
 }
 
-static int provenance_put(const char *store, const char *hex, const char *url, unsigned int dropped,
-	const struct fetch_result *result)
+static int provenance_put(const char *store, const char *hex, const char *url, json_t *left_out,
+	unsigned int dropped, const struct fetch_result *result)
 {
 	static const char *const names[] = {"", "server", "device", "host", "generic", "manual"};
 	char path[PATH_SIZE];
 
 	(void)snprintf(path, sizeof(path), "%s/%s.json", store, hex);
-	return json_put(path,
-		json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:I}", "sha256", hex, "provenance",
-			names[result->provenance], "source", url, "make_model", result->make_model,
-			"size", (int)result->size, "packed_size", (int)result->packed_size,
-			"dropped", (int)dropped, "fetched", (json_int_t)time(NULL)));
+	return json_put(
+		path, json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:O*, s:I}", "sha256", hex,
+			      "provenance", names[result->provenance], "source", url, "make_model",
+			      result->make_model, "size", (int)result->size, "packed_size",
+			      (int)result->packed_size, "dropped", (int)dropped, "left_out",
+			      left_out, "fetched", (json_int_t)time(NULL)));
 }
 
 /* The names of the options that the driver declares, a line each: our own text is read here. */
@@ -214,7 +215,7 @@ static int options_put(const char *store, const char *hex, const char *text, siz
 }
 
 int store_put(const char *store, const char *text, size_t size, const char *url,
-	const char *modified, unsigned int dropped, struct fetch_result *result)
+	const char *modified, json_t *left_out, unsigned int dropped, struct fetch_result *result)
 {
 	_cleanup_free_ uint8_t *packed = NULL;
 	char hex[65], path[PATH_SIZE];
@@ -237,7 +238,7 @@ int store_put(const char *store, const char *text, size_t size, const char *url,
 		if (r == 0)
 			r = options_put(store, hex, text, size);
 		if (r == 0)
-			r = provenance_put(store, hex, url, dropped, result);
+			r = provenance_put(store, hex, url, left_out, dropped, result);
 	}
 	if (r < 0)
 		return r;

@@ -3,6 +3,7 @@
 #ifndef PLATEN_STORE_H
 #define PLATEN_STORE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,9 +24,10 @@ int store_source_read(const char *store, const char *url, struct store_source *r
 
 /* Puts a clean driver into the store unless it is there, with its provenance, and remembers the
  * source. Fills sha256, size, packed_size of `result`. 0 or -errno (-ENOSPC: nothing is left
- * half-made). */
+ * half-made). `left_out`: rows of line, keyword and reason, which are
+ * borrowed; NULL: none. */
 int store_put(const char *store, const char *text, size_t size, const char *url,
-	const char *modified, unsigned int dropped, struct fetch_result *result);
+	const char *modified, json_t *left_out, unsigned int dropped, struct fetch_result *result);
 
 /* The same driver whole: its text goes into the store too, and with which filters it goes with the
  * source is remembered. Fills in whole_… and filters. 0 or -errno. */

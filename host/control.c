@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "host/domains.h"
+#include "host/manuals.h"
 #include "host/renderings.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
@@ -59,6 +60,7 @@ static void client_free(struct control_client *client)
 	if (control->host->domains)
 		domains_abandon(control->host->domains, client);
 	renderings_abandon(control->host->renderings, client);
+	manuals_abandon(control->host->manuals, client);
 	TAILQ_REMOVE(&control->clients, client, link);
 	control->client_count--;
 	client->io = sd_event_source_disable_unref(client->io);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "host/manuals.h"
 #include "host/printer.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
@@ -83,22 +84,26 @@ struct fetcher *fetcher_free(struct fetcher *fetcher)
 
 static void start_next(struct fetcher *fetcher);
 
+bool fetcher_result_take(const struct ipc_head *msg, struct fetch_result *result)
+{
+	if (msg->type != FETCH_RESULT || msg->size != sizeof(*result))
+		return false;
+	memcpy(result, msg, sizeof(*result));
+	return text_terminated(result->make_model, sizeof(result->make_model)) &&
+	       text_terminated(result->source, sizeof(result->source)) &&
+	       text_terminated(result->text, sizeof(result->text)) && result->code >= FETCH_OK &&
+	       result->code <= FETCH_FAILED && result->size <= DRIVER_SIZE_MAX &&
+	       result->packed_size <= DRIVER_PACKED_MAX;
+}
+
 static void on_message(struct worker *worker, const struct ipc_head *msg, int *fd, void *userdata)
 {
 	struct fetch *fetch = userdata;
-	struct fetch_result *result = &fetch->result;
 
 	(void)worker;
 	(void)fd;
-	if (msg->type != FETCH_RESULT || msg->size != sizeof(*result) || fetch->answered)
-		return;
-	memcpy(result, msg, sizeof(*result));
-	fetch->answered = text_terminated(result->make_model, sizeof(result->make_model)) &&
-			  text_terminated(result->source, sizeof(result->source)) &&
-			  text_terminated(result->text, sizeof(result->text)) &&
-			  result->code >= FETCH_OK && result->code <= FETCH_FAILED &&
-			  result->size <= DRIVER_SIZE_MAX &&
-			  result->packed_size <= DRIVER_PACKED_MAX;
+	if (!fetch->answered)
+		fetch->answered = fetcher_result_take(msg, &fetch->result);
 }
 
 /* A fetch is over: its answer counts only if the worker also ended as it should. */
@@ -198,11 +203,20 @@ static void start_next(struct fetcher *fetcher)
 
 	TAILQ_FOREACH(printer, &fetcher->host->printers, link)
 	{
+		const struct fetch_result *manual;
 		struct fetch *free_one = NULL;
 		int r;
 
 		if (!printer->wanted || printer->fetching)
 			continue;
+		manual = manuals_of(
+			fetcher->host->manuals, printer->is.name, printer->is.make_model);
+		if (manual) { /* it wins, and is in the store */
+			printer->wanted = false;
+			printer->retry_usec = 0;
+			printer_fetched(printer, manual);
+			continue;
+		}
 		for (int i = 0; i < FETCHES_AT_ONCE; i++)
 			if (!fetcher->fetches[i].worker)
 				free_one = &fetcher->fetches[i];

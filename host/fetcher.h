@@ -23,6 +23,9 @@ bool fetcher_is_idle(const struct fetcher *fetcher);
 /* Called now and then: retries what is due. */
 void fetcher_tick(struct fetcher *fetcher);
 
+/* Takes a FETCH_RESULT over if it is sound. */
+bool fetcher_result_take(const struct ipc_head *msg, struct fetch_result *ret_result);
+
 /* The store's file of a driver. Returns buf. */
 char *fetcher_driver_path(
 	const struct host *host, const uint8_t sha256[static SHA256_SIZE], char buf[static 256]);

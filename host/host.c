@@ -24,6 +24,7 @@
 #include "host/domains.h"
 #include "host/fetcher.h"
 #include "host/job.h"
+#include "host/manuals.h"
 #include "host/printer.h"
 #include "host/renderings.h"
 #include "host/spooler.h"
@@ -324,6 +325,8 @@ static int set_up(struct host *host)
 	mode_load(host);
 	r = renderings_new(host, &host->renderings);
 	if (r == 0)
+		r = manuals_new(host, &host->manuals);
+	if (r == 0)
 		r = control_new(host, &host->control);
 	if (r == 0)
 		r = fetcher_new(host, &host->fetcher);
@@ -377,6 +380,7 @@ struct host *host_free(struct host *host)
 		printer_free_all(host);
 	host->fetcher = fetcher_free(host->fetcher);
 	host->renderings = renderings_free(host->renderings);
+	host->manuals = manuals_free(host->manuals);
 	host->vsock_io = sd_event_source_disable_unref(host->vsock_io);
 	host->vsock = close_fd(host->vsock);
 	host->post = sd_event_source_disable_unref(host->post);

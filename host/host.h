@@ -25,6 +25,7 @@ struct fetcher;
 struct domains;
 struct control;
 struct renderings;
+struct manuals;
 
 TAILQ_HEAD(printer_list, printer);
 TAILQ_HEAD(workspace_list, workspace);
@@ -41,6 +42,7 @@ struct host {
 	struct domains *domains;
 	struct control *control;
 	struct renderings *renderings;
+	struct manuals *manuals;
 	struct printer_list printers;
 	struct workspace_list workspaces;
 	struct job_list jobs; /* unfinished, and finished ones that a guest still has open */

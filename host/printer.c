@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "host/fetcher.h"
+#include "host/manuals.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
@@ -90,8 +91,7 @@ static bool is_wanted(const struct host *host, const char *name, uint32_t proven
 {
 	const struct config_drivers *drivers = config_drivers_of(&host->config, name);
 
-	return provenance == FETCH_MANUAL ||
-	       memchr(drivers->sources, (int)provenance, sizeof(drivers->sources));
+	return memchr(drivers->sources, (int)provenance, sizeof(drivers->sources)) != NULL;
 }
 
 static struct printer *printer_new(struct host *host, const struct spool_printer *is)
@@ -209,6 +209,19 @@ void printer_fetched(struct printer *printer, const struct fetch_result *result)
 	text_copy_line(printer->driver.text, sizeof(printer->driver.text), result->text);
 	log_line(LOG_WARNING, &about, "%s: %s", first_words(printer->status), result->text);
 	host_printer_changed(host, printer, true, false);
+}
+
+void printer_driver_again(struct printer *printer)
+{
+	const struct fetch_result *manual =
+		manuals_of(printer->host->manuals, printer->is.name, printer->is.make_model);
+
+	if (!manual && printer->status == DRIVER_READY &&
+		printer->driver.provenance == FETCH_MANUAL) {
+		printer->status = DRIVER_PENDING;
+		host_printer_changed(printer->host, printer, true, false);
+	}
+	fetcher_want(printer->host->fetcher, printer);
 }
 
 bool printer_is_offered(

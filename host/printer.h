@@ -36,6 +36,9 @@ void printer_free_all(struct host *host);
 /* What platen-fetch found out. */
 void printer_fetched(struct printer *printer, const struct fetch_result *result);
 
+/* A driver was added or removed by hand: what it has now holds no more, and is looked for. */
+void printer_driver_again(struct printer *printer);
+
 /* Whether a workspace in this mode is offered it; if not, one line why and what to do. */
 bool printer_is_offered(
 	const struct printer *printer, enum mode mode, char why[static MESSAGE_SIZE]);

@@ -13,6 +13,8 @@
 #include "host/doctor.h"
 #include "host/domains.h"
 #include "host/job.h"
+#include "host/fetcher.h"
+#include "host/manuals.h"
 #include "host/printer.h"
 #include "host/renderings.h"
 #include "host/restarts.h"
@@ -391,6 +393,122 @@ static void verb_detach(struct control_client *client, const json_t *request)
 	attach(client, request, VIRT_DETACH);
 }
 
+/* Whom a driver by hand is for: a printer, or a make and model. NULL: the client was answered. */
+static const char *driver_name(struct control_client *client, const json_t *request, bool *is_model)
+{
+	const char *printer = text_of(request, "printer"), *model = text_of(request, "model");
+	const char *name = printer ? printer : model;
+
+	*is_model = !printer;
+	if (name && *name && strlen(name) < TEXT_SIZE && text_is_line(name) &&
+		(*is_model || text_is_queue(name)))
+		return name;
+	control_fault(client, "bad-request", "`platenctl printers` lists the host's",
+		"the name of a printer, or a make and model, is wanted");
+	return NULL;
+}
+
+static void verb_driver_add(struct control_client *client, const json_t *request)
+{
+	struct host *host = control_host(client);
+	_cleanup_close_ int fd = control_take_fd(client);
+	bool is_model;
+	const char *name;
+	int r;
+
+	if (!must_change(client))
+		return;
+	name = driver_name(client, request, &is_model);
+	if (!name)
+		return;
+	if (!is_model && !printer_find(host, name))
+		return control_fault(client, "not-found", "`platenctl printers` lists the host's",
+			"the host's spooler has no printer %s", name);
+	if (fd < 0)
+		return control_fault(client, "bad-request", NULL, "the driver's file is wanted");
+	r = manuals_add(host->manuals, client, name, is_model, fd);
+	if (r == -EBUSY)
+		return control_fault(client, "unavailable", "try again in a moment",
+			"another driver is being added");
+	if (r < 0)
+		return control_fault(client, "failed", "", "it cannot be added: %s", strerror(-r));
+	control_wait(client);
+}
+
+static void verb_driver_remove(struct control_client *client, const json_t *request)
+{
+	struct host *host = control_host(client);
+	bool is_model;
+	const char *name;
+	int r;
+
+	if (!must_change(client))
+		return;
+	name = driver_name(client, request, &is_model);
+	if (!name)
+		return;
+	r = manuals_remove(host->manuals, name, is_model);
+	if (r == -ENOENT)
+		return control_fault(client, "not-found", "`platenctl driver list` has them",
+			"no driver was added by hand for %s", name);
+	if (r < 0)
+		return control_fault(client, "failed", "is the state folder's disk full?",
+			"it cannot be noted: %s", strerror(-r));
+	control_answer(client, json_pack("{s:s}", is_model ? "model" : "printer", name));
+}
+
+static json_t *driver_row(const struct printer *printer)
+{
+	const struct fetch_result *d = &printer->driver;
+	char hex[SHA256_SIZE * 2 + 1] = "", path[256] = "";
+
+	if (printer->status == DRIVER_READY) {
+		for (int i = 0; i < SHA256_SIZE; i++)
+			(void)snprintf(hex + 2 * i, 3, "%02x", d->sha256[i]);
+		(void)fetcher_driver_path(printer->host, d->sha256, path);
+	}
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:b}", "printer",
+		printer->is.name, "driver", printer_driver_name(printer), "make_model",
+		d->make_model, "source", d->source, "text", d->text, "sha256", hex, "size",
+		(json_int_t)(printer->status == DRIVER_READY ? d->size : 0), "path", path,
+		"fetching", printer->wanted || printer->fetching);
+}
+
+static void verb_driver_list(struct control_client *client, const json_t *request)
+{
+	struct host *host = control_host(client);
+	json_t *rows = json_array();
+	struct printer *printer;
+
+	(void)request;
+	TAILQ_FOREACH(printer, &host->printers, link)
+	(void)json_array_append_new(rows, driver_row(printer));
+	control_answer(client,
+		json_pack("{s:o, s:o}", "drivers", rows, "manual", manuals_json(host->manuals)));
+}
+
+static void verb_driver_refresh(struct control_client *client, const json_t *request)
+{
+	struct host *host = control_host(client);
+	const char *only = text_of(request, "printer");
+	struct printer *printer;
+	uint32_t count = 0;
+
+	if (!must_change(client))
+		return;
+	TAILQ_FOREACH(printer, &host->printers, link)
+	{
+		if (only && strcmp(printer->is.name, only) != 0)
+			continue;
+		count++;
+		fetcher_want(host->fetcher, printer);
+	}
+	if (only && !count)
+		return control_fault(client, "not-found", "`platenctl printers` lists the host's",
+			"the host's spooler has no printer %s", only);
+	control_answer(client, json_pack("{s:I}", "count", (json_int_t)count));
+}
+
 /* The name of a printer, which need not be there (now); answers the client if it is none. */
 static const char *printer_name_of(struct control_client *client, const json_t *request)
 {
@@ -596,6 +714,10 @@ void verbs_dispatch(struct control_client *client, const json_t *untrusted_reque
 		{"attach", verb_attach},
 		{"detach", verb_detach},
 		{"rendering", verb_rendering},
+		{"driver-add", verb_driver_add},
+		{"driver-list", verb_driver_list},
+		{"driver-remove", verb_driver_remove},
+		{"driver-refresh", verb_driver_refresh},
 		{"package-add", verb_package_add},
 		{"package-list", verb_package_list},
 		{"package-remove", verb_package_remove},

@@ -57,6 +57,7 @@ int ctl_detach(struct ctl *ctl, int argc, char **argv);
 int ctl_doctor(struct ctl *ctl, int argc, char **argv);
 int ctl_explain(struct ctl *ctl, int argc, char **argv);
 int ctl_rendering(struct ctl *ctl, int argc, char **argv);
+int ctl_driver(struct ctl *ctl, int argc, char **argv);
 int ctl_package(struct ctl *ctl, int argc, char **argv); /* argv[optind] is "package" */
 int ctl_restart(struct ctl *ctl, int argc, char **argv);
 

@@ -17,9 +17,10 @@ const struct verb ctl_verbs[] = {
 		"show or set what a workspace is offered"},
 	{"rendering", ctl_rendering, "PRINTER [host | guest | unset]",
 		"show or set who makes a printer's pages: the host or the workspaces"},
-	{"driver", ctl_package,
-		"package {add FILE | list | remove} [--printer PRINTER] [--restart LEVEL]",
-		"packages that bring a printer's filters into workspaces"},
+	{"driver", ctl_driver,
+		"{add FILE | list | show PRINTER | remove | refresh [PRINTER] | package …} "
+		"[--printer PRINTER | --model MODEL]",
+		"printers' drivers: those added by hand, and packages for workspaces"},
 	{"attach", ctl_attach, "WORKSPACE [--virtio | --vsock]",
 		"give a domain a channel, at once where libvirt can"},
 	{"detach", ctl_detach, "WORKSPACE", "take a domain's channel and its settings away"},

@@ -18,6 +18,8 @@
 enum fetch_message {
 	FETCH_GET = 1,
 	FETCH_RESULT,
+	FETCH_ADD,  /* struct ipc_head, with the descriptor of a driver that an admin has: cleaned
+		       and stored as any other, answered by a RESULT */
 	FETCH_KEEP, /* struct ipc_head, with a package's descriptor: answered by a RESULT */
 };
 

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drivers that an admin adds by hand: from a raw queue without one to the options in the guest, and back."""
+import json
+import subprocess
+import unittest
+
+from harness import Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
+
+COMPLETED = 9
+
+
+class ByHandTest(unittest.TestCase):
+    def setUp(self):
+        self.lab = Lab()
+        self.addCleanup(self.lab.close)
+        self.device = Sink(self.lab)
+        self.spooler = Spooler(self.lab, "host", notifier=True, env={"PLATEN_RUNDIR": self.lab.dir / "platend-run"})
+        self.ppd = vendor_ppd(self.lab.dir / "vendor.ppd")
+        self.spooler.add_queue("bare", self.device.uri)
+        self.host = Host(self.lab, self.spooler).start()
+        self.guest = Guest(self.lab, self.host).start()
+        wait_for(lambda: self.row("bare")["driver"] == "missing", "the lack of a driver to be known")
+
+    def ctl(self, *words, code=0, user=None):
+        command = [self.lab.programs / "platenctl", "--socket", self.host.control, *words]
+        if user:
+            command = ["setpriv", f"--reuid={user}", "--regid=nogroup", "--clear-groups", *command]
+        p = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        self.assertEqual(p.returncode, code, p.stdout + p.stderr)
+        return p.stdout + p.stderr
+
+    def row(self, name):
+        rows = self.host.ask("printers", workspace="box")["data"]["printers"]
+        return next((p for p in rows if p["name"] == name), {"driver": "", "guest": ""})
+
+    def there(self, name="bare"):
+        wait_for(lambda: self.row(name)["guest"] == "ready", f"{name} in the guest", 20)
+
+    def test_added_used_removed(self):
+        self.assertIn("driver-missing", self.row("bare")["text"])
+        self.assertNotIn("bare", self.guest.spooler.queues())
+        said = self.ctl("driver", "add", str(self.ppd), "--printer", "bare")
+        self.assertIn("Acme Laser 100", said)
+        self.assertIn("statements kept", said)
+        self.there()
+        self.assertIn("StapleLocation", self.guest.spooler.run("lpoptions", "-p", "bare", "-l").stdout)
+        number = self.guest.print("bare", pdf(1), "-o", "StapleLocation=UpperLeft")
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "the job to end", 30)
+        self.assertEqual(self.spooler.jobs()[-1]["StapleLocation"], "UpperLeft")
+        self.assertIn("manual", self.ctl("driver", "list"))
+        shown = self.ctl("driver", "show", "bare", "--diff")
+        self.assertIn("by hand", shown)
+        self.assertRegex(shown, r"line \d+: \*cupsFilter.*: ")
+        # It wins over what the host's own queue has, and outlives platend.
+        other = vendor_ppd(self.lab.dir / "other.ppd", "Other 7")
+        self.spooler.run("lpadmin", "-p", "bare", "-P", other)
+        self.host.stop()
+        self.host.start()
+        wait_for(self.host.control.exists, "platend to listen")
+        wait_for(lambda: self.row("bare")["driver"] == "manual", "the driver to hold over a restart", 20)
+        self.there()
+        self.ctl("driver", "remove", "--printer", "bare")
+        wait_for(lambda: self.row("bare")["driver"] == "host", "the host's own driver", 20)
+        self.spooler.run("lpadmin", "-p", "bare", "-m", "raw")
+        self.assertIn("no driver was added", self.ctl("driver", "remove", "--printer", "bare", code=5))
+
+    def test_removed_without_another(self):
+        self.ctl("driver", "add", str(self.ppd), "--printer", "bare")
+        self.there()
+        self.ctl("driver", "remove", "--printer", "bare")
+        wait_for(lambda: "bare" not in self.guest.spooler.queues(), "the queue to go", 20)
+        self.assertEqual(self.row("bare")["driver"], "missing")
+
+    def test_for_a_make_and_model(self):
+        model = self.row("bare")["make_model"]
+        self.assertTrue(model)
+        self.spooler.add_queue("second", "socket://127.0.0.1:9")
+        self.ctl("driver", "add", str(self.ppd), "--model", model.upper())
+        self.there("bare")
+        self.there("second")
+        self.assertIn("for each", self.ctl("driver", "list"))
+        self.ctl("driver", "remove", "--model", model)
+        wait_for(lambda: not set(self.guest.spooler.queues()) & {"bare", "second"}, "both to go", 20)
+
+    def test_what_is_refused(self):
+        bad = self.lab.dir / "bad.ppd"
+        bad.write_text("<html>")
+        self.assertIn("this is no PPD", self.ctl("driver", "add", str(bad), "--printer", "bare", code=2))
+        bad.write_bytes(b"*PPD-Adobe: \"4.3\"\n" + b"x" * (5 << 20))
+        self.assertIn("larger than 4 MiB", self.ctl("driver", "add", str(bad), "--printer", "bare", code=2))
+        self.assertIn("No such file", self.ctl("driver", "add", "/nonexistent", "--printer", "bare", code=2))
+        self.assertIn("no printer none", self.ctl("driver", "add", str(self.ppd), "--printer", "none", code=5))
+        self.ppd.chmod(0o644)
+        self.assertIn("lpadmin", self.ctl("driver", "add", str(self.ppd), "--printer", "bare", code=4, user="nobody"))
+        self.assertIn("bare", self.ctl("driver", "list", user="nobody"))
+        self.assertEqual(self.row("bare")["driver"], "missing")
+
+    def test_refresh(self):
+        self.spooler.add_queue("office", "socket://127.0.0.1:9", self.ppd)
+        wait_for(lambda: self.row("office")["driver"] == "host", "the host's driver")
+        said = self.ctl("driver", "refresh")
+        self.assertIn("office: host, ", said)
+        self.assertIn("bare: missing, ", said)
+        self.assertIn("office: ", self.ctl("driver", "refresh", "office"))
+        self.assertEqual(json.loads(self.ctl("driver", "refresh", "--json", "office")), {"count": 1})
+        self.assertIn("no printer none", self.ctl("driver", "refresh", "none", code=5))
+
+
+if __name__ == "__main__":
+    unittest.main()
