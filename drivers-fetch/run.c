@@ -186,6 +186,8 @@ int run_program(const char *const *argv, const uint8_t *in, size_t in_size, size
 		while (waitpid(run.pid, &answer->status, 0) < 0 && errno == EINTR)
 			;
 	}
+	if (r == 0 && WIFEXITED(answer->status) && WEXITSTATUS(answer->status) == 127)
+		r = -ENOENT; /* where posix_spawn(3) can only tell so */
 	run.said[strcspn(run.said, "\r\n")] = '\0';
 	text_copy_line(answer->why, sizeof(answer->why), run.said);
 	if (r < 0) {

@@ -48,7 +48,7 @@ _platenctl() {
 		jobs) options+=(--all) ;;
 		mode) options+=(--default) ;;
 		attach) options+=(--virtio --vsock) ;;
-		driver) options+=(--printer --restart) ;;
+		driver) options+=(--printer --model --diff --restart) ;;
 		restart) options+=(--now --ask --defer --cancel --policy) ;;
 		esac
 		_platenctl_offer "${options[@]}"
@@ -68,8 +68,14 @@ _platenctl() {
 	attach,0) mapfile -t names < <(virsh -q list --all --name 2>/dev/null | sed '/^$/d') ;;
 	mode,1) names=(off network all unset) ;;
 	rendering,1) names=(host guest unset) ;;
-	driver,0) names=(package) ;;
-	driver,1) names=(add list remove) ;;
+	driver,0) names=(add list show remove refresh package) ;;
+	driver,1)
+		case ${operands[0]} in
+		package) names=(add list remove) ;;
+		show | refresh) mapfile -t names < <(_platenctl_names printers) ;;
+		*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		esac
+		;;
 	driver,2) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 	esac
 	_platenctl_offer "${names[@]}"

@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -267,19 +268,24 @@ class Sink:
         while True:
             try:
                 connection, _ = self.server.accept()
-            except OSError:
+            except OSError as error:
+                if self.server.fileno() >= 0:
+                    print(f"  device {self.uri}: {error}", file=sys.stderr, flush=True)
                 return
             threading.Thread(target=self.take, args=(connection,), daemon=True).start()
 
     def take(self, connection):
         data = bytearray()
         with connection:
-            while True:
-                self.paused.wait()
-                piece = connection.recv(1 << 20)
-                if not piece:
-                    break
-                data += piece
+            try:
+                while True:
+                    self.paused.wait()
+                    piece = connection.recv(1 << 20)
+                    if not piece:
+                        break
+                    data += piece
+            except OSError as error:
+                print(f"  device {self.uri}, after {len(data)} bytes: {error}", file=sys.stderr, flush=True)
         with self.lock:
             self.received.append(bytes(data))
 
