@@ -261,17 +261,22 @@ class Sink:
         self.uri = f"socket://127.0.0.1:{self.port}"
         self.paused = threading.Event()
         self.paused.set()
-        threading.Thread(target=self.serve, daemon=True).start()
-        lab.closers.append(self.server.close)
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+        lab.closers.append(self.close)
+
+    def close(self):
+        """A thread that waits in accept() is not woken by close(): it took the next test's connection for its own."""
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.server.close()
 
     def serve(self):
         while True:
             try:
                 connection, _ = self.server.accept()
-            except OSError as error:
-                if self.server.fileno() >= 0:
-                    print(f"  device {self.uri}: {error}", file=sys.stderr, flush=True)
-                return
+            except OSError:
+                return  # shut down
             threading.Thread(target=self.take, args=(connection,), daemon=True).start()
 
     def take(self, connection):
