@@ -245,7 +245,7 @@ cat >/dev/null
         plain = self.lab.dir / "plain.ppd"
         plain.write_bytes(self.ppd.read_bytes().replace(b'*cupsFilter2: "application/vnd.cups-pdf application/pdf 0 -"',
                                                         b'*cupsFilter: "*/* 0 -"'))
-        self.spooler.add_queue("plain", self.device.uri, plain)
+        self.spooler.add_queue("plain", self.device.uri + "/?snmp=false", plain)
         self.queue_ready("plain")
         for n, (kind, data) in enumerate(documents.items(), 1):
             with self.subTest(kind):
