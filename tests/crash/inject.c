@@ -87,6 +87,7 @@ static int due(const char *call)
 	}
 
 WRAP(ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n))
+WRAP(ssize_t, pwrite64, (int fd, const void *p, size_t n, off64_t at), (fd, p, n, at))
 WRAP(ssize_t, writev, (int fd, const struct iovec *v, int n), (fd, v, n))
 WRAP(ssize_t, send, (int fd, const void *p, size_t n, int flags), (fd, p, n, flags))
 WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags))
