@@ -185,7 +185,7 @@ static bool is_reserved(const char *keyword)
 	static const char *const begins[] = {"cupsFilter", "cupsPreFilter", "cupsPortMonitor",
 		"cupsCommands", "cupsICCProfile", "Foomatic", "foomatic", "JobPatchFile",
 		"APDialog", "APPrinter", "APRemoteQueueID", "Include", "SymbolValue", "?"};
-	static const char *const names[] = {"JCLBegin", "JCLEnd", "JCLToPSInterpreter", "Password",
+	static const char *const names[] = {"JCLBegin", "JCLEnd", "JCLToPSInterpreter",
 		"ExitServer", "Reset", "cupsSingleFile", "cupsManualCopies", "cupsSNMPSupplies",
 		"LanguageEncoding"};
 

@@ -13,7 +13,7 @@
 static const char *const names[] = {"cupsFilter", "cupsFilter2", "cupsPreFilter", "cupsPortMonitor",
 	"cupsCommands", "cupsICCProfile", "FoomaticRIPCommandLine", "FoomaticRIPCommandLinePDF",
 	"foomaticOption", "APDialogExtension", "APPrinterPreset", "Include", "JobPatchFile",
-	"SymbolValue", "JCLBegin", "JCLEnd", "Password"};
+	"SymbolValue", "JCLBegin", "JCLEnd"};
 
 /* The rest is code for the printer, which a whole driver may have as statements of their own. */
 #define WHOLE_COUNT 12
