@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/file.h"
 #include "proto/base/text.h"
 
 #define PATH_SIZE 512
@@ -42,21 +43,6 @@ static const char *kind_of(int fd)
 	return NULL;
 }
 
-static int write_all(int fd, const uint8_t *data, size_t size)
-{
-	while (size) {
-		ssize_t n = write(fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Copies and hashes. -EFBIG: more than may be. */
 static int copy(int from, int to, struct fetch_result *result)
 {
@@ -79,7 +65,7 @@ static int copy(int from, int to, struct fetch_result *result)
 		if (offset > FETCH_PACKAGE_MAX)
 			return -EFBIG;
 		sha256_update(&sha, (size_t)n, piece);
-		r = write_all(to, piece, (size_t)n);
+		r = file_write_all(to, piece, (size_t)n);
 		if (r < 0)
 			return r;
 	}

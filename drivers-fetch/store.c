@@ -20,6 +20,7 @@
 #include <zlib.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/file.h"
 #include "proto/base/text.h"
 
 #define PATH_SIZE 512
@@ -37,43 +38,6 @@ static void hex_of(const uint8_t digest[static 32], char hex[static 65])
 {
 	for (int i = 0; i < 32; i++)
 		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-}
-
-static int write_all(int fd, const uint8_t *data, size_t size)
-{
-	while (size) {
-		ssize_t n = write(fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		data += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
-/* Writes a file whole: a name of its own, sync, rename. */
-static int file_put(const char *path, const void *data, size_t size)
-{
-	_cleanup_close_ int fd = -1;
-	char fresh[PATH_SIZE + 32];
-	int r;
-
-	(void)snprintf(fresh, sizeof(fresh), "%s.%d", path, (int)getpid());
-	(void)unlink(fresh); /* of a process that had our number and died */
-	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return -errno;
-	r = write_all(fd, data, size);
-	if (r == 0 && fsync(fd) < 0)
-		r = -errno;
-	if (r == 0 && rename(fresh, path) < 0)
-		r = -errno;
-	if (r < 0)
-		(void)unlink(fresh);
-	return r;
 }
 
 /* gzip with a header that says nothing (mtime 0), so that the same driver is the same file. */

@@ -23,6 +23,7 @@
 
 #include "guest/config.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/file.h"
 #include "proto/base/list.h"
 #include "proto/base/text.h"
 
@@ -283,21 +284,6 @@ int drivers_open(struct drivers *drivers, const uint8_t sha256[static SHA256_SIZ
 	return -ENOENT;
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t size)
-{
-	while (size) {
-		ssize_t n = write(fd, bytes, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Writes a driver that has come. */
 static int keep(const struct drivers *drivers, const struct driver *driver)
 {
@@ -312,7 +298,7 @@ static int keep(const struct drivers *drivers, const struct driver *driver)
 		drivers->dir, fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
-	r = write_all(fd, driver->packed, driver->total);
+	r = file_write_all(fd, driver->packed, driver->total);
 	if (r == 0 && renameat(drivers->dir, fresh, drivers->dir, name) < 0)
 		r = -errno;
 	if (r < 0)

@@ -651,9 +651,18 @@ static uint32_t phase_of_host(uint32_t state)
 	}
 }
 
+/* A job that a filter of the host's gave up is stopped for good: cupsd says "stopped" and leaves it
+ * to a person. In the workspace it would hold up all that waits behind it. */
+static bool is_given_up(const struct spool_job *is)
+{
+	return is->state == HOST_STOPPED &&
+	       (strstr(is->reasons, "cups-filter-crashed") ||
+		       strstr(is->reasons, "job-completed-with-errors"));
+}
+
 static void job_follow(struct job *job, const struct spool_job *is)
 {
-	uint32_t phase = phase_of_host(is->state);
+	uint32_t phase = is_given_up(is) ? JOB_PHASE_ABORTED : phase_of_host(is->state);
 	char reasons[REASONS_SIZE];
 
 	text_copy_line(reasons, sizeof(reasons), is->reasons);
@@ -666,7 +675,12 @@ static void job_follow(struct job *job, const struct spool_job *is)
 	case JOB_PHASE_COMPLETED: return job_end(job, phase, LEDGER_COMPLETED, is->text);
 	case JOB_PHASE_CANCELED:
 		return job_end(job, phase, LEDGER_CANCELED, "cancelled on the host");
-	case JOB_PHASE_ABORTED: return job_end(job, phase, LEDGER_ABORTED, is->text);
+	case JOB_PHASE_ABORTED:
+		if (is_given_up(is))
+			spooler_cancel(job->host->spooler, is->host_job, &is->job, is->file);
+		return job_end(job, phase, LEDGER_ABORTED,
+			is->text[0] ? is->text
+				    : "the host's filters could not make pages of the document");
 	default: break;
 	}
 	job->phase = phase;

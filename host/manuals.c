@@ -9,7 +9,6 @@
 #include "host/manuals.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 #include "host/fetcher.h"
 #include "host/printer.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/file.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/base/worker.h"
@@ -119,23 +119,13 @@ static int save(const struct manuals *manuals)
 {
 	json_t *rows = manuals_json(manuals);
 	_cleanup_free_ char *text = json_dumps(rows, JSON_INDENT(2));
-	_cleanup_close_ int fd = -1;
-	char path[256], fresh[300];
-	size_t size;
+	char path[256];
 
 	json_decref(rows);
 	if (!text)
 		return -ENOMEM;
 	file_path(manuals->host, path);
-	(void)snprintf(fresh, sizeof(fresh), "%s.new", path);
-	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0)
-		return -errno;
-	size = strlen(text);
-	errno = 0;
-	if (write(fd, text, size) != (ssize_t)size)
-		return errno ? -errno : -ENOSPC;
-	return fsync(fd) < 0 || rename(fresh, path) < 0 ? -errno : 0;
+	return file_put(path, text, strlen(text));
 }
 
 static struct row *row_new(struct manuals *manuals, const char *name, bool is_model)

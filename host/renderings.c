@@ -19,6 +19,7 @@
 #include "host/printer.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/fetch.h"
+#include "proto/base/file.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/base/worker.h"
@@ -157,21 +158,6 @@ static void file_path(const struct host *host, char buf[static 256])
 	(void)snprintf(buf, 256, "%.107s/printers.json", host->config.state_dir);
 }
 
-static int file_write(const char *path, const char *text)
-{
-	char fresh[300];
-	_cleanup_close_ int fd = -1;
-	size_t size = strlen(text);
-
-	(void)snprintf(fresh, sizeof(fresh), "%s.new", path);
-	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, size) != (ssize_t)size)
-		return errno ? -errno : -EIO;
-	return fsync(fd) < 0 || rename(fresh, path) < 0 ? -errno : 0;
-}
-
 static int save(const struct renderings *renderings)
 {
 	json_t *object = json_object();
@@ -195,7 +181,7 @@ static int save(const struct renderings *renderings)
 	if (!text)
 		return -ENOMEM;
 	file_path(renderings->host, path);
-	return file_write(path, text);
+	return file_put(path, text, strlen(text));
 }
 
 static void load_row(struct renderings *renderings, const char *printer, const json_t *is)

@@ -87,7 +87,7 @@ static int refused(const struct ctl *ctl, int option, char **argv)
 	const char *word = argv[optind - 1];
 	char letter[] = {'-', (char)optopt, '\0'};
 
-	if (optopt > 0 && optopt < 256)
+	if (optopt >= ' ' && optopt < 256)
 		word = letter;
 	fputs("platenctl: ", stderr);
 	tone_print_escaped(stderr, false, TONE_PLAIN, word);

@@ -227,7 +227,8 @@ static int note_all(struct watch *watch, ipp_t *response, const char *first, boo
 			continue;
 		if (!text_is_queue(p.name)) {
 			log_line(LOG_WARNING, NULL,
-				"a queue was left out: its name is not one that Platen takes: %s",
+				"a queue was left out: its name has a sign that Platen does not "
+				"take; give it another: %s",
 				p.name);
 			continue;
 		}

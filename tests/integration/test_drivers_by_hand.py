@@ -69,7 +69,7 @@ class ByHandTest(unittest.TestCase):
         self.there()
         self.ctl("driver", "remove", "--printer", "bare")
         wait_for(lambda: "bare" not in self.guest.spooler.queues(), "the queue to go", 20)
-        self.assertEqual(self.row("bare")["driver"], "missing")
+        wait_for(lambda: self.row("bare")["driver"] == "missing", "the lack of a driver to be known", 20)
 
     def test_for_a_make_and_model(self):
         model = self.row("bare")["make_model"]

@@ -208,6 +208,22 @@ class ErrorsTest(unittest.TestCase):
                 self.assertEqual(job["StapleLocation"], "UpperLeft")
         self.assertNotIn("\x1b", self.lab.log("platend"))
 
+    def test_awkward_queue_names(self):
+        """Names as cupsd takes them, to 127 bytes of UTF-8, print; one that Platen does not take is named in a line."""
+        host = self.host()
+        names = ["Büro-Süd", "x" * 127, "ü" * 63, "a;b$(c)`d`", "50%"]
+        for name in [*names, "a&b"]:
+            self.spooler.add_queue(name, self.device.uri + "/?snmp=false", self.lab.dir / "vendor.ppd")
+        guest = Guest(self.lab, host).start()
+        for n, name in enumerate(names, 1):
+            with self.subTest(name=name):
+                wait_for(lambda: any(p["name"] == name and p["guest"] == "ready"
+                                     for p in host.ask("printers", workspace="box")["data"]["printers"]), "it in the guest")
+                self.completed(guest, guest.print(name, pdf(1)))
+                wait_for(lambda: len(self.device.received) == n, "the document at the device")
+        self.assertNotIn("a&b", guest.spooler.queues())
+        self.assertIn("give it another: a&b", self.lab.log("platend"))
+
     def test_options_that_are_not_the_guests_to_set(self):
         host, guest = self.whole()
         number = guest.print("laser", pdf(1), "-o", "platen-job-uuid=mine", "-o", "platen-owner=root",

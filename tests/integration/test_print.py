@@ -245,7 +245,7 @@ cat >/dev/null
         plain = self.lab.dir / "plain.ppd"
         plain.write_bytes(self.ppd.read_bytes().replace(b'*cupsFilter2: "application/vnd.cups-pdf application/pdf 0 -"',
                                                         b'*cupsFilter: "*/* 0 -"'))
-        self.spooler.add_queue("plain", self.device.uri, plain)
+        self.spooler.add_queue("plain", self.device.uri + "/?snmp=false", plain)
         self.queue_ready("plain")
         for n, (kind, data) in enumerate(documents.items(), 1):
             with self.subTest(kind):
@@ -253,6 +253,15 @@ cat >/dev/null
                 wait_for(lambda: len(self.device.received) == n, f"{kind} at the device")
                 self.assertEqual(self.device.received[-1], data)
                 self.assertEqual(self.spooler.jobs()[-1]["document-format"], kind)
+
+    def test_a_document_that_the_host_cannot_make_pages_of(self):
+        """It is held in the guest with the reason, gone on the host, and does not keep back what comes behind it."""
+        bad = self.guest.print("laser", b"\x89PNG\r\n\x1a\n" + bytes(3000), "-o", "document-format=image/png")
+        good = self.guest.print("laser", pdf(1))
+        self.ended(bad, 4)
+        self.ended(good)
+        wait_for(lambda: self.spooler.jobs()[0]["job-state"] in (CANCELED, 8), "the host's job to go", 5)
+        wait_for(lambda: len(self.device.received) == 1, "the other document", 10)
 
     def test_a_queue_with_jobs_is_not_removed_before_they_are_settled(self):
         self.spooler.run("cupsdisable", "laser")

@@ -304,19 +304,19 @@ class Workspace:
 
     def wait_up(self, timeout=180):
         """Until the guest answers on its console. A guest that is not up yet leaves a question unanswered, or answers
-        late: each try has a word of its own."""
-        end = time.monotonic() + timeout
+        late: each try has a word of its own, and more patience, for a console that was left takes a while to begin anew."""
+        end, patience = time.monotonic() + timeout, 4
         while True:
             word = uuid.uuid4().hex
             try:
                 self.connect()
                 self.sock.sendall(base64.b64encode(f"echo {word}".encode()) + b"\n")
                 while True:
-                    _, _, out = self.line(4).partition(" ")
+                    _, _, out = self.line(patience).partition(" ")
                     if base64.b64decode(out + "==").decode(errors="replace").strip() == word:
                         return
             except (OSError, ValueError):
-                pass
+                patience = min(patience * 1.5, 40)
             if time.monotonic() > end:
                 serial = self.lab.dir / f"{self.name}-serial.log"
                 raise AssertionError(f"the guest did not come up in {timeout} s\n"
