@@ -5,6 +5,7 @@ The document is cut off by a stopped submit worker, so that the held job is ther
 test needs it. Whatever happens, the device gets the whole document once, or nothing of it.
 """
 import os
+import pathlib
 import signal
 import unittest
 
@@ -168,6 +169,42 @@ class TrapsTest(unittest.TestCase):
         self.spooler.run("lpadmin", "-x", "laser")
         wait_for(lambda: self.guest.job(number)["job-state"] == HELD, f"the job to be held, it is {self.guest.job(number)}", 5)
         self.assertIn("The printer was deleted", self.why(number))
+
+    # -- the guest's backend is killed
+
+    def killed_backend(self):
+        """A job of which cupsd thinks that it is printed, as its backend was killed (for want of memory, say)."""
+        number, _ = self.filling()
+        program = str(self.guest.spooler.dir / "bin/backend/platen")
+        for p in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if os.readlink(p / "exe") == program:
+                    os.kill(int(p.name), signal.SIGKILL)
+            except OSError:
+                pass  # it has ended
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "cupsd to think so", 5)
+        return number
+
+    def printed_once(self):
+        wait_for(lambda: self.device.received, "the document", 20)
+        wait_for(lambda: not self.spooler.jobs("not-completed"), "the host's jobs to end")
+        self.assertTrue(self.device.received == [DATA])
+
+    def test_a_killed_backend(self):
+        number = self.killed_backend()
+        wait_for(lambda: self.guest.job(number)["job-state"] == 5, "the job to be run again", 5)
+        self.signal_workers(signal.SIGCONT)
+        self.printed_once()
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "its end")
+
+    def test_a_killed_backend_of_a_spooler_that_keeps_no_files(self):
+        self.guest.spooler.extra = "PreserveJobFiles No"
+        self.guest.spooler.write_config()
+        self.guest.spooler.stop()
+        self.guest.spooler.start()
+        self.killed_backend()
+        self.signal_workers(signal.SIGCONT)
+        self.printed_once()
 
     # -- what cupsd tells, or forgets to tell
 
