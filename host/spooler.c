@@ -72,10 +72,8 @@ static void on_text(struct spooler *spooler, const struct spool_text *t, bool up
 			up ? "answers" : "does not answer", t->text);
 	spooler->up = up;
 	text_copy_line(spooler->text, sizeof(spooler->text), t->text);
-	if (up) {
+	if (up)
 		spooler->failures = 0;
-		job_spooler_up(spooler->host);
-	}
 }
 
 static void on_watch_message(
@@ -105,13 +103,16 @@ static void on_watch_message(
 				"a printer was left out: its attributes are not sound");
 		return;
 	case SPOOL_PRINTER_GONE:
-		if (m->size == sizeof(*gone) && text_terminated(gone->name, sizeof(gone->name)))
-			printer_remove(host, gone->name);
+		if (m->size != sizeof(*gone) || !text_terminated(gone->name, sizeof(gone->name)))
+			return;
+		printer_remove(host, gone->name);
+		job_printer_gone(host, gone->name);
 		return;
 	case SPOOL_JOB:
 		if (m->size == sizeof(struct spool_job))
 			job_on_host(host, (const struct spool_job *)m);
 		return;
+	case SPOOL_LISTING: job_listing(host); return;
 	case SPOOL_LISTED:
 		spooler->listed = true;
 		job_listed(host);
