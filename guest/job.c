@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/held.h"
 #include "guest/jobs.h"
 #include "guest/outcome.h"
 #include "guest/queues.h"
@@ -172,6 +173,7 @@ static void fill_open(const struct job *job, uint32_t printer, struct message_jo
 	memcpy(o->user, open->user, sizeof(o->user));
 	memcpy(o->format, open->format, sizeof(o->format));
 	o->rendered = open->rendered != 0;
+	o->answer = open->answer;
 	o->options_size = open->options_size;
 	memcpy(o->options, open->options, sizeof(o->options));
 }
@@ -414,6 +416,14 @@ void job_told(struct job *job, const struct message_job_state *s)
 	struct outcome outcome = outcome_of(s, job->cancelled);
 
 	job->status.pages = s->pages;
+	if (s->phase == JOB_PHASE_ASK && job->cancelled && !job->cancel_told) {
+		job->stage =
+			JOB_SEALED; /* its cancel is a person's decision: the host is to know */
+		job->mine = false;
+		return job_tell_cancel(job);
+	}
+	if (s->phase == JOB_PHASE_ASK && s->final && !job->cancelled)
+		held_mark(job->agent->held, &job->id, job->number, s->ask);
 	switch (outcome.kind) {
 	case OUTCOME_END:
 		show(job, outcome.text[0] ? outcome.text : job->status.text, "");

@@ -17,6 +17,8 @@
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 
+#define SCHEMA_VERSION 2
+
 static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS job ("
 	" workspace BLOB NOT NULL, job BLOB NOT NULL, file INTEGER NOT NULL,"
@@ -24,6 +26,7 @@ static const char schema[] =
 	" pool INTEGER NOT NULL, size INTEGER NOT NULL, opened INTEGER NOT NULL,"
 	" ended INTEGER NOT NULL, workspace_name TEXT NOT NULL, printer TEXT NOT NULL,"
 	" title TEXT NOT NULL, user TEXT NOT NULL, owner TEXT NOT NULL, text TEXT NOT NULL,"
+	" guest_job INTEGER NOT NULL, ask INTEGER NOT NULL, decided INTEGER NOT NULL,"
 	" PRIMARY KEY (workspace, job, file)) WITHOUT ROWID;"
 	"CREATE INDEX IF NOT EXISTS job_ended ON job (ended);"
 	"CREATE INDEX IF NOT EXISTS job_opened ON job (opened);"
@@ -32,7 +35,14 @@ static const char schema[] =
 	" WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS restart ("
 	" workspace BLOB NOT NULL PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;"
-	"PRAGMA user_version = 1;";
+	"CREATE INDEX IF NOT EXISTS job_asked ON job (state) WHERE state = 6;"
+	"CREATE INDEX IF NOT EXISTS job_decided ON job (decided) WHERE decided = 1;"
+	"PRAGMA user_version = 2;";
+
+/* From the schema before. */
+static const char from_1[] = "ALTER TABLE job ADD COLUMN guest_job INTEGER NOT NULL DEFAULT 0;"
+			     "ALTER TABLE job ADD COLUMN ask INTEGER NOT NULL DEFAULT 0;"
+			     "ALTER TABLE job ADD COLUMN decided INTEGER NOT NULL DEFAULT 0;";
 
 enum statement {
 	SQL_BEGIN,
@@ -43,6 +53,8 @@ enum statement {
 	SQL_REMOVE,
 	SQL_WALK,
 	SQL_WALK_UNFINISHED,
+	SQL_WALK_ASKED,
+	SQL_WALK_DECIDED,
 	SQL_PRUNE,
 	SQL_DRIVER_PUT,
 	SQL_DRIVER_GET,
@@ -53,19 +65,24 @@ enum statement {
 
 #define COLUMNS                                                                                    \
 	"workspace, job, file, state, host_job, pages, pool, size, opened, ended,"                 \
-	" workspace_name, printer, title, user, owner, text"
+	" workspace_name, printer, title, user, owner, text, guest_job, ask, decided"
 
 static const char *const sql[SQL_COUNT] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_COMMIT] = "COMMIT",
 	[SQL_ROLLBACK] = "ROLLBACK",
 	[SQL_PUT] = "INSERT OR REPLACE INTO job (" COLUMNS ") VALUES"
-		    " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+		    " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
+		    " ?17, ?18, ?19)",
 	[SQL_GET] = "SELECT " COLUMNS " FROM job WHERE workspace = ?1 AND job = ?2 AND file = ?3",
 	[SQL_REMOVE] = "DELETE FROM job WHERE workspace = ?1 AND job = ?2 AND file = ?3",
 	[SQL_WALK] = "SELECT " COLUMNS " FROM job ORDER BY opened DESC LIMIT ?1",
 	[SQL_WALK_UNFINISHED] =
 		"SELECT " COLUMNS " FROM job WHERE ended = 0 ORDER BY opened DESC LIMIT ?1",
+	[SQL_WALK_ASKED] =
+		"SELECT " COLUMNS " FROM job WHERE state = 6 ORDER BY opened DESC LIMIT ?1",
+	[SQL_WALK_DECIDED] =
+		"SELECT " COLUMNS " FROM job WHERE decided = 1 ORDER BY opened DESC LIMIT ?1",
 	[SQL_PRUNE] = "DELETE FROM job WHERE ended > 0 AND ended <"
 		      " (SELECT ended FROM job WHERE ended > 0 ORDER BY ended DESC"
 		      " LIMIT 1 OFFSET ?1)",
@@ -109,6 +126,30 @@ static int begin(struct ledger *ledger)
 	return r;
 }
 
+static int on_version(void *userdata, int columns, char **values, char **names)
+{
+	(void)names;
+	if (columns == 1 && values[0])
+		*(int *)userdata = atoi(values[0]);
+	return 0;
+}
+
+/* Makes the tables, or brings those of an earlier Platen up to date. */
+static int schema_set(sqlite3 *db)
+{
+	int version = 0, r = sqlite3_exec(db, "PRAGMA user_version", on_version, &version, NULL);
+
+	if (r == SQLITE_OK && version > SCHEMA_VERSION)
+		return SQLITE_NOTADB; /* not one that we could read */
+	if (r == SQLITE_OK)
+		r = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	if (r == SQLITE_OK && version == 1)
+		r = sqlite3_exec(db, from_1, NULL, NULL, NULL);
+	if (r == SQLITE_OK)
+		r = sqlite3_exec(db, schema, NULL, NULL, NULL);
+	return r == SQLITE_OK ? sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) : r;
+}
+
 static int try_open(const char *path, struct ledger **ret_ledger)
 {
 	struct ledger *ledger = calloc(1, sizeof(*ledger));
@@ -123,7 +164,7 @@ static int try_open(const char *path, struct ledger **ret_ledger)
 			"PRAGMA cache_size = -512; PRAGMA locking_mode = EXCLUSIVE;",
 			NULL, NULL, NULL);
 	if (r == SQLITE_OK)
-		r = sqlite3_exec(ledger->db, schema, NULL, NULL, NULL);
+		r = schema_set(ledger->db);
 	for (int i = 0; r == SQLITE_OK && i < SQL_COUNT; i++)
 		r = sqlite3_prepare_v2(ledger->db, sql[i], -1, &ledger->statements[i], NULL);
 	if (r != SQLITE_OK) {
@@ -191,6 +232,9 @@ int ledger_put(struct ledger *ledger, const struct ledger_job *job)
 	(void)sqlite3_bind_int64(s, 10, job->ended);
 	for (int i = 0; i < 6; i++)
 		(void)sqlite3_bind_text(s, 11 + i, texts[i], -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(s, 17, job->guest_job);
+	(void)sqlite3_bind_int64(s, 18, job->ask);
+	(void)sqlite3_bind_int64(s, 19, job->decided);
 	return run(ledger, SQL_PUT);
 }
 
@@ -217,7 +261,7 @@ static bool row_read(sqlite3_stmt *s, struct ledger_job *job)
 
 	memset(job, 0, sizeof(*job));
 	if (!column_uuid(s, 0, &job->key.workspace) || !column_uuid(s, 1, &job->key.job) ||
-		state < LEDGER_OPEN || state > LEDGER_ASK)
+		state < LEDGER_OPEN || state > LEDGER_RETRY)
 		return false;
 	job->key.file = (uint32_t)sqlite3_column_int64(s, 2);
 	job->state = (enum ledger_state)state;
@@ -233,6 +277,9 @@ static bool row_read(sqlite3_stmt *s, struct ledger_job *job)
 	column_text(s, 13, job->user, sizeof(job->user));
 	column_text(s, 14, job->owner, sizeof(job->owner));
 	column_text(s, 15, job->text, sizeof(job->text));
+	job->guest_job = (uint32_t)sqlite3_column_int64(s, 16);
+	job->ask = (uint32_t)sqlite3_column_int64(s, 17);
+	job->decided = (uint32_t)sqlite3_column_int64(s, 18);
 	return true;
 }
 
@@ -280,10 +327,16 @@ int ledger_commit(struct ledger *ledger)
 	return r;
 }
 
-int ledger_walk(struct ledger *ledger, bool unfinished, uint32_t limit, ledger_visit_fn *visit,
-	void *userdata)
+int ledger_walk(struct ledger *ledger, enum ledger_which which, uint32_t limit,
+	ledger_visit_fn *visit, void *userdata)
 {
-	sqlite3_stmt *s = ledger->statements[unfinished ? SQL_WALK_UNFINISHED : SQL_WALK];
+	static const enum statement walks[] = {
+		[LEDGER_ALL] = SQL_WALK,
+		[LEDGER_UNFINISHED] = SQL_WALK_UNFINISHED,
+		[LEDGER_ASKED] = SQL_WALK_ASKED,
+		[LEDGER_DECIDED] = SQL_WALK_DECIDED,
+	};
+	sqlite3_stmt *s = ledger->statements[walks[which]];
 	struct ledger_job job;
 	int r = 0, step;
 

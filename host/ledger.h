@@ -24,7 +24,8 @@ enum ledger_state {
 	LEDGER_COMPLETED,
 	LEDGER_CANCELED,
 	LEDGER_ABORTED,
-	LEDGER_ASK, /* it cannot be known; a person decides */
+	LEDGER_ASK,   /* it cannot be known; a person decides */
+	LEDGER_RETRY, /* a person said that no paper came out: it is taken once more */
 };
 
 struct ledger_key {
@@ -39,6 +40,9 @@ struct ledger_job {
 	uint32_t host_job; /* 0: not known */
 	uint32_t pages;
 	uint32_t pool;	       /* bool: a pool's job, final when released */
+	uint32_t guest_job;    /* in the guest's spooler */
+	uint32_t ask;	       /* with LEDGER_ASK: what the guest was asked with, see JobState */
+	uint32_t decided;      /* bool: a person has decided, and the guest has not come for it */
 	uint64_t size;	       /* bytes */
 	int64_t opened, ended; /* seconds since the epoch; ended 0: not yet */
 	char workspace_name[TEXT_SIZE];
@@ -69,11 +73,18 @@ int ledger_remove(struct ledger *ledger, const struct ledger_key *key);
 /* Syncs everything that was put. 0 or -EIO/-ENOSPC (nothing of it is then kept). */
 int ledger_commit(struct ledger *ledger);
 
-/* Walks rows, newest first, at most `limit`; only unfinished ones if `unfinished`. A non-zero
- * result of `visit` ends the walk and is returned. */
+enum ledger_which {
+	LEDGER_ALL,
+	LEDGER_UNFINISHED,
+	LEDGER_ASKED,	/* a person is asked */
+	LEDGER_DECIDED, /* a person has decided, and the guest does not know yet */
+};
+
+/* Walks rows, newest first, at most `limit`. `visit` changes none. A non-zero result of it ends the
+ * walk and is returned. */
 typedef int ledger_visit_fn(const struct ledger_job *job, void *userdata);
-int ledger_walk(struct ledger *ledger, bool unfinished, uint32_t limit, ledger_visit_fn *visit,
-	void *userdata);
+int ledger_walk(struct ledger *ledger, enum ledger_which which, uint32_t limit,
+	ledger_visit_fn *visit, void *userdata);
 
 /* Which driver a printer had, by queue name and device URI, so that a restart offers it at once. */
 int ledger_driver_put(struct ledger *ledger, const char *queue, const char *uri,

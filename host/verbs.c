@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "host/control.h"
+#include "host/decide.h"
 #include "host/doctor.h"
 #include "host/domains.h"
 #include "host/job.h"
@@ -224,23 +225,36 @@ static void verb_printers(struct control_client *client, const json_t *request)
 
 static json_t *job_row(const struct ledger_job *row, const char *phase, const char *text)
 {
-	char uuid[UUID_TEXT_SIZE];
+	char uuid[UUID_TEXT_SIZE], name[32];
 
-	return json_pack(
-		"{s:s, s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:i, s:I, s:I, s:s}",
-		"uuid", uuid_format(&row->key.job, uuid), "file", (int)row->key.file, "workspace",
+	(void)uuid_format(&row->key.job, uuid);
+	(void)snprintf(name, sizeof(name), "%.8s/%u", uuid, row->key.file);
+	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:i, s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:i, "
+			 "s:I, s:I, s:s}",
+		"name", name, "uuid", uuid, "file", (int)row->key.file, "workspace",
 		row->workspace_name, "printer", row->printer, "host_job", (int)row->host_job,
-		"title", row->title, "user", row->user, "owner", row->owner, "phase", phase,
-		"bytes", (json_int_t)(row->state == LEDGER_OPEN ? 0 : row->size), "size",
+		"guest_job", (int)row->guest_job, "title", row->title, "user", row->user, "owner",
+		row->owner, "phase", phase, "bytes",
+		(json_int_t)(row->state == LEDGER_OPEN ? 0 : row->size), "size",
 		(json_int_t)row->size, "pages", (int)row->pages, "opened", (json_int_t)row->opened,
 		"ended", (json_int_t)row->ended, "text", text);
 }
 
+static int add_asked(const struct ledger_job *row, void *userdata)
+{
+	json_array_append_new(userdata, job_row(row, job_row_phase(row), row->text));
+	return 0;
+}
+
+static int add_decided(const struct ledger_job *row, void *userdata)
+{
+	return row->ended ? 0 : add_asked(row, userdata);
+}
+
 static int add_ended(const struct ledger_job *row, void *userdata)
 {
-	if (row->ended)
-		json_array_append_new(
-			userdata, job_row(row, job_phase_name(job_phase_of(row)), row->text));
+	if (row->ended && row->state != LEDGER_ASK)
+		json_array_append_new(userdata, job_row(row, job_row_phase(row), row->text));
 	return 0;
 }
 
@@ -251,12 +265,20 @@ static void verb_jobs(struct control_client *client, const json_t *request)
 	struct job *job;
 
 	TAILQ_FOREACH(job, &host->jobs, link)
-	if (!job->row.ended)
+	if (!job->row.ended && job->row.state != LEDGER_RETRY)
 		json_array_append_new(
 			rows, job_row(&job->row, job_phase_name(job->phase), job->text));
+	(void)ledger_walk(host->ledger, LEDGER_ASKED, JOBS_SHOWN, add_asked, rows);
+	(void)ledger_walk(host->ledger, LEDGER_DECIDED, JOBS_SHOWN, add_decided, rows);
 	if (json_is_true(json_object_get(request, "all")))
-		(void)ledger_walk(host->ledger, false, JOBS_SHOWN, add_ended, rows);
+		(void)ledger_walk(host->ledger, LEDGER_ALL, JOBS_SHOWN, add_ended, rows);
 	control_answer(client, json_pack("{s:o}", "jobs", rows));
+}
+
+static void verb_job(struct control_client *client, const json_t *request)
+{
+	if (must_change(client))
+		decide_verb(client, request);
 }
 
 static json_t *mode_data(struct host *host, const struct workspace *ws)
@@ -710,6 +732,7 @@ void verbs_dispatch(struct control_client *client, const json_t *untrusted_reque
 		{"workspaces", verb_workspaces},
 		{"printers", verb_printers},
 		{"jobs", verb_jobs},
+		{"job", verb_job},
 		{"mode", verb_mode},
 		{"attach", verb_attach},
 		{"detach", verb_detach},

@@ -13,6 +13,8 @@ const struct verb ctl_verbs[] = {
 	{"printers", ctl_printers, "[WORKSPACE]",
 		"list the host's printers; with WORKSPACE, what became of each there"},
 	{"jobs", ctl_jobs, "[--all]", "list jobs on their way; with --all, ended ones too"},
+	{"job", ctl_job, "{retry | forget [--printed]} WORKSPACE JOB",
+		"decide about a job of which nobody knows whether it was printed"},
 	{"mode", ctl_mode, "[WORKSPACE | --default] [off | network | all | unset]",
 		"show or set what a workspace is offered"},
 	{"rendering", ctl_rendering, "PRINTER [host | guest | unset]",
