@@ -174,6 +174,7 @@ static void fill_open(const struct job *job, uint32_t printer, struct message_jo
 	memcpy(o->format, open->format, sizeof(o->format));
 	o->rendered = open->rendered != 0;
 	o->answer = open->answer;
+	o->sealed = job->sealed;
 	o->options_size = open->options_size;
 	memcpy(o->options, open->options, sizeof(o->options));
 }
@@ -383,6 +384,7 @@ void job_accepted(struct job *job, const struct message_job_accept *accept)
 	if (job->stage != JOB_ASKED)
 		return;
 	job->mine = true;
+	job->sealed = false;
 	if (job->cancelled)
 		return job_tell_cancel(job);
 	if (transfer_begin(&job->transfer, accept->offset, accept->window) < 0) {
@@ -400,7 +402,9 @@ static void try_later(struct job *job, const struct outcome *outcome, uint32_t r
 	uint64_t wait = RETRY_FIRST << (job->refusals < 6 ? job->refusals : 6);
 
 	SAY(job->refusals ? LOG_DEBUG : LOG_NOTICE, job, "not taken yet: %s", outcome->text);
-	job->mine = true;
+	/* Of an earlier session, it is not certain yet. */
+	job->sealed = job->sealed && job->stage == JOB_ASKED;
+	job->mine = !job->sealed;
 	job->refusals++;
 	if (outcome->kind == OUTCOME_ANEW)
 		transfer_forget(&job->transfer);
@@ -436,6 +440,7 @@ void job_told(struct job *job, const struct message_job_state *s)
 		return show(job, outcome.text, "");
 	job->stage = JOB_SEALED;
 	job->mine = false;
+	job->sealed = true;
 	job->refusals = 0;
 	if (job->open)
 		job->transfer.sent = job->transfer.size;
@@ -455,6 +460,7 @@ static void seal(struct job *job)
 		return; /* again with the next turn */
 	job->stage = JOB_SEALED;
 	job->mine = false;
+	job->sealed = true;
 	show(job, "The host takes the job", "");
 }
 

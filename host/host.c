@@ -26,6 +26,7 @@
 #include "host/job.h"
 #include "host/manuals.h"
 #include "host/printer.h"
+#include "host/rebuild.h"
 #include "host/renderings.h"
 #include "host/spooler.h"
 #include "host/workspace.h"
@@ -228,9 +229,12 @@ static int set_up_state(struct host *host)
 	r = ledger_open(path, &damaged, &host->ledger);
 	if (r < 0)
 		log_line(LOG_ERR, NULL, "%s cannot be opened: %s", path, strerror(-r));
-	else if (damaged)
-		log_line(LOG_ERR, NULL, "%s was damaged: set aside as %s.damaged, begun anew", path,
-			path);
+	if (r < 0)
+		return r;
+	rebuild_begin(host, damaged);
+	r = ledger_limit(host->ledger, config->ledger_jobs, config->ledger_days);
+	if (r < 0)
+		log_line(LOG_ERR, NULL, "%s cannot be written: %s", path, strerror(-r));
 	return r;
 }
 

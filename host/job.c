@@ -21,6 +21,7 @@
 #include "host/allowed.h"
 #include "host/decide.h"
 #include "host/printer.h"
+#include "host/rebuild.h"
 #include "host/renderings.h"
 #include "host/restarts.h"
 #include "host/spooler.h"
@@ -327,6 +328,7 @@ static void submission_fill(
 	uint32_t left_out;
 
 	*s = (struct submit_open){.head = {.type = SUBMIT_OPEN, .size = sizeof(*s)},
+		.guest_job = job->row.guest_job,
 		.file = open->file,
 		.copies = open->copies,
 		.pages_only = !job->host->config.raw && !open->rendered,
@@ -463,6 +465,13 @@ void job_open(struct workspace *ws, const struct message_job_open *open)
 	if (r < 0 && r != -ENOENT)
 		return job_refuse(
 			job, REFUSAL_FAILED, "the host's ledger cannot be read; the job waits");
+	if (r < 0 && ws->host->rebuilding)
+		return job_refuse(job, REFUSAL_FAILED,
+			"the host's ledger is built anew from its spooler; the job waits for it");
+	if (r < 0 && rebuild_is_unsure(ws->host, open)) {
+		row_fill(job, ws, ws->offers[open->printer].name, false, open);
+		return job_ask(job);
+	}
 	open_new(job, ws, open);
 }
 
@@ -532,6 +541,16 @@ static void job_let_go(struct job *job)
 	}
 }
 
+/* The guest has let go of a job whose end it was told: it does not come with it again. */
+static void job_heard(struct job *job)
+{
+	if (!is_final(job) || job->tell || job->row.heard || job->phase == JOB_PHASE_REFUSED ||
+		job->phase == JOB_PHASE_ASK)
+		return;
+	job->row.heard = 1;
+	(void)ledger_put_late(job->host->ledger, &job->row); /* or it is kept longer than need be */
+}
+
 void job_close(struct workspace *ws, uint32_t ref)
 {
 	struct job *job = job_by_ref(ws, ref);
@@ -539,6 +558,7 @@ void job_close(struct workspace *ws, uint32_t ref)
 
 	if (!job)
 		return;
+	job_heard(job);
 	if (job->stage != JOB_TRANSFER)
 		return job_let_go(job);
 	/* It may come again from the start, and holds no worker until then. */
@@ -731,11 +751,13 @@ static void cancel_stale(struct host *host, const struct spool_job *is)
 void job_on_host(struct host *host, const struct spool_job *is)
 {
 	struct ledger_key key = {.workspace = is->workspace, .job = is->job, .file = is->file};
-	struct job *job = job_find(host, &key);
+	struct job *job;
 
 	if (!text_terminated(is->reasons, sizeof(is->reasons)) ||
 		!text_terminated(is->text, sizeof(is->text)))
 		return;
+	rebuild_job(host, is);
+	job = job_find(host, &key);
 	if (!job || job->stage == JOB_ENDED) {
 		struct ledger_job row;
 
@@ -777,19 +799,16 @@ void job_listed(struct host *host)
 {
 	struct job *job, *next;
 
+	rebuild_listed(host);
 	TAILQ_FOREACH_SAFE(job, &host->jobs, link, next)
 	if (job->stage == JOB_FOLLOWED && !job->seen)
 		job_ask(job);
 }
 
-static int load_one(const struct ledger_job *row, void *userdata)
+int job_adopt(struct host *host, const struct ledger_job *row)
 {
-	struct host *host = userdata;
-	struct job *job;
+	struct job *job = job_new(host, &row->key);
 
-	if (row->state != LEDGER_RELEASE)
-		return 0;
-	job = job_new(host, &row->key);
 	if (!job)
 		return -ENOMEM;
 	job->row = *row;
@@ -797,6 +816,11 @@ static int load_one(const struct ledger_job *row, void *userdata)
 	job->phase = JOB_PHASE_PENDING;
 	job->unsure = true; /* whether the release arrived, the spooler's list tells */
 	return 0;
+}
+
+static int load_one(const struct ledger_job *row, void *userdata)
+{
+	return row->state == LEDGER_RELEASE ? job_adopt(userdata, row) : 0;
 }
 
 int job_load(struct host *host)

@@ -71,6 +71,9 @@ void job_sync(struct host *host);
 int job_load(struct host *host);
 void job_free_all(struct host *host);
 
+/* Follows a job that the ledger has as released. 0 or -ENOMEM. */
+int job_adopt(struct host *host, const struct ledger_job *row);
+
 /* A job that is under way, or that its guest has open; NULL: neither. */
 struct job *job_find(struct host *host, const struct ledger_key *key);
 

@@ -43,6 +43,7 @@ struct ledger_job {
 	uint32_t guest_job;    /* in the guest's spooler */
 	uint32_t ask;	       /* with LEDGER_ASK: what the guest was asked with, see JobState */
 	uint32_t decided;      /* bool: a person has decided, and the guest has not come for it */
+	uint32_t heard;	       /* bool: the guest knows how it ended, and does not ask again */
 	uint64_t size;	       /* bytes */
 	int64_t opened, ended; /* seconds since the epoch; ended 0: not yet */
 	char workspace_name[TEXT_SIZE];
@@ -53,16 +54,33 @@ struct ledger_job {
 	char text[MESSAGE_SIZE];
 };
 
-#define LEDGER_ENDED_MAX 100000 /* rows of ended jobs that are kept; the oldest go first */
+#define LEDGER_JOBS	100000 /* ended jobs that are kept, unless ledger_limit() says otherwise */
+#define LEDGER_OWED_MAX 10000  /* ended jobs of one workspace whose end it has not heard */
 
-/* Opens or makes `path`. A file that is damaged is set aside as PATH.damaged and begun anew, which
- * ret_damaged tells. 0 or -errno. */
+/* Opens or makes `path`. A file that is damaged, or of another schema, is set aside as PATH.damaged
+ * and begun anew, which ret_damaged tells. 0 or -errno. */
 int ledger_open(const char *path, bool *ret_damaged, struct ledger **ret_ledger);
 struct ledger *ledger_close(struct ledger *ledger);
 
 /* Inserts or replaces the row of job->key. In force for readers at once, on disk with the next
  * ledger_commit(). 0 or -EIO/-ENOSPC. */
 int ledger_put(struct ledger *ledger, const struct ledger_job *job);
+
+/* The same, for what may be lost with a crash: it waits until something else is synced. */
+int ledger_put_late(struct ledger *ledger, const struct ledger_job *job);
+
+/* How many ended jobs are kept at most, and for how many days (0: no limit): the oldest go, now and
+ * as others end. A job whose end its guest has not heard stays, up to LEDGER_OWED_MAX of each
+ * workspace: it could come again. 0 or -errno. */
+int ledger_limit(struct ledger *ledger, uint32_t jobs, uint32_t days);
+
+enum ledger_note {
+	LEDGER_WHOLE,	/* bool: it has all that the spooler has of Platen's jobs */
+	LEDGER_DAMAGED, /* seconds since the epoch: when it was begun anew for a damage; 0: never */
+};
+
+int ledger_note_put(struct ledger *ledger, enum ledger_note note, int64_t value);
+int64_t ledger_note(struct ledger *ledger, enum ledger_note note);
 
 /* 0; -ENOENT; -EIO. */
 int ledger_get(struct ledger *ledger, const struct ledger_key *key, struct ledger_job *ret_job);

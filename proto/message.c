@@ -233,6 +233,7 @@ static int check_job_open(const struct message *m, char *why)
 	REQUIRE(is_options(j->options, j->options_size, sizeof(j->options), JOB_OPTIONS_MAX),
 		"options", "are no list of options");
 	REQUIRE(is_bool(j->rendered), "rendered", "is no truth value");
+	REQUIRE(is_bool(j->sealed), "sealed", "is no truth value");
 	REQUIRE(j->answer <= JOB_ASK_MAX, "answer", "is out of range");
 	return 0;
 }

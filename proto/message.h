@@ -230,6 +230,7 @@ struct message_job_open {
 	uint32_t options_size;	/* bytes used of options[] */
 	char options[JOB_OPTIONS_BYTES]; /* "name\0value\0…" */
 	uint32_t rendered; /* bool: the guest's filters made it ready for the device */
+	uint32_t sealed;   /* bool: it was sealed before, and the guest has not heard of it since */
 	uint32_t answer; /* JOB_STATE's ask: a person released the job, it is printed again; or 0 */
 };
 

@@ -149,6 +149,7 @@ static bool decode_job_open(const Platen__JobOpen *in, struct message_job_open *
 	j->size = in->size;
 	j->rendered = in->rendered;
 	j->answer = in->answer;
+	j->sealed = in->sealed;
 	return take_bytes(j->job.bytes, UUID_SIZE, &in->job, false) && TAKE(j->title, in->title) &&
 	       TAKE(j->user, in->user) && TAKE(j->format, in->format) &&
 	       take_options(j->options, sizeof(j->options), &j->options_size, in->n_options,
@@ -495,6 +496,7 @@ static size_t encode_job_open(const struct message_job_open *j, Platen__Envelope
 	body.options = table;
 	body.rendered = j->rendered;
 	body.answer = j->answer;
+	body.sealed = j->sealed != 0;
 	return pack(e, buf);
 }
 

@@ -25,7 +25,9 @@ static const char *const printer_attrs[] = {"printer-name", "printer-info", "pri
 
 static const char *const job_attrs[] = {"job-id", "job-state", "job-state-reasons",
 	"job-printer-state-message", "job-impressions-completed", "job-media-sheets-completed",
-	"job-printer-uri", SPOOL_ATTR_JOB, SPOOL_ATTR_WORKSPACE};
+	"job-printer-uri", "job-hold-until", "job-k-octets", "job-name",
+	"job-originating-user-name", "time-at-creation", "time-at-processing", "time-at-completed",
+	SPOOL_ATTR_JOB, SPOOL_ATTR_WORKSPACE, SPOOL_ATTR_USER, SPOOL_ATTR_NUMBER};
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
@@ -276,6 +278,25 @@ int watch_list_printers(struct watch *watch, const char *only)
 	return r;
 }
 
+/* What only a ledger that is built anew needs to know. */
+static void read_origin(ipp_t *ipp, struct spool_job *j)
+{
+	char hold[TEXT_SIZE];
+	int guest_job = ipp_int(ipp, SPOOL_ATTR_NUMBER, 0),
+	    k_octets = ipp_int(ipp, "job-k-octets", 0);
+	int ended = ipp_int(ipp, "time-at-completed", 0);
+
+	ipp_text(ipp, "job-hold-until", hold, sizeof(hold));
+	j->released = strcmp(hold, "indefinite") != 0 || ipp_int(ipp, "time-at-processing", 0) > 0;
+	j->guest_job = guest_job > 0 ? (uint32_t)guest_job : 0;
+	j->k_octets = k_octets > 0 ? (uint32_t)k_octets : 0;
+	j->created = (uint64_t)ipp_int(ipp, "time-at-creation", 0);
+	j->ended = ended > 0 ? (uint64_t)ended : 0;
+	ipp_text(ipp, "job-name", j->title, sizeof(j->title));
+	ipp_text(ipp, SPOOL_ATTR_USER, j->user, sizeof(j->user));
+	ipp_text(ipp, "job-originating-user-name", j->owner, sizeof(j->owner));
+}
+
 static bool read_job(ipp_t *ipp, struct spool_job *j)
 {
 	char text[1024];
@@ -297,6 +318,7 @@ static bool read_job(ipp_t *ipp, struct spool_job *j)
 	text_copy_line(j->printer, sizeof(j->printer), slash ? slash + 1 : "");
 	ipp_list(ipp, "job-state-reasons", j->reasons, sizeof(j->reasons));
 	ipp_text(ipp, "job-printer-state-message", j->text, sizeof(j->text));
+	read_origin(ipp, j);
 	return j->host_job && j->state;
 }
 

@@ -113,6 +113,7 @@ static inline void sample_job_open(struct message_job_open *j, bool largest)
 	j->ref = j->printer = j->guest_job = UINT32_MAX;
 	j->size = UINT64_MAX;
 	j->answer = JOB_ASK_MAX;
+	j->sealed = 1;
 	j->file = JOB_FILES_MAX;
 	j->copies = JOB_COPIES_MAX;
 	sample_fill(j->title, sizeof(j->title));

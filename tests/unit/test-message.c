@@ -139,6 +139,7 @@ static const struct {
 	NUMBER(JOB_OPEN, job_open.size, UINT64_MAX, true),
 	UPTO(JOB_OPEN, job_open.rendered, 1),
 	UPTO(JOB_OPEN, job_open.answer, JOB_ASK_MAX),
+	UPTO(JOB_OPEN, job_open.sealed, 1),
 	NUMBER(JOB_OPEN, job_open.options_size, 1, false),
 	NUMBER(JOB_OPEN, job_open.options_size, JOB_OPTIONS_BYTES, false),
 	NUMBER(JOB_OPEN, job_open.options_size, JOB_OPTIONS_BYTES + 1, false),
