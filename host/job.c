@@ -184,6 +184,8 @@ static int job_record(struct job *job, enum ledger_state state)
 	job->row.state = state;
 	if (state >= LEDGER_COMPLETED && !job->row.ended)
 		job->row.ended = time(NULL);
+	if (state == LEDGER_RELEASE && !job->row.released)
+		job->row.released = time(NULL);
 	text_copy_line(job->row.text, sizeof(job->row.text), job->text);
 	r = ledger_put(job->host->ledger, &job->row);
 	if (r < 0)
@@ -723,6 +725,7 @@ static void job_follow(struct job *job, const struct spool_job *is)
 		memset(reasons, 0, sizeof(reasons));
 	job->row.host_job = is->host_job;
 	job->row.pages = is->pages;
+	job->row.sheets = is->sheets;
 	(void)text_copy(job->reasons, sizeof(job->reasons), reasons);
 	switch (phase) {
 	case JOB_PHASE_COMPLETED: return job_end(job, phase, LEDGER_COMPLETED, is->text);

@@ -18,7 +18,7 @@
 
 #include "proto/base/text.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 static const char pragmas[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 			      "PRAGMA cache_size = -512; PRAGMA locking_mode = EXCLUSIVE;"
@@ -32,7 +32,7 @@ static const char schema[] =
 	" ended INTEGER NOT NULL, workspace_name TEXT NOT NULL, printer TEXT NOT NULL,"
 	" title TEXT NOT NULL, user TEXT NOT NULL, owner TEXT NOT NULL, text TEXT NOT NULL,"
 	" guest_job INTEGER NOT NULL, ask INTEGER NOT NULL, decided INTEGER NOT NULL,"
-	" heard INTEGER NOT NULL,"
+	" heard INTEGER NOT NULL, sheets INTEGER NOT NULL, released INTEGER NOT NULL,"
 	" PRIMARY KEY (workspace, job, file)) WITHOUT ROWID;"
 	"CREATE INDEX IF NOT EXISTS job_ended ON job (ended);"
 	"CREATE INDEX IF NOT EXISTS job_opened ON job (opened);"
@@ -45,13 +45,15 @@ static const char schema[] =
 	" workspace BLOB NOT NULL PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS note ("
 	" name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-	"PRAGMA user_version = 3;";
+	"PRAGMA user_version = 4;";
 
 /* From the schemas before: one that was in use needs no spooler to tell what it had. */
 static const char from_1[] = "ALTER TABLE job ADD COLUMN guest_job INTEGER NOT NULL DEFAULT 0;"
 			     "ALTER TABLE job ADD COLUMN ask INTEGER NOT NULL DEFAULT 0;"
 			     "ALTER TABLE job ADD COLUMN decided INTEGER NOT NULL DEFAULT 0;";
 static const char from_2[] = "ALTER TABLE job ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;";
+static const char from_3[] = "ALTER TABLE job ADD COLUMN sheets INTEGER NOT NULL DEFAULT 0;"
+			     "ALTER TABLE job ADD COLUMN released INTEGER NOT NULL DEFAULT 0;";
 static const char was_used[] = "INSERT OR REPLACE INTO note VALUES ('whole', 1)";
 
 /* Statements that only make sense of the tables that we mean. */
@@ -111,6 +113,8 @@ static int set_schema(sqlite3 *db)
 		r = run(db, from_1);
 	if (r == SQLITE_OK && (version == 1 || version == 2))
 		r = run(db, from_2);
+	if (r == SQLITE_OK && version >= 1 && version <= 3)
+		r = run(db, from_3);
 	if (r == SQLITE_OK)
 		r = run(db, schema);
 	if (r == SQLITE_OK && (version == 1 || version == 2))

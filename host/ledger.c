@@ -49,7 +49,7 @@ static const char *const sql[SQL_COUNT] = {
 	[SQL_ROLLBACK] = "ROLLBACK",
 	[SQL_PUT] = "INSERT OR REPLACE INTO job (" LEDGER_COLUMNS ") VALUES"
 		    " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
-		    " ?17, ?18, ?19, ?20)",
+		    " ?17, ?18, ?19, ?20, ?21, ?22)",
 	[SQL_GET] = "SELECT " LEDGER_COLUMNS
 		    " FROM job WHERE workspace = ?1 AND job = ?2 AND file = ?3",
 	[SQL_REMOVE] = "DELETE FROM job WHERE workspace = ?1 AND job = ?2 AND file = ?3",
@@ -201,6 +201,8 @@ int ledger_put_late(struct ledger *ledger, const struct ledger_job *job)
 	(void)sqlite3_bind_int64(s, 18, job->ask);
 	(void)sqlite3_bind_int64(s, 19, job->decided);
 	(void)sqlite3_bind_int64(s, 20, job->heard);
+	(void)sqlite3_bind_int64(s, 21, job->sheets);
+	(void)sqlite3_bind_int64(s, 22, job->released);
 	return run(ledger, SQL_PUT);
 }
 
@@ -247,6 +249,8 @@ static bool row_read(sqlite3_stmt *s, struct ledger_job *job)
 	job->ask = (uint32_t)sqlite3_column_int64(s, 17);
 	job->decided = (uint32_t)sqlite3_column_int64(s, 18);
 	job->heard = (uint32_t)sqlite3_column_int64(s, 19);
+	job->sheets = (uint32_t)sqlite3_column_int64(s, 20);
+	job->released = sqlite3_column_int64(s, 21);
 	return true;
 }
 

@@ -37,15 +37,16 @@ struct ledger_key {
 struct ledger_job {
 	struct ledger_key key;
 	enum ledger_state state;
-	uint32_t host_job; /* 0: not known */
-	uint32_t pages;
-	uint32_t pool;	       /* bool: a pool's job, final when released */
-	uint32_t guest_job;    /* in the guest's spooler */
-	uint32_t ask;	       /* with LEDGER_ASK: what the guest was asked with, see JobState */
-	uint32_t decided;      /* bool: a person has decided, and the guest has not come for it */
-	uint32_t heard;	       /* bool: the guest knows how it ended, and does not ask again */
-	uint64_t size;	       /* bytes */
-	int64_t opened, ended; /* seconds since the epoch; ended 0: not yet */
+	uint32_t host_job;  /* 0: not known */
+	uint32_t pages;	    /* sides with something on them, of all copies; 0: not told */
+	uint32_t sheets;    /* of paper; 0: not told */
+	uint32_t pool;	    /* bool: a pool's job, final when released */
+	uint32_t guest_job; /* in the guest's spooler */
+	uint32_t ask;	    /* with LEDGER_ASK: what the guest was asked with, see JobState */
+	uint32_t decided;   /* bool: a person has decided, and the guest has not come for it */
+	uint32_t heard;	    /* bool: the guest knows how it ended, and does not ask again */
+	uint64_t size;	    /* bytes */
+	int64_t opened, released, ended; /* seconds since the epoch; 0: not yet, or not known */
 	char workspace_name[TEXT_SIZE];
 	char printer[NAME_SIZE];
 	char title[TEXT_SIZE];

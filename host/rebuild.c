@@ -65,6 +65,7 @@ static void row_fill(struct host *host, const struct spool_job *is, struct ledge
 		.host_job = is->host_job,
 		.guest_job = is->guest_job,
 		.pages = is->pages,
+		.sheets = is->sheets,
 		.size = is->k_octets * 1024ULL,
 		.opened = (int64_t)is->created,
 		.ended = is->state >= STATE_CANCELED ? (int64_t)is->ended : 0,

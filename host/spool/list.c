@@ -278,20 +278,25 @@ int watch_list_printers(struct watch *watch, const char *only)
 	return r;
 }
 
+/* 0 for what is not there, has no value, or makes no sense. */
+static uint32_t ipp_count(ipp_t *ipp, const char *name)
+{
+	int n = ipp_int(ipp, name, 0);
+
+	return n > 0 ? (uint32_t)n : 0;
+}
+
 /* What only a ledger that is built anew needs to know. */
 static void read_origin(ipp_t *ipp, struct spool_job *j)
 {
 	char hold[TEXT_SIZE];
-	int guest_job = ipp_int(ipp, SPOOL_ATTR_NUMBER, 0),
-	    k_octets = ipp_int(ipp, "job-k-octets", 0);
-	int ended = ipp_int(ipp, "time-at-completed", 0);
 
 	ipp_text(ipp, "job-hold-until", hold, sizeof(hold));
 	j->released = strcmp(hold, "indefinite") != 0 || ipp_int(ipp, "time-at-processing", 0) > 0;
-	j->guest_job = guest_job > 0 ? (uint32_t)guest_job : 0;
-	j->k_octets = k_octets > 0 ? (uint32_t)k_octets : 0;
-	j->created = (uint64_t)ipp_int(ipp, "time-at-creation", 0);
-	j->ended = ended > 0 ? (uint64_t)ended : 0;
+	j->guest_job = ipp_count(ipp, SPOOL_ATTR_NUMBER);
+	j->k_octets = ipp_count(ipp, "job-k-octets");
+	j->created = ipp_count(ipp, "time-at-creation");
+	j->ended = ipp_count(ipp, "time-at-completed");
 	ipp_text(ipp, "job-name", j->title, sizeof(j->title));
 	ipp_text(ipp, SPOOL_ATTR_USER, j->user, sizeof(j->user));
 	ipp_text(ipp, "job-originating-user-name", j->owner, sizeof(j->owner));
@@ -311,8 +316,10 @@ static bool read_job(ipp_t *ipp, struct spool_job *j)
 		return false;
 	j->host_job = (uint32_t)ipp_int(ipp, "job-id", 0);
 	j->state = (uint32_t)ipp_int(ipp, "job-state", 0);
-	j->pages = (uint32_t)ipp_int(
-		ipp, "job-impressions-completed", ipp_int(ipp, "job-media-sheets-completed", 0));
+	j->pages = ipp_count(ipp, "job-impressions-completed");
+	j->sheets = ipp_count(ipp, "job-media-sheets-completed");
+	if (!j->pages) /* some filters count only these */
+		j->pages = j->sheets;
 	ipp_text(ipp, "job-printer-uri", text, sizeof(text));
 	slash = strrchr(text, '/');
 	text_copy_line(j->printer, sizeof(j->printer), slash ? slash + 1 : "");

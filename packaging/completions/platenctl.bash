@@ -45,7 +45,7 @@ _platenctl() {
 	if [[ $cur == -* ]]; then
 		case $verb in
 		'') options+=(--version) ;;
-		jobs) options+=(--all) ;;
+		jobs) options+=(--all --limit) ;;
 		job) options+=(--printed) ;;
 		mode) options+=(--default) ;;
 		attach) options+=(--virtio --vsock) ;;
@@ -64,7 +64,7 @@ _platenctl() {
 		[[ " ${COMP_WORDS[*]} " != *' --default '* ]] || names=(off network all unset)
 		[ ${#names[@]} -gt 0 ] || mapfile -t names < <(_platenctl_names workspaces)
 		;;
-	printers,0 | job,1 | detach,0 | restart,0 | doctor,0 | explain,1) mapfile -t names < <(_platenctl_names workspaces) ;;
+	printers,0 | jobs,0 | job,1 | detach,0 | restart,0 | doctor,0 | explain,1) mapfile -t names < <(_platenctl_names workspaces) ;;
 	explain,0 | rendering,0) mapfile -t names < <(_platenctl_names printers) ;;
 	attach,0) mapfile -t names < <(virsh -q list --all --name 2>/dev/null | sed '/^$/d') ;;
 	mode,1) names=(off network all unset) ;;

@@ -4,8 +4,11 @@
 The ledger's file is overwritten with garbage between a kill of platend and its next start. What the
 new one knows it has from the host's spooler.
 """
+import json
 import os
 import signal
+import subprocess
+import time
 import unittest
 
 from harness import Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
@@ -176,6 +179,44 @@ class LedgerTest(unittest.TestCase):
         wait_for(lambda: self.check("ledger")["state"] == "ok", "the new ledger")
         wait_for(lambda: [d for d in self.device.received if d == DATA], "the document at the device")
         self.assertEqual(len([d for d in self.device.received if d == DATA]), 1)
+
+    def jobs(self, *options):
+        p = subprocess.run([str(self.lab.programs / "platenctl"), "--socket", str(self.host.control), "--json", "jobs", *options],
+                           capture_output=True, text=True)
+        self.assertEqual(p.returncode, 0, p.stderr)
+        return json.loads(p.stdout)["jobs"]
+
+    def test_what_became_of_jobs(self):
+        """Who, workspace, printer, title, pages, bytes, times, outcome: of ended jobs too, over a restart."""
+        before = int(time.time())
+        number = self.guest.print("laser", pdf(4), "-n", "3", "-o", "sides=two-sided-long-edge", title="Büro", user="alice")
+        self.is_in(number, COMPLETED)
+        wait_for(lambda: [j for j in self.jobs("--all") if j["ended"]], "the end of the first")
+        self.host.stop()
+        self.start()
+        self.ready()
+        self.device.paused.clear()
+        second = self.guest.print("laser", DATA, "-o", "document-format=application/vnd.cups-raw", title="second", user="bob")
+        wait_for(lambda: [j for j in self.jobs() if j["phase"] == "processing"], "the host to print the second")
+        self.assertEqual([j["title"] for j in self.jobs()], ["second"])
+        self.spooler.run("cancel", f"laser-{self.jobs()[0]['host_job']}")
+        self.device.paused.set()
+        self.is_in(second, CANCELED)
+        rows = wait_for(lambda: (all := self.jobs("--all")) and all[0]["ended"] and all, "the end of the second")
+        self.assertEqual([(j["title"], j["user"], j["owner"], j["workspace"], j["printer"], j["phase"], j["guest_job"])
+                          for j in rows],
+                         [("second", "bob", "box", "box", "laser", "canceled", second),
+                          ("Büro", "alice", "box", "box", "laser", "completed", number)])
+        first = rows[1]
+        self.assertEqual((first["pages"], first["sheets"], first["bytes"]), (12, 6, len(pdf(4))))
+        self.assertEqual(rows[0]["bytes"], len(DATA))
+        self.assertEqual(first["workspace_uuid"], self.host.uuids["box"])
+        for row in rows:
+            self.assertTrue(before <= row["opened"] <= row["released"] <= row["ended"] <= time.time(), row)
+        self.assertEqual(self.jobs(), [])
+        self.assertEqual([j["title"] for j in self.jobs("--all", "--limit", "1")], ["second"])
+        self.assertEqual(len(self.jobs("--all", "box")), 2)
+        self.assertEqual(self.jobs("--all", "other"), [])
 
     def test_a_start_with_a_sound_ledger_builds_nothing(self):
         self.is_in(self.guest.print("laser", pdf(1)), COMPLETED)
