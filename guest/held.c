@@ -147,7 +147,7 @@ void held_done(struct held *held, int error)
 		log_line(LOG_NOTICE, &about, "released: a person has decided on the host");
 	else if (!deed.ask && (error == -ENOENT || error == -ECANCELED))
 		gone(held, &deed);
-	else if (error < 0 && error != -ENOENT && error != -ECANCELED)
+	else if (error < 0 && error != -ENOENT && error != -ECANCELED && error != -EALREADY)
 		log_line(LOG_WARNING, &about, "the held job %u could not be %s: %s", deed.number,
 			deed.ask ? "marked" : "released", strerror(-error));
 	queues_kick(held->agent->queues);

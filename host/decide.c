@@ -61,6 +61,14 @@ static int tell_one(const struct ledger_job *row, void *userdata)
 	return workspace_send(ws, &m, -1);
 }
 
+void decide_tick(struct host *host)
+{
+	struct workspace *ws;
+
+	TAILQ_FOREACH(ws, &host->workspaces, link)
+	decide_pump(ws);
+}
+
 void decide_pump(struct workspace *ws)
 {
 	if (!ws->greeted || ws->version < RELEASE_SINCE)
@@ -147,10 +155,24 @@ static bool find(struct control_client *client, const char *job, struct search *
 	return false;
 }
 
+/* Nobody hears of a decision that a power failure could take back. */
+static int put_synced(struct host *host, const struct ledger_job *row)
+{
+	struct ledger_job kept;
+	int r = ledger_put(host->ledger, row);
+
+	if (r < 0)
+		return r;
+	job_sync(host); /* takes back what it cannot keep */
+	r = ledger_get(host->ledger, &row->key, &kept);
+	return r < 0 ? r : kept.state == row->state ? 0 : -EIO;
+}
+
 /* Changes the row, and the job if the guest still has it open. 0 or -errno. */
 static int decide(struct host *host, struct ledger_job *row, bool retry, bool printed)
 {
-	struct job *job = job_find(host, &row->key);
+	struct job *job;
+	int r;
 
 	row->decided = 1;
 	row->ask = 0;
@@ -160,13 +182,17 @@ static int decide(struct host *host, struct ledger_job *row, bool retry, bool pr
 		retry	  ? "an administrator says that it was not printed: it is sent again"
 		: printed ? "an administrator says that it was printed"
 			  : "an administrator says that it is not to be printed again");
+	r = put_synced(host, row);
+	if (r < 0)
+		return r;
+	job = job_find(host, &row->key);
 	if (job) {
 		job->row = *row;
 		job->phase = job_phase_of(row);
 		job->refusal = retry ? REFUSAL_FAILED : REFUSAL_NONE;
 		text_copy_line(job->text, sizeof(job->text), row->text);
 	}
-	return ledger_put(host->ledger, row);
+	return 0;
 }
 
 /* What is left to do, if anything, for a person. */

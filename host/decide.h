@@ -28,6 +28,9 @@ void decide_heard(struct host *host, struct ledger_job *row);
 /* Tells a guest of what was decided; a session began, or there is room to send again. */
 void decide_pump(struct workspace *workspace);
 
+/* Tells all once more that have not come: theirs may have been lost. */
+void decide_tick(struct host *host);
+
 /* `platenctl job`: retry or forget. */
 void decide_verb(struct control_client *client, const json_t *untrusted_request);
 

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "host/control.h"
+#include "host/decide.h"
 #include "host/domains.h"
 #include "host/fetcher.h"
 #include "host/job.h"
@@ -166,6 +167,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 	domains_tick(host->domains);
 	spooler_tick(host->spooler);
 	fetcher_tick(host->fetcher);
+	decide_tick(host);
 	(void)sd_event_source_set_time(source, usec + TICK_USEC);
 	return 0;
 }

@@ -357,6 +357,7 @@ static int look_at_held(struct cupsd *cupsd, const struct queues_held *held)
 	case IPP_JSTATE_CANCELED:
 	case IPP_JSTATE_ABORTED: return -ECANCELED;
 	case IPP_JSTATE_COMPLETED: return -ENOENT;
+	case IPP_JSTATE_PENDING: return held->ask ? -EBUSY : -EALREADY;
 	default: return -EBUSY;
 	}
 }

@@ -42,9 +42,9 @@ enum queues_message {
 	/* agent → worker */
 	QUEUES_JOB,  /* struct queues_job: is it there? DONE 0, -ENOENT it is not, or -ECANCELED it
 			is, but was cancelled */
-	QUEUES_HELD, /* struct queues_held: marks or releases a held job. DONE 0 (also if it was
-			released already); -EBUSY it is not held (yet); -ENOENT, -ECANCELED as JOB
-		      */
+	QUEUES_HELD, /* struct queues_held: marks or releases a held job. DONE 0; -EALREADY it was
+			released and waits; -EBUSY it is not held (yet); -ENOENT, -ECANCELED as
+			JOB */
 };
 
 struct queues_request {
