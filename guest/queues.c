@@ -17,6 +17,7 @@
 
 #include "guest/default.h"
 #include "guest/drivers.h"
+#include "guest/held.h"
 #include "guest/jobs.h"
 #include "guest/rendering.h"
 #include "guest/requests.h"
@@ -41,6 +42,7 @@ enum asked {
 	ASKED_SHOW,
 	ASKED_DEFAULT,
 	ASKED_JOB,
+	ASKED_HELD,
 };
 
 struct queues {
@@ -356,12 +358,27 @@ static bool look_at_job(struct queues *queues)
 	return true;
 }
 
+/* Whether a held job was marked or released. */
+static bool look_at_held(struct queues *queues)
+{
+	const struct held_deed *deed = held_next(queues->agent->held);
+	struct queues_held m = {.head = {.type = QUEUES_HELD, .size = sizeof(m)}};
+
+	if (!deed)
+		return false;
+	m.number = deed->number;
+	m.ask = deed->ask;
+	m.job = deed->id.job;
+	send(queues, ASKED_HELD, NULL, &m, -1);
+	return true;
+}
+
 static void next(struct queues *queues)
 {
 	struct printer *p;
 
 	while (queues->up && requests_are_free(queues->requests)) {
-		if (look_at_job(queues))
+		if (look_at_job(queues) || look_at_held(queues))
 			return;
 		if (queues->look) {
 			if (agent_now() < queues->look_after)
@@ -479,6 +496,7 @@ static void succeeded(struct queues *queues, enum asked asked, struct printer *p
 		break;
 	case ASKED_NOTHING:
 	case ASKED_JOB:
+	case ASKED_HELD:
 	case ASKED_LIST: break;
 	}
 	if (asked != ASKED_SHOW)
@@ -495,6 +513,8 @@ static void on_done(const struct queues_done *done, void *userdata)
 	queues->about = NULL;
 	if (asked == ASKED_JOB) {
 		jobs_doubt_settled(queues->agent, queues->number, done ? done->error : -ECONNRESET);
+	} else if (asked == ASKED_HELD) {
+		held_done(queues->agent->held, done ? done->error : -ECONNRESET);
 	} else if (!p) {
 		listed(queues, done ? done->error : -ECONNRESET);
 	} else {

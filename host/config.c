@@ -67,6 +67,8 @@ static const struct key {
 	{"jobs-per-minute", KIND_NUMBER, FIELD(jobs_per_minute), "a number, 0 for no limit"},
 	{"mib-per-minute", KIND_NUMBER, FIELD(mib_per_minute), "a number, 0 for no limit"},
 	{"held-mib", KIND_NUMBER, FIELD(held_mib), "a number, 0 for no limit"},
+	{"ledger-jobs", KIND_NUMBER, FIELD(ledger_jobs), "a number of jobs, 0 for no limit"},
+	{"ledger-days", KIND_NUMBER, FIELD(ledger_days), "a number of days, 0 for no limit"},
 	{"keepalive-msec", KIND_NUMBER, FIELD(keepalive_msec), "100 to 3600000 milliseconds"},
 #undef FIELD
 };
@@ -489,6 +491,8 @@ int config_read(const char *path, struct config *ret_config, char ret_why[static
 			.raw = true,
 			.jobs_per_minute = 300,
 			.held_mib = 8192,
+			.ledger_jobs = 100000,
+			.ledger_days = 400,
 			.restart = RESTART_AUTO,
 			.restart_limit = RESTART_LIMIT_MIN},
 		.why = ret_why,

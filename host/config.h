@@ -69,6 +69,7 @@ struct config {
 	uint32_t keepalive_msec;
 	bool raw; /* workspaces may send printer commands */
 	uint32_t jobs_per_minute, mib_per_minute, held_mib; /* of a workspace; 0: no limit */
+	uint32_t ledger_jobs, ledger_days; /* ended ones, and for how long; 0: no limit */
 	enum restart_policy restart;
 	uint32_t restart_limit; /* minutes, 0: none */
 	uint32_t restart_force; /* minutes after which a guest is reset, 0: never */

@@ -21,11 +21,13 @@
 #include <unistd.h>
 
 #include "host/control.h"
+#include "host/decide.h"
 #include "host/domains.h"
 #include "host/fetcher.h"
 #include "host/job.h"
 #include "host/manuals.h"
 #include "host/printer.h"
+#include "host/rebuild.h"
 #include "host/renderings.h"
 #include "host/spooler.h"
 #include "host/workspace.h"
@@ -165,6 +167,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 	domains_tick(host->domains);
 	spooler_tick(host->spooler);
 	fetcher_tick(host->fetcher);
+	decide_tick(host);
 	(void)sd_event_source_set_time(source, usec + TICK_USEC);
 	return 0;
 }
@@ -228,9 +231,12 @@ static int set_up_state(struct host *host)
 	r = ledger_open(path, &damaged, &host->ledger);
 	if (r < 0)
 		log_line(LOG_ERR, NULL, "%s cannot be opened: %s", path, strerror(-r));
-	else if (damaged)
-		log_line(LOG_ERR, NULL, "%s was damaged: set aside as %s.damaged, begun anew", path,
-			path);
+	if (r < 0)
+		return r;
+	rebuild_begin(host, damaged);
+	r = ledger_limit(host->ledger, config->ledger_jobs, config->ledger_days);
+	if (r < 0)
+		log_line(LOG_ERR, NULL, "%s cannot be written: %s", path, strerror(-r));
 	return r;
 }
 

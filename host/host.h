@@ -37,6 +37,8 @@ struct host {
 	char name[TEXT_SIZE]; /* of this machine, for people */
 	enum mode mode;	      /* the default in force */
 	struct ledger *ledger;
+	bool rebuilding;  /* the ledger is not whole yet, see rebuild.h */
+	uint32_t rebuilt; /* jobs that it has from the spooler */
 	struct spooler *spooler;
 	struct fetcher *fetcher;
 	struct domains *domains;

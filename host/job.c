@@ -19,7 +19,9 @@
 #include <unistd.h>
 
 #include "host/allowed.h"
+#include "host/decide.h"
 #include "host/printer.h"
+#include "host/rebuild.h"
 #include "host/renderings.h"
 #include "host/restarts.h"
 #include "host/spooler.h"
@@ -79,9 +81,15 @@ uint32_t job_phase_of(const struct ledger_job *row)
 	case LEDGER_COMPLETED: return JOB_PHASE_COMPLETED;
 	case LEDGER_CANCELED: return JOB_PHASE_CANCELED;
 	case LEDGER_ABORTED: return JOB_PHASE_ABORTED;
+	case LEDGER_RETRY: return JOB_PHASE_REFUSED; /* of the attempt before */
 	case LEDGER_ASK: return JOB_PHASE_ASK;
 	}
 	return JOB_PHASE_ASK;
+}
+
+const char *job_row_phase(const struct ledger_job *row)
+{
+	return row->state == LEDGER_RETRY ? "retry" : job_phase_name(job_phase_of(row));
 }
 
 static bool is_final(const struct job *job)
@@ -120,7 +128,7 @@ static bool key_equal(const struct ledger_key *a, const struct ledger_key *b)
 	       uuid_equal(&a->workspace, &b->workspace);
 }
 
-static struct job *job_by_key(struct host *host, const struct ledger_key *key)
+struct job *job_find(struct host *host, const struct ledger_key *key)
 {
 	struct job *job;
 
@@ -154,6 +162,7 @@ static void job_tell(struct job *job)
 	m.job_state.final = is_final(job);
 	m.job_state.host_job = job->row.host_job;
 	m.job_state.pages = job->row.pages;
+	m.job_state.ask = job->phase == JOB_PHASE_ASK ? job->row.ask : 0;
 	(void)text_copy(m.job_state.reasons, sizeof(m.job_state.reasons), job->reasons);
 	text_copy_line(m.job_state.text, sizeof(m.job_state.text), job->text);
 	job->tell = workspace_send(job->workspace, &m, -1) == -EAGAIN;
@@ -175,6 +184,8 @@ static int job_record(struct job *job, enum ledger_state state)
 	job->row.state = state;
 	if (state >= LEDGER_COMPLETED && !job->row.ended)
 		job->row.ended = time(NULL);
+	if (state == LEDGER_RELEASE && !job->row.released)
+		job->row.released = time(NULL);
 	text_copy_line(job->row.text, sizeof(job->row.text), job->text);
 	r = ledger_put(job->host->ledger, &job->row);
 	if (r < 0)
@@ -230,9 +241,10 @@ static void job_ask(struct job *job)
 {
 	SAY(LOG_WARNING, job,
 		"the spooler does not know the job any more: look whether it was printed");
+	job->row.ask = decide_ask();
 	job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
-		"It is not known whether this was printed: look at the printer, then print it "
-		"again or cancel it");
+		"It is not known whether this was printed: look at the printer, then release it "
+		"to print it again, or cancel it");
 }
 
 /* Gives the document's pipe to the worker and to the channel. */
@@ -318,6 +330,7 @@ static void submission_fill(
 	uint32_t left_out;
 
 	*s = (struct submit_open){.head = {.type = SUBMIT_OPEN, .size = sizeof(*s)},
+		.guest_job = job->row.guest_job,
 		.file = open->file,
 		.copies = open->copies,
 		.pages_only = !job->host->config.raw && !open->rendered,
@@ -345,6 +358,7 @@ static void row_fill(struct job *job, struct workspace *ws, const char *printer,
 	row->state = LEDGER_OPEN;
 	row->pool = pool;
 	row->size = open->size;
+	row->guest_job = open->guest_job <= JOB_ASK_MAX ? open->guest_job : 0;
 	row->opened = time(NULL);
 	(void)text_copy(row->workspace_name, sizeof(row->workspace_name), ws->name);
 	(void)text_copy(row->printer, sizeof(row->printer), printer);
@@ -405,14 +419,31 @@ static void open_new(struct job *job, struct workspace *ws, const struct message
 	transfer_begin(job);
 }
 
+/* A person has said that no paper came out: as if it was not known. Without a document the guest
+ * has it no more, and there is nothing to send again. */
+static void open_retry(struct job *job, struct workspace *ws, const struct message_job_open *open)
+{
+	struct ledger_key key = job->row.key;
+
+	if (open->size == 0) {
+		job->row.decided = 0;
+		return job_end(job, JOB_PHASE_CANCELED, LEDGER_CANCELED,
+			"cancelled in the workspace; it is not known whether it was printed");
+	}
+	SAY(LOG_NOTICE, job, "a person says that it was not printed: it is taken once more");
+	job->row = (struct ledger_job){.key = key};
+	open_new(job, ws, open);
+}
+
 void job_open(struct workspace *ws, const struct message_job_open *open)
 {
 	struct ledger_key key = {.workspace = ws->uuid, .job = open->job, .file = open->file};
-	struct job *job = job_by_key(ws->host, &key);
+	struct job *job = job_find(ws->host, &key);
 	int r;
 
-	if (job && job->stage == JOB_ENDED && job->phase == JOB_PHASE_REFUSED) {
-		job_free(job); /* its refusal was told: this is the next try */
+	if (job && job->stage == JOB_ENDED &&
+		(job->phase == JOB_PHASE_REFUSED || decide_is_retry(&job->row, open))) {
+		job_free(job); /* its end was told: this is the next try */
 		job = NULL;
 	}
 	if (job)
@@ -424,15 +455,25 @@ void job_open(struct workspace *ws, const struct message_job_open *open)
 	job->ref = open->ref;
 	job->open = true;
 	r = ledger_get(ws->host->ledger, &key, &job->row);
+	if (r == 0 && decide_is_retry(&job->row, open))
+		return open_retry(job, ws, open);
 	if (r == 0 && job->row.state != LEDGER_OPEN) {
 		job->stage = JOB_ENDED;
 		job->phase = job_phase_of(&job->row);
 		text_copy_line(job->text, sizeof(job->text), job->row.text);
+		decide_heard(ws->host, &job->row);
 		return job_tell(job);
 	}
 	if (r < 0 && r != -ENOENT)
 		return job_refuse(
 			job, REFUSAL_FAILED, "the host's ledger cannot be read; the job waits");
+	if (r < 0 && ws->host->rebuilding)
+		return job_refuse(job, REFUSAL_FAILED,
+			"the host's ledger is built anew from its spooler; the job waits for it");
+	if (r < 0 && rebuild_is_unsure(ws->host, open)) {
+		row_fill(job, ws, ws->offers[open->printer].name, false, open);
+		return job_ask(job);
+	}
 	open_new(job, ws, open);
 }
 
@@ -462,6 +503,9 @@ void job_cancel(struct workspace *ws, uint32_t ref)
 		if (job->submit)
 			(void)submit_send(job->submit, &abort_it, -1, ANSWER_USEC);
 		job_end(job, JOB_PHASE_CANCELED, LEDGER_CANCELED, "cancelled in the workspace");
+	} else if (job->stage == JOB_ENDED && job->phase == JOB_PHASE_ASK) {
+		job_end(job, JOB_PHASE_CANCELED, LEDGER_CANCELED,
+			"cancelled in the workspace; it is not known whether it was printed");
 	} else if (job->stage == JOB_ENDED) {
 		job_tell(job);
 	} else if (job->row.host_job) {
@@ -499,6 +543,16 @@ static void job_let_go(struct job *job)
 	}
 }
 
+/* The guest has let go of a job whose end it was told: it does not come with it again. */
+static void job_heard(struct job *job)
+{
+	if (!is_final(job) || job->tell || job->row.heard || job->phase == JOB_PHASE_REFUSED ||
+		job->phase == JOB_PHASE_ASK)
+		return;
+	job->row.heard = 1;
+	(void)ledger_put_late(job->host->ledger, &job->row); /* or it is kept longer than need be */
+}
+
 void job_close(struct workspace *ws, uint32_t ref)
 {
 	struct job *job = job_by_ref(ws, ref);
@@ -506,6 +560,7 @@ void job_close(struct workspace *ws, uint32_t ref)
 
 	if (!job)
 		return;
+	job_heard(job);
 	if (job->stage != JOB_TRANSFER)
 		return job_let_go(job);
 	/* It may come again from the start, and holds no worker until then. */
@@ -679,6 +734,7 @@ static void job_follow(struct job *job, const struct spool_job *is)
 		memset(reasons, 0, sizeof(reasons));
 	job->row.host_job = is->host_job;
 	job->row.pages = is->pages;
+	job->row.sheets = is->sheets;
 	(void)text_copy(job->reasons, sizeof(job->reasons), reasons);
 	switch (phase) {
 	case JOB_PHASE_COMPLETED: return job_end(job, phase, LEDGER_COMPLETED, is->text);
@@ -709,11 +765,13 @@ static void cancel_stale(struct host *host, const struct spool_job *is)
 void job_on_host(struct host *host, const struct spool_job *is)
 {
 	struct ledger_key key = {.workspace = is->workspace, .job = is->job, .file = is->file};
-	struct job *job = job_by_key(host, &key);
+	struct job *job;
 
 	if (!text_terminated(is->reasons, sizeof(is->reasons)) ||
 		!text_terminated(is->text, sizeof(is->text)))
 		return;
+	rebuild_job(host, is);
+	job = job_find(host, &key);
 	if (!job || job->stage == JOB_ENDED) {
 		struct ledger_job row;
 
@@ -758,6 +816,7 @@ void job_listed(struct host *host)
 	struct job *job, *next;
 	bool again = false;
 
+	rebuild_listed(host);
 	TAILQ_FOREACH_SAFE(job, &host->jobs, link, next)
 	{
 		if (job->stage != JOB_FOLLOWED || job->seen)
@@ -789,14 +848,10 @@ void job_printer_gone(struct host *host, const char *printer)
 	}
 }
 
-static int load_one(const struct ledger_job *row, void *userdata)
+int job_adopt(struct host *host, const struct ledger_job *row)
 {
-	struct host *host = userdata;
-	struct job *job;
+	struct job *job = job_new(host, &row->key);
 
-	if (row->state != LEDGER_RELEASE)
-		return 0;
-	job = job_new(host, &row->key);
 	if (!job)
 		return -ENOMEM;
 	job->row = *row;
@@ -806,9 +861,14 @@ static int load_one(const struct ledger_job *row, void *userdata)
 	return 0;
 }
 
+static int load_one(const struct ledger_job *row, void *userdata)
+{
+	return row->state == LEDGER_RELEASE ? job_adopt(userdata, row) : 0;
+}
+
 int job_load(struct host *host)
 {
-	return ledger_walk(host->ledger, true, UINT32_MAX, load_one, host);
+	return ledger_walk(host->ledger, LEDGER_UNFINISHED, UINT32_MAX, load_one, host);
 }
 
 void job_free_all(struct host *host)

@@ -73,7 +73,15 @@ void job_sync(struct host *host);
 int job_load(struct host *host);
 void job_free_all(struct host *host);
 
+/* Follows a job that the ledger has as released. 0 or -ENOMEM. */
+int job_adopt(struct host *host, const struct ledger_job *row);
+
+/* A job that is under way, or that its guest has open; NULL: neither. */
+struct job *job_find(struct host *host, const struct ledger_key *key);
+
 const char *job_phase_name(uint32_t phase);
+/* The same of a row; one that is to be sent again is in "retry". */
+const char *job_row_phase(const struct ledger_job *row);
 /* The phase that a ledger row stands for. */
 uint32_t job_phase_of(const struct ledger_job *row);
 

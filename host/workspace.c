@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "host/channel/channel.h"
+#include "host/decide.h"
 #include "host/domains.h"
 #include "host/fetcher.h"
 #include "host/job.h"
@@ -182,12 +183,14 @@ static void on_hello(struct workspace *ws, const struct message_hello *hello)
 	(void)workspace_send(ws, &m, -1);
 	text_copy_line(ws->agent, sizeof(ws->agent), hello->agent);
 	ws->greeted = true;
+	ws->version = m.welcome.version;
 	ws->text[0] = '\0';
 	ws->open_failures = 0;
 	if (quota_line(ws))
 		log_line(LOG_INFO, &about, "connected: %s", ws->agent);
 	offer_restart(ws);
 	restarts_session(ws->restarts);
+	decide_pump(ws);
 }
 
 static void on_driver_get(struct workspace *ws, const struct message_driver_get *get)
@@ -348,6 +351,8 @@ static void on_channel_room(struct worker *worker, void *userdata)
 	(void)worker;
 	offer_pump(ws);
 	job_pump(ws);
+	if (ws->decisions_due)
+		decide_pump(ws);
 }
 
 int workspace_connect(struct workspace *ws, enum transport transport, int fd)

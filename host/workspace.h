@@ -53,6 +53,8 @@ struct workspace {
 	sd_event_source *reopen;
 	/* The session: */
 	bool synced, greeted;
+	uint32_t version;   /* of the protocol, with `greeted` */
+	bool decisions_due; /* see decide_pump() */
 	char agent[VERSION_SIZE];
 	struct message_guest_status guest;
 	struct quota quota;

@@ -353,3 +353,45 @@ int queue_job(struct cupsd *cupsd, uint32_t number, const struct uuid *job)
 	default: return 0;
 	}
 }
+
+/* Whether the job is there and held, and the one that is meant. */
+static int look_at_held(struct cupsd *cupsd, const struct queues_held *held)
+{
+	static const char *const wanted[] = {"job-state", "job-uuid"};
+	ipp_t *request = cupsd_job_request(IPP_OP_GET_JOB_ATTRIBUTES, (int)held->number);
+	_cleanup_ipp_ ipp_t *response = NULL;
+	char text[TEXT_SIZE];
+	struct uuid uuid;
+	int r;
+
+	cupsd_want(request, wanted, COUNT(wanted));
+	r = cupsd_run(cupsd, request, "/", -1, &response);
+	if (r < 0)
+		return r;
+	cupsd_text(response, "job-uuid", text, sizeof(text));
+	if (uuid_parse(text, &uuid) < 0 || !uuid_equal(&uuid, &held->job))
+		return -ENOENT;
+	switch (cupsd_int(response, "job-state")) {
+	case IPP_JSTATE_HELD: return 0;
+	case IPP_JSTATE_CANCELED:
+	case IPP_JSTATE_ABORTED: return -ECANCELED;
+	case IPP_JSTATE_COMPLETED: return -ENOENT;
+	case IPP_JSTATE_PENDING: return held->ask ? -EBUSY : -EALREADY;
+	default: return -EBUSY;
+	}
+}
+
+int queue_held(struct cupsd *cupsd, const struct queues_held *held)
+{
+	int r = look_at_held(cupsd, held);
+	ipp_t *request;
+
+	if (r < 0)
+		return r;
+	request = cupsd_job_request(
+		held->ask ? IPP_OP_SET_JOB_ATTRIBUTES : IPP_OP_RELEASE_JOB, (int)held->number);
+	if (held->ask)
+		(void)ippAddInteger(
+			request, IPP_TAG_JOB, IPP_TAG_INTEGER, BACKEND_ASKED, (int)held->ask);
+	return cupsd_run(cupsd, request, "/jobs/", -1, NULL);
+}

@@ -156,6 +156,8 @@ static int create_job(struct submission *s)
 		uuid_format(&o->workspace, workspace));
 	(void)ippAddString(request, IPP_TAG_JOB, IPP_TAG_NAME, SPOOL_ATTR_USER, NULL, o->user);
 	(void)ippAddString(request, IPP_TAG_JOB, IPP_TAG_NAME, SPOOL_ATTR_OWNER, NULL, o->owner);
+	(void)ippAddInteger(
+		request, IPP_TAG_JOB, IPP_TAG_INTEGER, SPOOL_ATTR_NUMBER, (int)o->guest_job);
 	add_options(s, request);
 	r = ipp_do(s->http, request, &response);
 	if (r < 0)

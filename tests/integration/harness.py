@@ -46,7 +46,7 @@ def free_port():
 
 JOB_ATTRIBUTES = ("job-id", "job-name", "job-state", "job-state-reasons", "job-originating-user-name", "job-printer-uri",
                   "job-hold-until", "job-impressions-completed", "job-printer-state-message", "platen-job-uuid",
-                  "platen-workspace-uuid", "platen-guest-user", "platen-owner", "copies", "number-up", "sides",
+                  "platen-workspace-uuid", "platen-guest-user", "platen-owner", "platen-asked", "copies", "number-up", "sides",
                   "page-ranges", "StapleLocation", "InputSlot", "PageSize", "document-format", "document-format-supplied",
                   "job-sheets", "job-uuid", "job-priority", "outputorder", "media")
 
