@@ -467,7 +467,7 @@ static int start_link(struct channel *channel, const struct channel_start *start
 	link_keepalive(channel->link, start->keepalive_msec);
 	bucket_init(&channel->bytes, start->bytes_per_minute,
 		start->bytes_per_minute < JOB_WINDOW ? JOB_WINDOW : start->bytes_per_minute);
-	return sandbox_enter();
+	return channel_sandbox();
 }
 
 /* One message of platend's. */

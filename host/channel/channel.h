@@ -51,8 +51,7 @@ struct channel *channel_free(struct channel *channel);
 /* Runs until the guest's side or platend's ends. 0 at an orderly end, or -errno. */
 int channel_run(struct channel *channel);
 
-/* Gives up what a leaf does not need: no new privileges, no core, limits, a seccomp allow-list.
- * 0 or -errno. In builds with a sanitizer the system call filter is left out. */
-int sandbox_enter(void);
+/* Gives up what a leaf does not need (proto/base/sandbox.h). 0 or -errno. */
+int channel_sandbox(void);
 
 #endif
