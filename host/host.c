@@ -161,7 +161,10 @@ static int on_post(sd_event_source *source, void *userdata)
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct host *host = userdata;
+	struct workspace *ws;
 
+	TAILQ_FOREACH(ws, &host->workspaces, link)
+	workspace_tick(ws);
 	domains_tick(host->domains);
 	spooler_tick(host->spooler);
 	fetcher_tick(host->fetcher);

@@ -21,6 +21,8 @@ enum channel_message {
 	CHANNEL_DRIVER, /* platend → channel: struct channel_driver, with the file or none */
 	CHANNEL_SYNCED, /* channel → platend: struct channel_text: a session begins */
 	CHANNEL_LOST,	/* channel → platend: struct channel_text: why it is over */
+	CHANNEL_PING,	/* platend → channel: a head only */
+	CHANNEL_PONG,	/* channel → platend: a head only: it is not stuck in its own code */
 };
 
 struct channel_start {

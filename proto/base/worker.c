@@ -17,8 +17,10 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
@@ -267,6 +269,12 @@ const char *worker_end_text(int status, bool timed_out, char buf[static 160])
 {
 	if (timed_out)
 		(void)text_copy(buf, 160, "it did not answer in time");
+	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		(void)text_copy(buf, 160,
+			"killed by its system call filter (SIGSYS): it tried what it may not");
+	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+		(void)text_copy(
+			buf, 160, "killed by the kernel (SIGXCPU): it used up its processor time");
 	else if (WIFSIGNALED(status))
 		(void)text_printf(buf, 160, "killed by signal %d", WTERMSIG(status));
 	else if (WEXITSTATUS(status) == 127)
@@ -315,6 +323,19 @@ struct worker *worker_dismiss(struct worker *worker, unsigned int *left)
 pid_t worker_pid(const struct worker *worker)
 {
 	return worker->pid;
+}
+
+void worker_allow_cpu(const struct worker *worker, unsigned int sec)
+{
+	struct rlimit limit = {.rlim_max = RLIM_INFINITY};
+	struct timespec used;
+	clockid_t clock;
+
+	if (worker->pid <= 0 || clock_getcpuclockid(worker->pid, &clock) != 0 ||
+		clock_gettime(clock, &used) < 0)
+		return;
+	limit.rlim_cur = (rlim_t)used.tv_sec + sec;
+	(void)prlimit(worker->pid, RLIMIT_CPU, &limit, NULL);
 }
 
 int worker_send(struct worker *worker, const void *msg, int fd)

@@ -65,6 +65,11 @@ struct worker *worker_dismiss(struct worker *worker, unsigned int *left);
 
 pid_t worker_pid(const struct worker *worker);
 
+/* From now on it may use `sec` seconds of processor time (RLIMIT_CPU); then the kernel ends it by
+ * SIGXCPU. Each call replaces the last. What it has used rounds down. A kernel that does not let us
+ * leaves it as it was. */
+void worker_allow_cpu(const struct worker *worker, unsigned int sec);
+
 /* Sends; never blocks. 0, -EAGAIN (on_room will tell), or -errno. The caller keeps `fd`. */
 int worker_send(struct worker *worker, const void *msg, int fd);
 

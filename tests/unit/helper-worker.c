@@ -106,6 +106,8 @@ int main(int argc, char **argv)
 		if (child > 0)
 			(void)say((uint32_t)child, -1);
 	}
+	while (strcmp(how, "spin") == 0)
+		;
 	if (strcmp(how, "stop") == 0) {
 		(void)raise(SIGSTOP);
 		return echo();

@@ -144,6 +144,21 @@ START_TEST(test_end_text)
 	ck_assert_str_eq(worker_end_text(9, false, buf), "killed by signal 9");
 	ck_assert_str_eq(worker_end_text(9, true, buf), "it did not answer in time");
 	ck_assert_ptr_nonnull(strstr(worker_end_text(127 << 8, false, buf), "be executed"));
+	ck_assert_ptr_nonnull(
+		strstr(worker_end_text(SIGSYS, false, buf), "its system call filter"));
+	ck_assert_ptr_nonnull(strstr(worker_end_text(SIGXCPU, false, buf), "processor time"));
+}
+END_TEST
+
+/* One that only turns in circles is ended by the kernel. */
+START_TEST(test_cpu)
+{
+	ck_assert_int_eq(start("spin"), 0);
+	worker_allow_cpu(worker, 1);
+	run_out();
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(WTERMSIG(status), SIGXCPU);
+	ck_assert(!timed_out);
 }
 END_TEST
 
@@ -350,6 +365,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, test_answers);
 	tcase_add_test(tc, test_end_text);
+	tcase_add_test(tc, test_cpu);
 	tcase_add_loop_test(tc, test_dismissed, 0, 2);
 	tcase_add_loop_test(tc, test_ends, 0, 9);
 	tcase_add_test(tc, test_deadline_moves);
