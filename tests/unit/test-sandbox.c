@@ -33,6 +33,7 @@
 
 #include "drivers-fetch/device/sandbox.h"
 #include "host/channel/channel.h"
+#include "host/spool/spooler-ipp.h"
 #include "proto/base/sandbox.h"
 
 #define KILLED	   (-1) /* by SIGSYS */
@@ -41,6 +42,7 @@
 enum {
 	CHANNEL = 1,
 	DEVICE = 2,
+	SPOOL = 4,
 	NOT_ALWAYS = 32, /* the machine may not have it, or give it to root only */
 };
 
@@ -315,45 +317,45 @@ static int try_setuid_again(void)
 static const struct attempt attempts[] = {
 	{"open", try_open, CHANNEL},
 	{"openat", try_openat, CHANNEL},
-	{"making a file", try_make_file, CHANNEL},
-	{"unlink", try_unlink, CHANNEL},
+	{"making a file", try_make_file, CHANNEL | SPOOL},
+	{"unlink", try_unlink, CHANNEL | SPOOL},
 	{"stat", try_stat, CHANNEL},
-	{"/proc/self/mem", try_own_memory, CHANNEL},
+	{"/proc/self/mem", try_own_memory, CHANNEL | SPOOL},
 	{"socket, unix", try_socket_unix, CHANNEL | DEVICE},
-	{"socket, inet", try_socket_inet, CHANNEL | DEVICE},
-	{"socketpair", try_socketpair, CHANNEL | DEVICE},
+	{"socket, inet", try_socket_inet, CHANNEL | DEVICE | SPOOL},
+	{"socketpair", try_socketpair, CHANNEL | DEVICE | SPOOL},
 	{"connect", try_connect, CHANNEL | DEVICE},
-	{"bind", try_bind, CHANNEL | DEVICE},
-	{"listen", try_listen, CHANNEL | DEVICE},
-	{"execve", try_execve, CHANNEL | DEVICE},
-	{"execveat", try_execveat, CHANNEL | DEVICE},
-	{"fork", try_fork, CHANNEL | DEVICE},
-	{"clone", try_clone, CHANNEL | DEVICE},
-	{"clone3", try_clone3, CHANNEL | DEVICE},
-	{"kill", try_kill, CHANNEL | DEVICE},
-	{"tgkill", try_tgkill, CHANNEL},
-	{"pidfd_open", try_pidfd, CHANNEL | DEVICE},
-	{"ptrace", try_ptrace, CHANNEL | DEVICE},
-	{"process_vm_readv", try_vm_readv, CHANNEL | DEVICE},
-	{"process_vm_writev", try_vm_writev, CHANNEL | DEVICE},
-	{"mmap, executable", try_code, CHANNEL},
-	{"mprotect, executable", try_mprotect, CHANNEL},
-	{"memfd_create", try_memfd, CHANNEL},
-	{"prctl, dumpable", try_dumpable, CHANNEL},
-	{"setrlimit, more", try_unlimit, CHANNEL},
-	{"memory", try_memory, CHANNEL | DEVICE},
-	{"descriptors", try_descriptors, CHANNEL},
-	{"bpf", try_bpf, CHANNEL | DEVICE | NOT_ALWAYS},
-	{"io_uring_setup", try_io_uring, CHANNEL | DEVICE | NOT_ALWAYS},
-	{"perf_event_open", try_perf, CHANNEL | NOT_ALWAYS},
-	{"userfaultfd", try_userfaultfd, CHANNEL | NOT_ALWAYS},
-	{"keyctl", try_keyctl, CHANNEL | DEVICE | NOT_ALWAYS},
-	{"unshare, mounts", try_unshare, CHANNEL | DEVICE | NOT_ALWAYS},
-	{"unshare, users", try_new_user, CHANNEL | DEVICE | NOT_ALWAYS},
-	{"mount", try_mount, CHANNEL | DEVICE | NOT_ALWAYS},
-	{"chroot", try_chroot, CHANNEL | NOT_ALWAYS},
-	{"setuid", try_setuid, CHANNEL | NOT_ALWAYS},
-	{"setresuid", try_setuid_again, CHANNEL},
+	{"bind", try_bind, CHANNEL | DEVICE | SPOOL},
+	{"listen", try_listen, CHANNEL | DEVICE | SPOOL},
+	{"execve", try_execve, CHANNEL | DEVICE | SPOOL},
+	{"execveat", try_execveat, CHANNEL | DEVICE | SPOOL},
+	{"fork", try_fork, CHANNEL | DEVICE | SPOOL},
+	{"clone", try_clone, CHANNEL | DEVICE | SPOOL},
+	{"clone3", try_clone3, CHANNEL | DEVICE | SPOOL},
+	{"kill", try_kill, CHANNEL | DEVICE | SPOOL},
+	{"tgkill", try_tgkill, CHANNEL | SPOOL},
+	{"pidfd_open", try_pidfd, CHANNEL | DEVICE | SPOOL},
+	{"ptrace", try_ptrace, CHANNEL | DEVICE | SPOOL},
+	{"process_vm_readv", try_vm_readv, CHANNEL | DEVICE | SPOOL},
+	{"process_vm_writev", try_vm_writev, CHANNEL | DEVICE | SPOOL},
+	{"mmap, executable", try_code, CHANNEL | SPOOL},
+	{"mprotect, executable", try_mprotect, CHANNEL | SPOOL},
+	{"memfd_create", try_memfd, CHANNEL | SPOOL},
+	{"prctl, dumpable", try_dumpable, CHANNEL | SPOOL},
+	{"setrlimit, more", try_unlimit, CHANNEL | SPOOL},
+	{"memory", try_memory, CHANNEL | DEVICE | SPOOL},
+	{"descriptors", try_descriptors, CHANNEL | SPOOL},
+	{"bpf", try_bpf, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL},
+	{"io_uring_setup", try_io_uring, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL},
+	{"perf_event_open", try_perf, CHANNEL | NOT_ALWAYS | SPOOL},
+	{"userfaultfd", try_userfaultfd, CHANNEL | NOT_ALWAYS | SPOOL},
+	{"keyctl", try_keyctl, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL},
+	{"unshare, mounts", try_unshare, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL},
+	{"unshare, users", try_new_user, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL},
+	{"mount", try_mount, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL},
+	{"chroot", try_chroot, CHANNEL | NOT_ALWAYS | SPOOL},
+	{"setuid", try_setuid, CHANNEL | NOT_ALWAYS | SPOOL},
+	{"setresuid", try_setuid_again, CHANNEL | SPOOL},
 };
 #define ATTEMPTS ((int)(sizeof(attempts) / sizeof(attempts[0])))
 
@@ -450,6 +452,23 @@ START_TEST(test_device)
 }
 END_TEST
 
+/* platen-spool has unix sockets and files to read, and nothing more. */
+START_TEST(test_spool)
+{
+	refuses(_i, SPOOL, spool_sandbox);
+}
+END_TEST
+
+START_TEST(test_spool_may)
+{
+	static int (*const may[])(void) = {
+		try_open, try_openat, try_stat, try_socket_unix, try_connect};
+	struct attempt attempt = {"what it needs", may[_i], 0};
+
+	ck_assert_int_eq(outcome(&attempt, spool_sandbox), 0);
+}
+END_TEST
+
 /* What a channel does all day: reads, writes, waits, has memory and gives it back. */
 static int live(void)
 {
@@ -520,6 +539,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, test_channel, 0, ATTEMPTS);
 	tcase_add_loop_test(tcase, test_device, 0, ATTEMPTS);
+	tcase_add_loop_test(tcase, test_spool, 0, ATTEMPTS);
+	tcase_add_loop_test(tcase, test_spool_may, 0, 5);
 	tcase_add_test(tcase, test_channel_lives);
 	tcase_add_test(tcase, test_not_dumpable);
 	suite_add_tcase(suite, tcase);
