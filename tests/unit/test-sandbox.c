@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "drivers-fetch/device/sandbox.h"
+#include "drivers-fetch/sandbox.h"
 #include "host/channel/channel.h"
 #include "host/spool/spooler-ipp.h"
 #include "proto/base/sandbox.h"
@@ -43,7 +44,9 @@ enum {
 	CHANNEL = 1,
 	DEVICE = 2,
 	SPOOL = 4,
-	NOT_ALWAYS = 32, /* the machine may not have it, or give it to root only */
+	FETCH = 8,	 /* from a server or a device */
+	BY_HAND = 16,	 /* what an admin gave: no connection at all */
+	NOT_ALWAYS = 64, /* the machine may not have it, or give it to root only */
 };
 
 struct attempt {
@@ -52,6 +55,7 @@ struct attempt {
 	unsigned int flags; /* who may not, and NOT_ALWAYS */
 };
 
+static const char store[] = "/tmp/test-sandbox.store"; /* is not there */
 static char dir[] = "/tmp/test-sandbox.XXXXXX";
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
 static int listener = -1, passed = -1; /* a socket that is there from before */
@@ -317,47 +321,55 @@ static int try_setuid_again(void)
 static const struct attempt attempts[] = {
 	{"open", try_open, CHANNEL},
 	{"openat", try_openat, CHANNEL},
-	{"making a file", try_make_file, CHANNEL | SPOOL},
-	{"unlink", try_unlink, CHANNEL | SPOOL},
+	{"making a file", try_make_file, CHANNEL | SPOOL | FETCH | BY_HAND},
+	{"unlink", try_unlink, CHANNEL | SPOOL | FETCH | BY_HAND},
 	{"stat", try_stat, CHANNEL},
 	{"/proc/self/mem", try_own_memory, CHANNEL | SPOOL},
-	{"socket, unix", try_socket_unix, CHANNEL | DEVICE},
-	{"socket, inet", try_socket_inet, CHANNEL | DEVICE | SPOOL},
-	{"socketpair", try_socketpair, CHANNEL | DEVICE | SPOOL},
-	{"connect", try_connect, CHANNEL | DEVICE},
-	{"bind", try_bind, CHANNEL | DEVICE | SPOOL},
-	{"listen", try_listen, CHANNEL | DEVICE | SPOOL},
-	{"execve", try_execve, CHANNEL | DEVICE | SPOOL},
-	{"execveat", try_execveat, CHANNEL | DEVICE | SPOOL},
+	{"socket, unix", try_socket_unix, CHANNEL | DEVICE | FETCH | BY_HAND},
+	{"socket, inet", try_socket_inet, CHANNEL | DEVICE | SPOOL | BY_HAND},
+	{"socketpair", try_socketpair, CHANNEL | DEVICE | SPOOL | FETCH | BY_HAND},
+	{"connect", try_connect, CHANNEL | DEVICE | BY_HAND},
+	{"bind", try_bind, CHANNEL | DEVICE | SPOOL | FETCH | BY_HAND},
+	{"listen", try_listen, CHANNEL | DEVICE | SPOOL | FETCH | BY_HAND},
+	{"execve", try_execve, CHANNEL | DEVICE | SPOOL | FETCH | BY_HAND},
+	{"execveat", try_execveat, CHANNEL | DEVICE | SPOOL | FETCH | BY_HAND},
 	{"fork", try_fork, CHANNEL | DEVICE | SPOOL},
 	{"clone", try_clone, CHANNEL | DEVICE | SPOOL},
-	{"clone3", try_clone3, CHANNEL | DEVICE | SPOOL},
-	{"kill", try_kill, CHANNEL | DEVICE | SPOOL},
-	{"tgkill", try_tgkill, CHANNEL | SPOOL},
-	{"pidfd_open", try_pidfd, CHANNEL | DEVICE | SPOOL},
-	{"ptrace", try_ptrace, CHANNEL | DEVICE | SPOOL},
-	{"process_vm_readv", try_vm_readv, CHANNEL | DEVICE | SPOOL},
-	{"process_vm_writev", try_vm_writev, CHANNEL | DEVICE | SPOOL},
-	{"mmap, executable", try_code, CHANNEL | SPOOL},
+	{"clone3", try_clone3, CHANNEL | DEVICE | SPOOL | FETCH | BY_HAND},
+	{"kill", try_kill, CHANNEL | DEVICE | SPOOL | FETCH | BY_HAND},
+	{"tgkill", try_tgkill, CHANNEL | SPOOL | FETCH | BY_HAND},
+	{"pidfd_open", try_pidfd, CHANNEL | DEVICE | SPOOL | FETCH | BY_HAND},
+	{"ptrace", try_ptrace, CHANNEL | DEVICE | SPOOL | FETCH | BY_HAND},
+	{"process_vm_readv", try_vm_readv, CHANNEL | DEVICE | SPOOL | FETCH | BY_HAND},
+	{"process_vm_writev", try_vm_writev, CHANNEL | DEVICE | SPOOL | FETCH | BY_HAND},
+	{"mmap, executable", try_code, CHANNEL | SPOOL | FETCH | BY_HAND},
 	{"mprotect, executable", try_mprotect, CHANNEL | SPOOL},
-	{"memfd_create", try_memfd, CHANNEL | SPOOL},
-	{"prctl, dumpable", try_dumpable, CHANNEL | SPOOL},
+	{"memfd_create", try_memfd, CHANNEL | SPOOL | FETCH | BY_HAND},
+	{"prctl, dumpable", try_dumpable, CHANNEL | SPOOL | FETCH | BY_HAND},
 	{"setrlimit, more", try_unlimit, CHANNEL | SPOOL},
 	{"memory", try_memory, CHANNEL | DEVICE | SPOOL},
 	{"descriptors", try_descriptors, CHANNEL | SPOOL},
-	{"bpf", try_bpf, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL},
-	{"io_uring_setup", try_io_uring, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL},
-	{"perf_event_open", try_perf, CHANNEL | NOT_ALWAYS | SPOOL},
-	{"userfaultfd", try_userfaultfd, CHANNEL | NOT_ALWAYS | SPOOL},
-	{"keyctl", try_keyctl, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL},
-	{"unshare, mounts", try_unshare, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL},
-	{"unshare, users", try_new_user, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL},
-	{"mount", try_mount, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL},
-	{"chroot", try_chroot, CHANNEL | NOT_ALWAYS | SPOOL},
-	{"setuid", try_setuid, CHANNEL | NOT_ALWAYS | SPOOL},
-	{"setresuid", try_setuid_again, CHANNEL | SPOOL},
+	{"bpf", try_bpf, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL | FETCH | BY_HAND},
+	{"io_uring_setup", try_io_uring, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL | FETCH | BY_HAND},
+	{"perf_event_open", try_perf, CHANNEL | NOT_ALWAYS | SPOOL | FETCH | BY_HAND},
+	{"userfaultfd", try_userfaultfd, CHANNEL | NOT_ALWAYS | SPOOL | FETCH | BY_HAND},
+	{"keyctl", try_keyctl, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL | FETCH | BY_HAND},
+	{"unshare, mounts", try_unshare, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL | FETCH | BY_HAND},
+	{"unshare, users", try_new_user, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL | FETCH | BY_HAND},
+	{"mount", try_mount, CHANNEL | DEVICE | NOT_ALWAYS | SPOOL | FETCH | BY_HAND},
+	{"chroot", try_chroot, CHANNEL | NOT_ALWAYS | SPOOL | FETCH | BY_HAND},
+	{"setuid", try_setuid, CHANNEL | NOT_ALWAYS | SPOOL | FETCH | BY_HAND},
+	{"setresuid", try_setuid_again, CHANNEL | SPOOL | FETCH | BY_HAND},
 };
 #define ATTEMPTS ((int)(sizeof(attempts) / sizeof(attempts[0])))
+
+static void put_file(void)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "%s/there", dir);
+	(void)close(open(path, O_WRONLY | O_CREAT, 0600));
+}
 
 /* What became of it inside (outside: enter is NULL): 0, errno, KILLED, or minus another signal. */
 static int outcome(const struct attempt *attempt, int (*enter)(void))
@@ -367,6 +379,7 @@ static int outcome(const struct attempt *attempt, int (*enter)(void))
 
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
+		put_file();
 		if (attempt->try == try_mount && unshare(CLONE_NEWNS) < 0)
 			_exit(errno);
 		if (attempt->try == try_mount)
@@ -414,11 +427,8 @@ static void refuses(int i, unsigned int who, int (*enter)(void))
 
 static void setup(void)
 {
-	char path[64];
-
 	ck_assert_ptr_nonnull(mkdtemp(dir));
-	(void)snprintf(path, sizeof(path), "%s/there", dir);
-	ck_assert_int_ge(open(path, O_WRONLY | O_CREAT, 0600), 0);
+	ck_assert_int_eq(setenv("TMPDIR", store, 1), 0); /* ours is none of those to write in */
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", dir);
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
@@ -466,6 +476,88 @@ START_TEST(test_spool_may)
 	struct attempt attempt = {"what it needs", may[_i], 0};
 
 	ck_assert_int_eq(outcome(&attempt, spool_sandbox), 0);
+}
+END_TEST
+
+static int fetch_server(void)
+{
+	struct fetch_get get = {
+		.device_uri = "ipp://127.0.0.1/printers/x", .sources = {FETCH_SERVER}};
+
+	return fetch_sandbox(store, &get);
+}
+
+static int fetch_file(void)
+{
+	return fetch_sandbox(store, NULL);
+}
+
+static int fetch_smb(void)
+{
+	struct fetch_get get = {.device_uri = "smb://server/x", .sources = {FETCH_SERVER}};
+
+	return fetch_sandbox(store, &get);
+}
+
+/* What folders forbid, only a kernel with landlock(7) refuses. */
+static bool is_of_paths(const struct attempt *attempt)
+{
+	return attempt->try == try_make_file || attempt->try == try_unlink ||
+	       attempt->try == try_execve;
+}
+
+/* platen-fetch has the internet, and no other way out. */
+START_TEST(test_fetch)
+{
+	if (sandbox_has_paths() || !is_of_paths(&attempts[_i]))
+		refuses(_i, FETCH, fetch_server);
+}
+END_TEST
+
+START_TEST(test_fetch_by_hand)
+{
+	if (sandbox_has_paths() || !is_of_paths(&attempts[_i]))
+		refuses(_i, BY_HAND, fetch_file);
+}
+END_TEST
+
+START_TEST(test_fetch_may)
+{
+	static const struct {
+		int (*try)(void), (*enter)(void);
+	} may[] = {{try_openat, fetch_server}, {try_socket_inet, fetch_server},
+		{try_fork, fetch_server}, {try_socket_unix, fetch_smb}, {try_execve, fetch_smb},
+		{try_openat, fetch_file}};
+	struct attempt attempt = {"what it needs", may[_i].try, 0};
+
+	ck_assert_int_eq(outcome(&attempt, may[_i].enter), 0);
+}
+END_TEST
+
+/* The kernel reads a family's lower half: what stands above it does not slip through. */
+static int try_disguised(void)
+{
+	return TELL((int)syscall(SYS_socket, 0x100000000UL + AF_UNIX, SOCK_STREAM, 0));
+}
+
+/* A pair is no way to a socket elsewhere. */
+static int try_pair_elsewhere(void)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
+		return errno;
+	return TELL(connect(fds[0], (struct sockaddr *)&address, sizeof(address)));
+}
+
+START_TEST(test_fetch_ways_round)
+{
+	struct attempt disguised = {"a disguised family", try_disguised, 0};
+	struct attempt pair = {"a pair", try_pair_elsewhere, 0};
+
+	ck_assert_int_eq(outcome(&disguised, NULL), 0);
+	ck_assert_int_eq(outcome(&disguised, fetch_server), EPERM);
+	ck_assert_int_eq(outcome(&pair, fetch_server), EISCONN);
 }
 END_TEST
 
@@ -541,6 +633,10 @@ int main(void)
 	tcase_add_loop_test(tcase, test_device, 0, ATTEMPTS);
 	tcase_add_loop_test(tcase, test_spool, 0, ATTEMPTS);
 	tcase_add_loop_test(tcase, test_spool_may, 0, 5);
+	tcase_add_loop_test(tcase, test_fetch, 0, ATTEMPTS);
+	tcase_add_loop_test(tcase, test_fetch_by_hand, 0, ATTEMPTS);
+	tcase_add_loop_test(tcase, test_fetch_may, 0, 6);
+	tcase_add_test(tcase, test_fetch_ways_round);
 	tcase_add_test(tcase, test_channel_lives);
 	tcase_add_test(tcase, test_not_dumpable);
 	suite_add_tcase(suite, tcase);
