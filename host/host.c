@@ -48,6 +48,21 @@ const char *host_worker_user(const struct host *host)
 	return geteuid() == 0 && host->config.worker_user[0] ? host->config.worker_user : NULL;
 }
 
+const char *const *host_hidden(const struct host *host)
+{
+	static const char *hidden[] = {
+		"/run/libvirt", "/var/run/libvirt", "/var/lib/libvirt", NULL, NULL, NULL};
+	static char socket[sizeof(host->config.libvirt_uri)];
+	const char *named = strstr(host->config.libvirt_uri, "socket=");
+
+	hidden[3] = host->config.control;
+	if (named && text_copy(socket, sizeof(socket), named + 7) == 0) {
+		socket[strcspn(socket, "&")] = '\0';
+		hidden[4] = socket;
+	}
+	return hidden;
+}
+
 void host_printer_changed(struct host *host, struct printer *printer, bool offer, bool state)
 {
 	struct workspace *ws;

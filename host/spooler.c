@@ -175,6 +175,7 @@ static void watch_start(struct spooler *spooler)
 	struct worker_setup setup = {
 		.argv = argv,
 		.user = host_worker_user(host),
+		.hidden = host_hidden(host),
 		.on_message = on_watch_message,
 		.on_exit = on_watch_exit,
 		.userdata = spooler,
@@ -243,6 +244,7 @@ static int submit_start(struct spooler *spooler)
 	struct worker_setup setup = {
 		.argv = argv,
 		.user = host_worker_user(host),
+		.hidden = host_hidden(host),
 		.on_message = on_submit_message,
 		.on_exit = on_submit_exit,
 		.userdata = submit,

@@ -363,6 +363,7 @@ int workspace_connect(struct workspace *ws, enum transport transport, int fd)
 	struct worker_setup setup = {
 		.argv = argv,
 		.user = host_worker_user(ws->host),
+		.hidden = host_hidden(ws->host),
 		.on_message = on_channel_message,
 		.on_exit = on_channel_exit,
 		.on_room = on_channel_room,

@@ -13,12 +13,15 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,6 +46,26 @@ struct worker {
 	sd_event_source *io, *child, *timer;
 };
 
+/* In the child: takes paths out of its file system. A container may forbid it, and what then still
+ * stands there asks who comes. */
+static void hide(const char *const *hidden)
+{
+	struct stat st;
+
+	if (!hidden || geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
+		mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return;
+	for (; *hidden; hidden++) {
+		if (stat(*hidden, &st) < 0)
+			continue;
+		if (S_ISDIR(st.st_mode))
+			(void)mount("none", *hidden, "tmpfs",
+				MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0,size=4k");
+		else
+			(void)mount("/dev/null", *hidden, NULL, MS_BIND, NULL);
+	}
+}
+
 /* In the child, between fork and exec: only async-signal-safe calls but for the user database,
  * which was read before. */
 static void become(const struct worker_setup *setup, const struct passwd *pw, int sock, pid_t owner)
@@ -54,6 +77,7 @@ static void become(const struct worker_setup *setup, const struct passwd *pw, in
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)setpgid(0, 0);
+	hide(setup->hidden);
 	if (pw && (setgroups(0, NULL) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0))
 		_exit(126);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != owner)

@@ -35,6 +35,9 @@ typedef void worker_room_fn(struct worker *worker, void *userdata);
 struct worker_setup {
 	const char *const *argv; /* argv[0]: absolute path; read by worker_new() only */
 	const char *user;	 /* when we are root: the user to become, or NULL to stay */
+	/* When we are root, and the kernel lets us: paths that are not there for it, to a NULL; or
+	 * NULL. A folder is empty and a file is /dev/null, in a mount namespace of its own. */
+	const char *const *hidden;
 	worker_message_fn *on_message;
 	worker_exit_fn *on_exit;
 	worker_room_fn *on_room;
