@@ -453,6 +453,7 @@ int watch_run(const char *socket, const char *run_dir)
 			strerror(-watch.events));
 		return watch.events;
 	}
+	r = spool_sandbox();
 	while (r == 0)
 		r = turn(&watch);
 	if (watch.http)
