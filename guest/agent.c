@@ -28,6 +28,7 @@
 #include "guest/needs.h"
 #include "guest/queues.h"
 #include "guest/peer.h"
+#include "guest/respool.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 
@@ -125,6 +126,8 @@ int agent_new(const struct agent_config *config, struct agent **ret_agent)
 	if (r == 0)
 		r = activity_new(agent, &agent->activity);
 	if (r == 0)
+		r = respool_new(agent, &agent->respool);
+	if (r == 0)
 		r = needs_new(agent, &agent->needs);
 	if (r == 0)
 		r = channel_new(agent, &agent->channel);
@@ -142,6 +145,7 @@ struct agent *agent_free(struct agent *agent)
 		return NULL;
 	agent->channel = channel_free(agent->channel);
 	agent->needs = needs_free(agent->needs);
+	agent->respool = respool_free(agent->respool);
 	agent->activity = activity_free(agent->activity);
 	agent->asks = asks_free(agent->asks);
 	jobs_deinit(agent);

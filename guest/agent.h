@@ -15,6 +15,7 @@
  *   outcome.c    what the host's word about one means (pure)
  *   cancels.c    jobs that were cancelled while the host was away
  *   needs.c      what a restart is needed for
+ *   respool.c    the restart of this spooler, when it is idle
  *   activity.c   what people do here
  *   asks.c       the question in their sessions, by platen-ask
  */
@@ -38,6 +39,7 @@ struct packages;
 struct job;
 struct needs;
 struct queues;
+struct respool;
 
 TAILQ_HEAD(job_list, job);
 
@@ -61,6 +63,7 @@ struct agent {
 	struct packages *packages;
 	struct backends *backends;
 	struct needs *needs;
+	struct respool *respool;
 	struct activity *activity;
 	struct asks *asks;
 	/* jobs.c */

@@ -5,7 +5,7 @@
  * They come from needs_add(), from files that a package leaves in STATE/needs.d ("spooler REASON"
  * or "workspace REASON", named after what was installed), and from the distribution's own mark,
  * /run/reboot-required. One of level workspace ends with another boot id; one of level spooler when
- * cupsd was restarted, which is done here, as soon as no job is on its way.
+ * cupsd was restarted (respool.h), which is done here.
  */
 #include "guest/needs.h"
 
@@ -21,15 +21,14 @@
 #include <unistd.h>
 
 #include "guest/activity.h"
-#include "guest/jobs.h"
 #include "guest/peer.h"
+#include "guest/respool.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define MARK	     "/run/reboot-required"
-#define AGAIN_USEC   600000000ULL /* so soon after the restart the same need was not met by it */
-#define SPOOLER_USEC 2000000ULL	  /* between two looks whether the spooler is idle */
+#define MARK	   "/run/reboot-required"
+#define AGAIN_USEC 600000000ULL /* so soon after the restart the same need was not met by it */
 
 struct need {
 	uint8_t name[NEED_SIZE];
@@ -44,8 +43,7 @@ struct needs {
 	char path[AGENT_PATH_SIZE + 16], dir[AGENT_PATH_SIZE + 16];
 	struct need list[RESTART_NEEDS_MAX];
 	uint32_t count;
-	bool restarting; /* systemd was asked to restart cupsd */
-	sd_event_source *watch_dir, *watch_run, *spooler;
+	sd_event_source *watch_dir, *watch_run;
 };
 
 const struct uuid *needs_boot(void)
@@ -175,8 +173,7 @@ static void changed(struct needs *needs, const struct need *n)
 		log_line(LOG_ERR, NULL, "%s cannot be written: %s", needs->path, strerror(-r));
 	send_need(needs, n);
 	activity_look(needs->agent->activity);
-	if (n->level == LEVEL_SPOOLER && n->state == NEED_OPEN)
-		(void)sd_event_source_set_enabled(needs->spooler, SD_EVENT_ON);
+	respool_look(needs->agent->respool);
 }
 
 /* The oldest that is over makes place for a new one. */
@@ -287,53 +284,24 @@ static int on_run(sd_event_source *source, const struct inotify_event *event, vo
 	return 0;
 }
 
-static int on_cupsd(sd_bus_message *m, void *userdata, sd_bus_error *error)
+bool needs_spooler(const struct needs *needs)
 {
-	struct needs *needs = userdata;
-	const sd_bus_error *e = sd_bus_message_get_error(m);
+	for (uint32_t i = 0; i < needs->count; i++)
+		if (needs->list[i].level == LEVEL_SPOOLER && needs->list[i].state == NEED_OPEN)
+			return true;
+	return false;
+}
 
-	(void)error;
-	needs->restarting = false;
-	if (e) {
-		log_line(LOG_ERR, NULL, "the spooler cannot be restarted: %s",
-			e->message ? e->message : e->name);
-		return 0;
-	}
-	log_line(LOG_INFO, NULL, "the spooler was restarted for its new drivers");
+void needs_spooler_over(struct needs *needs, bool met)
+{
 	for (uint32_t i = 0; i < needs->count; i++) {
 		struct need *n = &needs->list[i];
 
 		if (n->level != LEVEL_SPOOLER || n->state != NEED_OPEN)
 			continue;
-		n->state = NEED_MET;
+		n->state = met ? NEED_MET : NEED_UNMET;
 		changed(needs, n);
 	}
-	(void)sd_event_source_set_enabled(needs->spooler, SD_EVENT_OFF);
-	return 0;
-}
-
-static int on_spooler(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct needs *needs = userdata;
-	bool wanted = false;
-
-	(void)usec;
-	for (uint32_t i = 0; i < needs->count; i++)
-		wanted |=
-			needs->list[i].level == LEVEL_SPOOLER && needs->list[i].state == NEED_OPEN;
-	(void)sd_event_source_set_time_relative(source, SPOOLER_USEC);
-	if (!wanted) {
-		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-	} else if (!needs->restarting && jobs_count(needs->agent) == 0) {
-		needs->restarting = true;
-		if (activity_restart_unit(needs->agent->activity, "cups.service", on_cupsd, needs) <
-			0) {
-			needs->restarting = false;
-			log_line(LOG_ERR, NULL,
-				"the spooler cannot be restarted: systemd cannot be asked");
-		}
-	}
-	return 0;
 }
 
 int needs_new(struct agent *agent, struct needs **ret_needs)
@@ -350,14 +318,10 @@ int needs_new(struct agent *agent, struct needs **ret_needs)
 	*ret_needs = needs; /* needs_add() wants it */
 	if (mkdir(needs->dir, 0700) < 0 && errno != EEXIST)
 		return -errno;
-	r = sd_event_add_time_relative(
-		agent->event, &needs->spooler, CLOCK_MONOTONIC, SPOOLER_USEC, 0, on_spooler, needs);
-	if (r >= 0)
-		r = sd_event_add_inotify(agent->event, &needs->watch_dir, needs->dir,
-			IN_CLOSE_WRITE | IN_MOVED_TO, on_dir, needs);
+	r = sd_event_add_inotify(agent->event, &needs->watch_dir, needs->dir,
+		IN_CLOSE_WRITE | IN_MOVED_TO, on_dir, needs);
 	if (r < 0)
 		return r;
-	(void)sd_event_source_set_enabled(needs->spooler, SD_EVENT_ON);
 	(void)sd_event_add_inotify(agent->event, &needs->watch_run, "/run",
 		IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE, on_run, needs);
 	read_all(needs);
@@ -372,7 +336,6 @@ struct needs *needs_free(struct needs *needs)
 		return NULL;
 	needs->watch_dir = sd_event_source_disable_unref(needs->watch_dir);
 	needs->watch_run = sd_event_source_disable_unref(needs->watch_run);
-	needs->spooler = sd_event_source_disable_unref(needs->spooler);
 	free(needs);
 	return NULL;
 }

@@ -27,6 +27,11 @@ void needs_tell(struct needs *needs);
 /* Whether one waits: then what runs here is looked at more often. */
 bool needs_open(const struct needs *needs);
 
+/* Whether one of level spooler waits; and its end: all of them were met by the spooler's restart,
+ * or, as it could not be restarted, none was. */
+bool needs_spooler(const struct needs *needs);
+void needs_spooler_over(struct needs *needs, bool met);
+
 /* The boot id of this kernel; read once. */
 const struct uuid *needs_boot(void);
 

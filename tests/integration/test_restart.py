@@ -191,6 +191,30 @@ class RestartTest(unittest.TestCase):
         wait_for(lambda: "is met: driver s" in self.lab.log("platend"), "the need to be met", 20)
         self.assertEqual(self.restart()["needs"], [])
 
+    def test_spooler_level_waits_for_what_prints_on_any_queue(self):
+        device = Sink(self.lab)
+        self.guest.spooler.add_queue("mine", device.uri)
+        device.paused.clear()
+        self.guest.print("mine", b"x" * (8 << 20), "-o", "raw")  # more than sockets hold
+        wait_for(lambda: self.guest.spooler.printer("mine")["printer-state"] == 4, "the job to print")
+        self.need("driver-s", "spooler driver s was installed")
+        wait_for(lambda: "restarted when its jobs are printed" in self.lab.log("guest-box-agent"), "the agent to wait", 20)
+        self.assertEqual([n["level"] for n in self.restart()["needs"]], ["spooler"])
+        self.assertEqual(self.bus.said("restarted"), [])
+        device.paused.set()
+        wait_for(lambda: device.received, "the job at the device")
+        wait_for(lambda: self.bus.said("restarted") == ["cups.service"], "cupsd to be restarted", 20)
+        wait_for(lambda: self.restart()["needs"] == [], "the need to be met", 20)
+        self.assertEqual([len(data) for data in device.received], [8 << 20])
+
+    def test_spooler_that_systemd_does_not_restart_is_an_error(self):
+        (self.bus.dir / "refuse").write_text("")
+        self.need("driver-s", "spooler driver s was installed")
+        wait_for(lambda: self.restart()["fault"], "the error", 20)
+        self.assertEqual(self.restart()["needs"][0]["state"], "unmet")
+        self.assertIn("this unit is not there", self.lab.log("guest-box-agent"))
+        self.assertEqual(self.bus.said("restarted"), ["cups.service"])
+
 
 if __name__ == "__main__":
     unittest.main()
