@@ -7,6 +7,7 @@ another boot id: what is real is in tests/lab/test_restart.py.
 import json
 import os
 import pathlib
+import pwd
 import socket
 import struct
 import subprocess
@@ -18,12 +19,12 @@ import uuid
 from harness import BUILD, Guest, Host, Lab, Sink, Spooler, vendor_ppd, wait_for
 
 TIMEOUT = 180
-QUESTION, PUT, ANSWER = 1, 2, 3
+QUESTION, PUT, ANSWER, REPLY, WHO, NAME = 1, 2, 3, 4, 5, 6
 NOW, LATER, SESSION_END = 1, 2, 3
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>session</type><listen>{}</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy>
+<policy context="default"><allow user="*"/><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy>
 </busconfig>"""
 
 
@@ -54,12 +55,12 @@ class AskTest(unittest.TestCase):
         self.addCleanup(self.lab.close)
         self.bus = Bus(self.lab)
 
-    def ask(self, keys, desktop=1, tty="", address=None):
+    def ask(self, keys, desktop=1, tty="", address=None, uid=0, message=None):
         (self.bus.dir / "press").write_text(keys)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(15)
-        body = struct.pack("<III512s", 3600, 0, desktop, b"driver c was installed") + tty.encode().ljust(8 * 32, b"\0")
-        ours.send(struct.pack("<II", QUESTION, len(body) + 8) + body)
+        body = struct.pack("<IIII512s", 3600, 0, desktop, uid, b"driver c was installed") + tty.encode().ljust(8 * 32, b"\0")
+        ours.send(message or struct.pack("<II", QUESTION, len(body) + 8) + body)
         code = f"import os; os.dup2({theirs.fileno()}, 3); os.execv({str(BUILD / 'platen-ask')!r}, ['platen-ask', '--worker'])"
         p = subprocess.Popen([sys.executable, "-c", code], pass_fds=(theirs.fileno(),),
                              env=dict(os.environ, PLATEN_ASK_BUS=address or self.bus.address))
@@ -68,9 +69,15 @@ class AskTest(unittest.TestCase):
         self.addCleanup(ours.close)
         return ours, p
 
+    def wait_put(self, sock):
+        """It says who the person is, and when the question is seen."""
+        message = sock.recv(4096)
+        self.assertEqual((struct.unpack("<I", message[:4])[0], message[8:].split(b"\0")[0]), (NAME, b"root"))
+        self.assertEqual(struct.unpack("<I", sock.recv(4096)[:4]), (PUT,))
+
     def answer(self, keys):
         sock, p = self.ask(keys)
-        self.assertEqual(struct.unpack("<I", sock.recv(4096)[:4]), (PUT,))
+        self.wait_put(sock)
         kind, _, choice, after = struct.unpack("<IIII", sock.recv(4096))
         self.assertEqual((kind, p.wait(10)), (ANSWER, 0))
         return choice, after
@@ -90,7 +97,7 @@ class AskTest(unittest.TestCase):
 
     def test_end_of_the_question_takes_the_notification_away(self):
         sock, p = self.ask("")
-        self.assertEqual(struct.unpack("<I", sock.recv(4096)[:4]), (PUT,))
+        self.wait_put(sock)
         sock.close()
         self.assertEqual(p.wait(10), 0)
         wait_for(lambda: self.bus.said("closed"), "the notification to be closed")
@@ -98,11 +105,31 @@ class AskTest(unittest.TestCase):
     def test_terminal_without_a_desktop(self):
         master, slave = os.openpty()
         sock, p = self.ask("", address="unix:path=/nonexistent", tty=os.ttyname(slave)[len("/dev/"):])
-        self.assertEqual(struct.unpack("<I", sock.recv(4096)[:4]), (PUT,))
+        self.wait_put(sock)
         text = os.read(master, 4096).decode()
         self.assertIn("driver c was installed", text)
         self.assertIn("platen-ask --later 1h", text)
         self.assertEqual(p.wait(10), 0)
+
+    def test_who(self):
+        for uid, name in (0, "root"), (pwd.getpwnam("nobody").pw_uid, "nobody"):
+            sock, p = self.ask("", message=struct.pack("<III", WHO, 12, uid))
+            self.assertEqual(sock.recv(4096), struct.pack("<II", NAME, 8 + 64) + name.encode().ljust(64, b"\0"))
+            self.assertEqual(p.wait(10), 0)
+        for message in (struct.pack("<III", WHO, 12, 0x7ffffff0), struct.pack("<II", PUT, 8)):  # no such user; no request
+            sock, p = self.ask("", message=message)
+            self.assertEqual(sock.recv(4096), b"")
+            self.assertNotEqual(p.wait(10), 0)
+
+    def test_it_becomes_the_user(self):
+        nobody = pwd.getpwnam("nobody")
+        sock, p = self.ask("", uid=nobody.pw_uid)
+        self.assertEqual(sock.recv(4096)[8:].split(b"\0")[0], b"nobody")
+        self.assertEqual(struct.unpack("<I", sock.recv(4096)[:4]), (PUT,))
+        status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{p.pid}/status").read_text().splitlines())
+        self.assertEqual(status["Uid"].split(), [str(nobody.pw_uid)] * 4)
+        self.assertEqual(status["Gid"].split(), [str(nobody.pw_gid)] * 4)
+        self.assertEqual(status["Groups"].split(), [])
 
 
 class RestartTest(unittest.TestCase):
@@ -214,6 +241,36 @@ class RestartTest(unittest.TestCase):
         self.assertEqual(self.restart()["needs"][0]["state"], "unmet")
         self.assertIn("this unit is not there", self.lab.log("guest-box-agent"))
         self.assertEqual(self.bus.said("restarted"), ["cups.service"])
+
+    def command(self, *argv):
+        return subprocess.Popen([BUILD / "platen-ask", "--socket", self.guest.run_dir / "ask", *argv], text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def test_command(self):
+        self.inhibit("shutdown block\n")
+        self.need("driver-a", "workspace driver a was installed")
+        wait_for(lambda: "holds it up" in self.row()["restart"], "the inhibitor to be told", 20)
+        self.assertEqual(self.command("--later", "2h").communicate(timeout=20), ("The host was told.\n", ""))
+        data = self.restart()
+        self.assertEqual((data["state"], data["who"]), ("deferred", "root"))
+        self.assertAlmostEqual(data["until"], time.time() + 7200, delta=30)
+
+    def test_command_while_names_are_not_to_be_had(self):
+        """The user database does not answer: a platen-ask that blocks stands in for it."""
+        program = self.lab.programs / "platen-ask"
+        program.unlink()
+        program.write_text("#!/bin/sh\nexec sleep 100\n")
+        program.chmod(0o755)
+        self.inhibit("shutdown block\n")
+        self.need("driver-a", "workspace driver a was installed")
+        wait_for(lambda: "holds it up" in self.row()["restart"], "the inhibitor to be told", 20)
+        first, second = self.command("--later", "2h"), self.command("--later", "3h")
+        self.need("driver-b", "workspace driver b was installed")  # it goes on meanwhile
+        wait_for(lambda: len(self.restart()["needs"]) == 2, "the second need", 2)
+        self.assertEqual(self.restart()["who"], "")
+        for p in first, second:
+            self.assertEqual(p.communicate(timeout=20), ("The host was told.\n", ""))
+        self.assertEqual(self.restart()["who"], "user 0")
 
 
 if __name__ == "__main__":
