@@ -29,6 +29,7 @@
 #include "guest/queues.h"
 #include "guest/peer.h"
 #include "guest/respool.h"
+#include "guest/system.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 
@@ -130,6 +131,8 @@ int agent_new(const struct agent_config *config, struct agent **ret_agent)
 	if (r == 0)
 		r = needs_new(agent, &agent->needs);
 	if (r == 0)
+		r = system_new(agent, &agent->system);
+	if (r == 0)
 		r = channel_new(agent, &agent->channel);
 	if (r < 0) {
 		(void)agent_free(agent);
@@ -144,6 +147,7 @@ struct agent *agent_free(struct agent *agent)
 	if (!agent)
 		return NULL;
 	agent->channel = channel_free(agent->channel);
+	agent->system = system_free(agent->system);
 	agent->needs = needs_free(agent->needs);
 	agent->respool = respool_free(agent->respool);
 	agent->activity = activity_free(agent->activity);

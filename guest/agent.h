@@ -15,6 +15,7 @@
  *   outcome.c    what the host's word about one means (pure)
  *   cancels.c    jobs that were cancelled while the host was away
  *   needs.c      what a restart is needed for
+ *   system.c     what this system itself says about it
  *   respool.c    the restart of this spooler, when it is idle
  *   activity.c   what people do here
  *   asks.c       the question in their sessions, by platen-ask
@@ -40,6 +41,7 @@ struct job;
 struct needs;
 struct queues;
 struct respool;
+struct system;
 
 TAILQ_HEAD(job_list, job);
 
@@ -64,6 +66,7 @@ struct agent {
 	struct backends *backends;
 	struct needs *needs;
 	struct respool *respool;
+	struct system *system;
 	struct activity *activity;
 	struct asks *asks;
 	/* jobs.c */

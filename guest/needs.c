@@ -3,15 +3,16 @@
  * Needs of a restart: where they come from, and how they end.
  *
  * They come from needs_add(), from files that a package leaves in STATE/needs.d ("spooler REASON"
- * or "workspace REASON", named after what was installed), and from the distribution's own mark,
- * /run/reboot-required. One of level workspace ends with another boot id; one of level spooler when
- * cupsd was restarted (respool.h), which is done here.
+ * or "workspace REASON", named after what was installed), and from this system's own word
+ * (system.h). One of level workspace ends with another boot id; one of level spooler when cupsd was
+ * restarted (respool.h), which is done here.
  */
 #include "guest/needs.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,23 +28,22 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define MARK	   "/run/reboot-required"
 #define AGAIN_USEC 600000000ULL /* so soon after the restart the same need was not met by it */
 
 struct need {
 	uint8_t name[NEED_SIZE];
 	uint32_t level, state;
-	struct uuid boot; /* it was born in */
+	struct uuid boot; /* it was born in; one that was met, then */
+	uint64_t met;	  /* usec of that boot's CLOCK_MONOTONIC */
 	char reason[MESSAGE_SIZE];
 };
 
 struct needs {
 	struct agent *agent;
-	uint64_t begun;
 	char path[AGENT_PATH_SIZE + 16], dir[AGENT_PATH_SIZE + 16];
 	struct need list[RESTART_NEEDS_MAX];
 	uint32_t count;
-	sd_event_source *watch_dir, *watch_run;
+	sd_event_source *watch_dir;
 };
 
 const struct uuid *needs_boot(void)
@@ -106,8 +106,8 @@ static int write_all(const struct needs *needs)
 
 		for (size_t b = 0; b < NEED_SIZE; b++)
 			(void)fprintf(file, "%02x", n->name[b]);
-		(void)fprintf(file, " %u %u %s %s\n", n->level, n->state,
-			uuid_format(&n->boot, boot), n->reason);
+		(void)fprintf(file, " %u %u %s %" PRIu64 " %s\n", n->level, n->state,
+			uuid_format(&n->boot, boot), n->met, n->reason);
 	}
 	if (fflush(file) != 0 || fdatasync(fileno(file)) < 0)
 		r = -errno;
@@ -125,7 +125,8 @@ static bool line_read(const char *line, struct need *n)
 	char hex[NEED_SIZE * 2 + 1], boot[UUID_TEXT_SIZE];
 	int at = 0;
 
-	if (sscanf(line, "%32[0-9a-f] %u %u %36s %n", hex, &n->level, &n->state, boot, &at) != 4 ||
+	if (sscanf(line, "%32[0-9a-f] %u %u %36s %" SCNu64 " %n", hex, &n->level, &n->state, boot,
+		    &n->met, &at) != 5 ||
 		!at || strlen(hex) != NEED_SIZE * 2 || uuid_parse(boot, &n->boot) < 0 ||
 		n->level < LEVEL_SPOOLER || n->level >= LEVEL_COUNT || n->state < NEED_OPEN ||
 		n->state >= NEED_STATE_COUNT)
@@ -154,6 +155,7 @@ static void read_all(struct needs *needs)
 		else if (n.state != NEED_MET && !uuid_equal(&n.boot, needs_boot())) {
 			n.state = NEED_MET;
 			n.boot = *needs_boot();
+			n.met = agent_now();
 			needs->list[needs->count++] = n;
 			log_line(LOG_INFO, NULL, "a restart was made for: %s", n.reason);
 		} else if (n.state != NEED_MET) {
@@ -186,22 +188,50 @@ static bool make_place(struct needs *needs)
 	return needs->count < RESTART_NEEDS_MAX;
 }
 
-int needs_add(struct agent *agent, const char *id, enum restart_level level, const char *reason)
+static void name_of(const char *id, uint8_t name[static NEED_SIZE])
 {
-	struct needs *needs = agent->needs;
 	struct sha256_ctx ctx;
-	struct need n = {.level = level, .state = NEED_OPEN, .boot = *needs_boot()};
-	uint32_t i = 0;
 
 	sha256_init(&ctx);
 	sha256_update(&ctx, strlen(id), (const uint8_t *)id);
-	sha256_digest(&ctx, NEED_SIZE, n.name);
+	sha256_digest(&ctx, NEED_SIZE, name);
+}
+
+void needs_withdraw(struct agent *agent, const char *id)
+{
+	struct needs *needs = agent->needs;
+	uint8_t name[NEED_SIZE];
+	struct need n;
+
+	name_of(id, name);
+	for (uint32_t i = 0; i < needs->count; i++) {
+		if (memcmp(needs->list[i].name, name, NEED_SIZE) != 0 ||
+			needs->list[i].state == NEED_MET)
+			continue;
+		n = needs->list[i];
+		n.state = NEED_MET;
+		memmove(&needs->list[i], &needs->list[i + 1],
+			(--needs->count - i) * sizeof(needs->list[0]));
+		log_line(LOG_INFO, NULL, "needs no restart any more: %s", n.reason);
+		return changed(needs, &n);
+	}
+}
+
+int needs_add(struct agent *agent, const char *id, enum restart_level level, const char *reason)
+{
+	struct needs *needs = agent->needs;
+	struct need n = {.level = level, .state = NEED_OPEN, .boot = *needs_boot()};
+	uint32_t i = 0;
+	bool same;
+
+	name_of(id, n.name);
 	text_copy_line(n.reason, sizeof(n.reason), reason[0] ? reason : id);
 	while (i < needs->count && memcmp(needs->list[i].name, n.name, NEED_SIZE) != 0)
 		i++;
-	if (i < needs->count && needs->list[i].state != NEED_MET)
+	same = i < needs->count && strcmp(needs->list[i].reason, n.reason) == 0;
+	if (i < needs->count && needs->list[i].state != NEED_MET && same)
 		return 0; /* counted already */
-	if (i < needs->count && level == LEVEL_WORKSPACE && agent_now() - needs->begun < AGAIN_USEC)
+	if (same && level == LEVEL_WORKSPACE && agent_now() - needs->list[i].met < AGAIN_USEC)
 		n.state = NEED_UNMET;
 	if (i == needs->count && !make_place(needs))
 		return -ENOSPC;
@@ -256,34 +286,6 @@ static int on_dir(sd_event_source *source, const struct inotify_event *event, vo
 	return 0;
 }
 
-/* Debian's mark, with the packages that set it beside it. */
-static void look_at_mark(struct needs *needs)
-{
-	char packages[256] = "", reason[MESSAGE_SIZE];
-	_cleanup_close_ int fd = -1;
-	ssize_t n;
-
-	if (access(MARK, F_OK) < 0)
-		return;
-	fd = open(MARK ".pkgs", O_RDONLY | O_CLOEXEC);
-	n = fd >= 0 ? read(fd, packages, sizeof(packages) - 1) : 0;
-	packages[n > 0 ? n : 0] = '\0';
-	for (char *c = packages; *c; c++)
-		if (*c == '\n')
-			*c = c[1] ? ',' : '\0';
-	(void)text_printf(
-		reason, sizeof(reason), "this system says so: %s", packages[0] ? packages : MARK);
-	(void)needs_add(needs->agent, MARK, LEVEL_WORKSPACE, reason);
-}
-
-static int on_run(sd_event_source *source, const struct inotify_event *event, void *userdata)
-{
-	(void)source;
-	if (event->len && strcmp(event->name, "reboot-required") == 0)
-		look_at_mark(userdata);
-	return 0;
-}
-
 bool needs_spooler(const struct needs *needs)
 {
 	for (uint32_t i = 0; i < needs->count; i++)
@@ -312,7 +314,6 @@ int needs_new(struct agent *agent, struct needs **ret_needs)
 	if (!needs)
 		return -ENOMEM;
 	needs->agent = agent;
-	needs->begun = agent_now();
 	(void)snprintf(needs->path, sizeof(needs->path), "%s/needs", agent->config.state_dir);
 	(void)snprintf(needs->dir, sizeof(needs->dir), "%s/needs.d", agent->config.state_dir);
 	*ret_needs = needs; /* needs_add() wants it */
@@ -322,11 +323,8 @@ int needs_new(struct agent *agent, struct needs **ret_needs)
 		IN_CLOSE_WRITE | IN_MOVED_TO, on_dir, needs);
 	if (r < 0)
 		return r;
-	(void)sd_event_add_inotify(agent->event, &needs->watch_run, "/run",
-		IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE, on_run, needs);
 	read_all(needs);
 	(void)on_dir(NULL, NULL, needs);
-	look_at_mark(needs);
 	return 0;
 }
 
@@ -335,7 +333,6 @@ struct needs *needs_free(struct needs *needs)
 	if (!needs)
 		return NULL;
 	needs->watch_dir = sd_event_source_disable_unref(needs->watch_dir);
-	needs->watch_run = sd_event_source_disable_unref(needs->watch_run);
 	free(needs);
 	return NULL;
 }

@@ -13,13 +13,17 @@
 
 struct needs;
 
-/* Takes up what the state folder has, and watches STATE/needs.d and the distribution's mark. */
+/* Takes up what the state folder has, and watches STATE/needs.d. */
 int needs_new(struct agent *agent, struct needs **ret_needs);
 struct needs *needs_free(struct needs *needs);
 
 /* A driver that was just installed needs a restart of that level. `id` names it, for it to be
- * counted once: its name and version, any bytes. Kept on disk before it is told. 0 or -errno. */
+ * counted once: its name and version, any bytes. One that comes again with another reason is a new
+ * one. Kept on disk before it is told. 0 or -errno. */
 int needs_add(struct agent *agent, const char *id, enum restart_level level, const char *reason);
+
+/* It is not needed any more, and no restart was made for it. */
+void needs_withdraw(struct agent *agent, const char *id);
 
 /* A session began: the host is told all of them. */
 void needs_tell(struct needs *needs);

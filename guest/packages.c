@@ -358,6 +358,7 @@ static int install_start(struct packages *packages, struct package *package)
 	(void)snprintf(program, sizeof(program), "%s/platen-install", config->libexec_dir);
 	memcpy(m.sha256, package->sha256, SHA256_SIZE);
 	memcpy(m.manager, config->package_manager, sizeof(m.manager));
+	memcpy(m.needs_restarting, config->needs_restarting, sizeof(m.needs_restarting));
 	path_of(packages, package, package->rpm ? ".rpm" : ".deb", m.path);
 	packages->answered = false;
 	r = worker_new(packages->agent->event, &setup, &packages->worker);

@@ -485,10 +485,13 @@ void restarts_need(struct restarts *r, const struct message_restart_need *m)
 	struct log_about a = about(r);
 	struct need *n = r->state.needs;
 	uint32_t i = 0;
+	bool same;
 
 	while (i < r->state.need_count && memcmp(n[i].name, m->need, NEED_SIZE) != 0)
 		i++;
-	if (i < r->state.need_count && n[i].state == m->state && n[i].level == m->level)
+	same = i < r->state.need_count && n[i].level == m->level &&
+	       strcmp(n[i].reason, m->reason) == 0;
+	if (same && n[i].state == m->state)
 		return;
 	if (++r->news > NEWS_MAX || i == RESTART_NEEDS_MAX)
 		return; /* bounded: more than so many are no needs */
@@ -498,14 +501,14 @@ void restarts_need(struct restarts *r, const struct message_restart_need *m)
 		keep(r);
 		return restarts_look(r);
 	}
-	if (i < r->state.need_count && n[i].state == NEED_UNMET)
+	if (same && n[i].state == NEED_UNMET)
 		return; /* our own finding: only a restart that meets it takes it away */
-	if (i == r->state.need_count) {
-		if (!open_needs(r) && m->level == LEVEL_WORKSPACE)
+	if (m->state == NEED_OPEN && m->level == LEVEL_WORKSPACE) {
+		if (!open_needs(r))
 			r->state.born = now_sec();
-		r->state.need_count++;
 		r->state.dismissed = 0;
 	}
+	r->state.need_count += i == r->state.need_count;
 	memcpy(n[i].name, m->need, NEED_SIZE);
 	n[i].level = m->level;
 	n[i].state = m->state;

@@ -142,8 +142,11 @@ class RestartTest(unittest.TestCase):
         self.host = Host(self.lab, self.spooler).start()
         self.guest = Guest(self.lab, self.host)
         self.boot_id = self.lab.dir / "boot_id"
-        os.environ.update(DBUS_SYSTEM_BUS_ADDRESS=self.bus.address, PLATEN_BOOT_ID=str(self.boot_id))
-        self.addCleanup(lambda: [os.environ.pop(k) for k in ("DBUS_SYSTEM_BUS_ADDRESS", "PLATEN_BOOT_ID")])
+        self.mark = self.lab.dir / "run" / "reboot-required"
+        self.mark.parent.mkdir()
+        env = {"DBUS_SYSTEM_BUS_ADDRESS": self.bus.address, "PLATEN_BOOT_ID": str(self.boot_id), "PLATEN_REBOOT_REQUIRED": str(self.mark)}
+        os.environ.update(env)
+        self.addCleanup(lambda: [os.environ.pop(k) for k in env])
         self.boot()
 
     def boot(self):
@@ -178,8 +181,7 @@ class RestartTest(unittest.TestCase):
         self.inhibit("shutdown delay\n")
         self.wait_state("restarting")
         wait_for(lambda: "by hand" in self.lab.log("platend"), "the word that it is to be done by hand")
-        self.guest.stop()
-        self.boot()
+        self.reboot()
         self.wait_state("none")
         data = self.restart()
         self.assertEqual((data["needs"], data["fault"], data["text"]), ([], False, "restarted; its printers are there: 1"))
@@ -241,6 +243,93 @@ class RestartTest(unittest.TestCase):
         self.assertEqual(self.restart()["needs"][0]["state"], "unmet")
         self.assertIn("this unit is not there", self.lab.log("guest-box-agent"))
         self.assertEqual(self.bus.said("restarted"), ["cups.service"])
+
+    def set_mark(self, *packages):
+        """As Debian's notify-reboot-required does."""
+        self.mark.write_text("*** System restart required ***\n")
+        with open(f"{self.mark}.pkgs", "a") as file:
+            file.write("".join(f"{p}\n" for p in packages))
+
+    def reboot(self):
+        """Another boot: /run is empty, and the agent begins anew."""
+        self.guest.stop()
+        self.mark.unlink(missing_ok=True)
+        pathlib.Path(f"{self.mark}.pkgs").unlink(missing_ok=True)
+        self.boot()
+
+    def reasons(self):
+        return [(n["state"], n["reason"]) for n in self.restart()["needs"]]
+
+    def wait_reasons(self, *wanted, seconds=20):
+        wait_for(lambda: self.reasons() == list(wanted), f"the needs {wanted}", seconds)
+
+    def test_mark_of_the_system(self):
+        self.inhibit("shutdown block\n")
+        self.set_mark("libc6")
+        self.wait_reasons(("open", "this system says so: libc6"))
+        # More packages are the same need, with another reason; without the mark there is none.
+        self.set_mark("linux-image-amd64")
+        self.wait_reasons(("open", "this system says so: libc6,linux-image-amd64"))
+        self.mark.unlink()
+        self.wait_reasons()
+        self.set_mark()
+        self.wait_reasons(("open", "this system says so: libc6,linux-image-amd64"))
+        # A restart meets it; the same word again soon was not met by it, and causes no other restart.
+        self.inhibit("")
+        self.wait_state("restarting")
+        self.reboot()
+        wait_for(lambda: self.restart()["text"] == "restarted; its printers are there: 1", "the restart to be over", 20)
+        self.wait_reasons()
+        self.set_mark("libc6", "linux-image-amd64")
+        wait_for(lambda: self.restart()["fault"], "the error", 20)
+        self.assertEqual(self.reasons(), [("unmet", "this system says so: libc6,linux-image-amd64")])
+        self.assertEqual(self.restart()["state"], "none")
+        # Also for an agent that was started again since; another word is a new need.
+        self.guest.stop()
+        self.guest.start()
+        wait_for(lambda: self.row()["ready"] == 1, "laser to be ready", 30)
+        self.assertEqual(self.reasons()[0][0], "unmet")
+        self.set_mark("dbus")
+        self.wait_reasons(("open", "this system says so: libc6,linux-image-amd64,dbus"))
+        self.assertFalse(self.restart()["fault"])
+
+    def test_needs_restarting(self):
+        """FAKE: this machine has no RPM; a script of this test stands in for `needs-restarting` of dnf-utils."""
+        program = self.lab.dir / "needs-restarting"
+        said = self.lab.dir / "needs-restarting.said"
+
+        def says(status, text):
+            said.write_text(text)
+            program.write_text(f"#!/bin/sh\n[ \"$*\" = -r ] || exit 2\ncat {said}\nexit {status}\n")
+            program.chmod(0o755)
+
+        def again():
+            self.guest.stop()
+            self.boot()
+
+        core = "Core libraries or services have been updated since boot-up:\n  * kernel\n  * glibc\n\nReboot is required to fully utilize these updates.\n"
+        says(1, core)
+        self.guest.config.write_text(self.guest.config.read_text() + f"needs-restarting = {program}\n")
+        self.inhibit("shutdown block\n")
+        again()
+        self.wait_reasons(("open", "this system says so: kernel, glibc"), seconds=40)
+        says(0, "No core libraries or services have been updated since boot-up.\n")
+        self.guest.stop()
+        self.guest.start()  # the same boot: it was taken back
+        self.wait_reasons(seconds=40)
+        # What fails ends with status 1, too, and is no word.
+        says(1, "Error: Failed to download metadata for repo 'appstream'\n")
+        again()
+        wait_for(lambda: "needs-restarting was asked in vain" in self.lab.log("guest-box-agent"), "it to be asked", 40)
+        self.assertIn("Failed to download metadata", self.lab.log("guest-box-agent"))
+        self.assertEqual(self.reasons(), [])
+        # A restart that it is not content with.
+        says(1, core)
+        again()
+        self.wait_reasons(("open", "this system says so: kernel, glibc"), seconds=40)
+        again()
+        self.wait_reasons(("unmet", "this system says so: kernel, glibc"), seconds=40)
+        self.assertTrue(self.restart()["fault"])
 
     def command(self, *argv):
         return subprocess.Popen([BUILD / "platen-ask", "--socket", self.guest.run_dir / "ask", *argv], text=True,
