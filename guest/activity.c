@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "guest/needs.h"
+#include "guest/packages.h"
 #include "guest/peer.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
@@ -120,6 +121,7 @@ static void finish(struct activity *a)
 	struct message m;
 
 	a->asking = false;
+	a->now.installing = packages_on_their_way(a->agent->packages);
 	a->now.state = a->now.applications || a->now.inhibitors ? ACTIVITY_APPLICATIONS
 		       : a->now.sessions			? ACTIVITY_IDLE
 								: ACTIVITY_NOBODY;

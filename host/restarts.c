@@ -278,6 +278,11 @@ static void drain(struct restarts *r)
 		set_phase(r, PHASE_REST);
 		return restarts_look(r);
 	}
+	if (r->activity.installing) {
+		log_line(LOG_INFO, &a, "a driver package came: it restarts when that is installed");
+		set_phase(r, PHASE_REST);
+		return restarts_look(r);
+	}
 	if ((r->gentle && passed < SETTLE_SEC) || (!r->fresh && passed < FRESH_SEC) ||
 		(jobs_under_way(r) && passed < DRAIN_SEC))
 		return look_in(r, 200000);
@@ -366,6 +371,7 @@ static void decide(struct restarts *r)
 		.connected = r->ws->greeted,
 		.activity = r->activity.state,
 		.sessions = r->activity.sessions,
+		.installing = r->activity.installing > 0,
 		.asked = r->asked,
 		.nobody_to_ask = r->nobody,
 		.reminded = r->state.reminded,
@@ -704,12 +710,12 @@ json_t *restarts_json(const struct restarts *r)
 			json_pack("{s:s, s:s, s:s}", "level", levels[n->level % LEVEL_COUNT],
 				"state", states[n->state % NEED_STATE_COUNT], "reason", n->reason));
 	}
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:b}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:s, s:b}",
 		"workspace", r->ws->name, "policy", restart_policy_name(restarts_policy(r->ws)),
 		"policy_from", r->ws->own_restart ? "workspace" : "host", "state", phase_word(r),
 		"needs", needs, "activity", activities[r->activity.state % ACTIVITY_STATE_COUNT],
-		"activity_text", r->activity.text, "who", r->state.who, "until",
-		(json_int_t)r->state.until, "limit",
+		"activity_text", r->activity.text, "installing", (json_int_t)r->activity.installing,
+		"who", r->state.who, "until", (json_int_t)r->state.until, "limit",
 		(json_int_t)(limit && (open_needs(r) || r->state.order) ? r->state.born + limit
 									: 0),
 		"last", (json_int_t)r->state.last, "text",

@@ -16,6 +16,7 @@ import time
 import unittest
 import uuid
 
+import test_rendering
 from harness import BUILD, Guest, Host, Lab, Sink, Spooler, vendor_ppd, wait_for
 
 TIMEOUT = 180
@@ -360,6 +361,43 @@ class RestartTest(unittest.TestCase):
         for p in first, second:
             self.assertEqual(p.communicate(timeout=20), ("The host was told.\n", ""))
         self.assertEqual(self.restart()["who"], "user 0")
+
+
+class InstallTest(test_rendering.Case):
+    """Driver packages that need a restart, by the fake package manager of test_rendering.py."""
+
+    settings = test_rendering.Case.settings + "[printer photo]\nrendering = guest\n"
+
+    def setUp(self):
+        super().setUp()
+        boot_id = self.lab.dir / "boot_id"
+        boot_id.write_text(f"{uuid.uuid4()}\n")
+        env = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent", "PLATEN_BOOT_ID": str(boot_id)}
+        os.environ.update(env)
+        self.addCleanup(lambda: [os.environ.pop(k) for k in env])
+        self.spooler.add_queue("photo", self.device.uri, self.ppd)
+
+    def restart(self):
+        return self.host.ask("restart", workspace="box")["data"]
+
+    def test_two_drivers_are_one_restart_that_cuts_neither_off(self):
+        go = self.lab.dir / "go"
+        self.manager(f"while [ ! -e {go} ]; do sleep 0.05; done")
+        self.ctl("driver", "package", "add", str(self.package("driver-a")), "--printer", "laser", "--restart", "workspace")
+        self.ctl("driver", "package", "add", str(self.package("driver-b")), "--printer", "photo", "--restart", "workspace")
+        self.guest.start()
+        wait_for(self.log.exists, "the package manager")
+        wait_for(lambda: self.restart()["installing"] == 2, "both packages on their way")
+        self.ctl("restart", "box", "--now")
+        wait_for(lambda: "is being installed" in self.restart()["text"], "the order to wait")
+        self.assertEqual(self.restart()["state"], "needed")
+        self.manager("sleep 1.5")  # the second takes its time
+        go.write_text("")
+        wait_for(lambda: self.restart()["state"] == "restarting", "the restart", 30)
+        self.assertEqual(sorted((n["level"], n["state"], n["reason"]) for n in self.restart()["needs"]),
+                         [("workspace", "open", f"the driver package driver-{x}_1.0_all.deb was installed") for x in "ab"])
+        self.assertEqual(len(self.log.read_text().splitlines()), 2)
+        self.assertEqual(self.lab.log("platend").count("is to restart, for"), 1)
 
 
 if __name__ == "__main__":
