@@ -18,6 +18,7 @@
  *   system.c     what this system itself says about it
  *   respool.c    the restart of this spooler, when it is idle
  *   activity.c   what people do here
+ *   processes.c  which of them are a session's own (pure, but for its reading /proc)
  *   asks.c       the question in their sessions, by platen-ask
  */
 #ifndef PLATEN_AGENT_H
