@@ -29,7 +29,7 @@
 
 #define PEOPLE_MOST 16
 #define PUT_USEC    30000000ULL /* for a desktop to show the question */
-#define REPLY_USEC  5000000ULL	/* for a command to say what it wants */
+#define SAY_USEC    300000ULL	/* for a command to say what it wants: others wait meanwhile */
 #define WHO_USEC    3000000ULL	/* for a user's name */
 
 struct person {
@@ -302,7 +302,6 @@ static void on_who_exit(struct worker *worker, int status, bool timed_out, void 
 	hand_on(asks);
 }
 
-/* Meanwhile no other command is heard, for it would take this one's place. */
 static void find_out_who(struct asks *asks, uid_t uid)
 {
 	struct ask_who m = {.head = {.type = ASK_WHO, .size = sizeof(m)}, .uid = uid};
@@ -311,7 +310,7 @@ static void find_out_who(struct asks *asks, uid_t uid)
 
 	number_as_name(uid, asks->said_by);
 	asks->client_io = sd_event_source_disable_unref(asks->client_io);
-	(void)sd_event_source_set_enabled(asks->io, SD_EVENT_OFF);
+	asks->client_timer = sd_event_source_disable_unref(asks->client_timer);
 	if (start_ask(asks, &setup, &m, WHO_USEC, &asks->who) < 0)
 		hand_on(asks);
 }
@@ -356,19 +355,19 @@ static int on_client_timer(sd_event_source *source, uint64_t usec, void *userdat
 static int on_connection(sd_event_source *source, int sock, uint32_t revents, void *userdata)
 {
 	struct asks *asks = userdata;
-	int fd = accept4(sock, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd;
 
 	(void)source;
 	(void)revents;
+	fd = accept4(sock, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return 0;
-	if (asks->client >= 0)
-		client_end(asks); /* who dawdles makes place */
 	asks->client = fd;
+	(void)sd_event_source_set_enabled(asks->io, SD_EVENT_OFF); /* the next has to wait */
 	if (sd_event_add_io(asks->agent->event, &asks->client_io, fd, EPOLLIN, on_client, asks) <
 			0 ||
 		sd_event_add_time_relative(asks->agent->event, &asks->client_timer, CLOCK_MONOTONIC,
-			REPLY_USEC, 0, on_client_timer, asks) < 0)
+			SAY_USEC, 0, on_client_timer, asks) < 0)
 		client_end(asks);
 	return 0;
 }
