@@ -354,11 +354,11 @@ class RestartTest(unittest.TestCase):
         self.inhibit("shutdown block\n")
         self.need("driver-a", "workspace driver a was installed")
         wait_for(lambda: "holds it up" in self.row()["restart"], "the inhibitor to be told", 20)
-        first, second = self.command("--later", "2h"), self.command("--later", "3h")
+        commands = [self.command("--later", f"{hours}h") for hours in (2, 3)]
         self.need("driver-b", "workspace driver b was installed")  # it goes on meanwhile
         wait_for(lambda: len(self.restart()["needs"]) == 2, "the second need", 2)
         self.assertEqual(self.restart()["who"], "")
-        for p in first, second:
+        for p in commands:
             self.assertEqual(p.communicate(timeout=20), ("The host was told.\n", ""))
         self.assertEqual(self.restart()["who"], "user 0")
 
