@@ -178,26 +178,6 @@ static void close_group(struct cleaning *c)
 	c->group[0] = '\0';
 }
 
-/* What a spooler, a dialog or a filter acts on names no option, whatever a file declares: its
- * choices would be written under that keyword. */
-static bool is_reserved(const char *keyword)
-{
-	static const char *const begins[] = {"cupsFilter", "cupsPreFilter", "cupsPortMonitor",
-		"cupsCommands", "cupsICCProfile", "Foomatic", "foomatic", "JobPatchFile",
-		"APDialog", "APPrinter", "APRemoteQueueID", "Include", "SymbolValue", "?"};
-	static const char *const names[] = {"JCLBegin", "JCLEnd", "JCLToPSInterpreter",
-		"ExitServer", "Reset", "cupsSingleFile", "cupsManualCopies", "cupsSNMPSupplies",
-		"LanguageEncoding"};
-
-	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
-		if (strncmp(keyword, begins[i], strlen(begins[i])) == 0)
-			return true;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(keyword, names[i]) == 0)
-			return true;
-	return false;
-}
-
 bool ppd_declares(const struct ppd_statement *s)
 {
 	static const char *const kinds[] = {"PickOne", "PickMany", "Boolean"};
@@ -205,7 +185,7 @@ bool ppd_declares(const struct ppd_statement *s)
 	if (strcmp(s->keyword, "OpenUI") != 0 && strcmp(s->keyword, "JCLOpenUI") != 0)
 		return false;
 	if (!s->option || s->option[0] != '*' || !ppd_is_word(s->option + 1) || !s->value ||
-		is_reserved(s->option + 1))
+		!ppd_may_be_option(s->option + 1))
 		return false;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(s->value, kinds[i]) == 0)
