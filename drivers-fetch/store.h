@@ -10,6 +10,9 @@
 
 #include "proto/base/fetch.h"
 
+/* A descriptor that holds the store's lock until it is closed; -1: there is none to be had. */
+int store_lock(const char *store);
+
 /* What is remembered of a source, for a conditional GET. */
 struct store_source {
 	char url[512];
@@ -19,15 +22,24 @@ struct store_source {
 	char make_model[256];
 };
 
-/* The record of a URL, if its driver is still there. 0; -ENOENT; -EBADMSG (damaged: as absent). */
+/* The record of a URL, if its driver is still there. 0; -ENOENT; -EBADMSG (damaged: as absent);
+ * -ESTALE: another version of Platen has cleaned it, it is to be had again. */
 int store_source_read(const char *store, const char *url, struct store_source *ret_source);
 
-/* Puts a clean driver into the store unless it is there, with its provenance, and remembers the
- * source. Fills sha256, size, packed_size of `result`. 0 or -errno (-ENOSPC: nothing is left
- * half-made). `left_out`: rows of line, keyword and reason, which are
+/* Puts a clean driver into the store unless it is there, brings its provenance up to date, and
+ * remembers the source. Fills sha256, size, packed_size of `result`. 0 or -errno (-ENOSPC: nothing
+ * is left half-made). `left_out`: rows of line, keyword and reason, which are
  * borrowed; NULL: none. */
 int store_put(const char *store, const char *text, size_t size, const char *url,
 	const char *modified, json_t *left_out, unsigned int dropped, struct fetch_result *result);
+
+/* The source has said that `result`'s driver is still the one: its provenance gets the time. */
+void store_checked(const char *store, const char *url, const struct fetch_result *result);
+
+/* Keeps what an admin added by hand beside the driver that came of it, for a later cleaning. 0 or
+ * -errno. */
+int store_original_put(
+	const char *store, const uint8_t sha256[static 32], const void *bytes, size_t size);
 
 /* The same driver whole: its text goes into the store too, and with which filters it goes with the
  * source is remembered. Fills in whole_… and filters. 0 or -errno. */

@@ -23,6 +23,11 @@ enum fetch_message {
 	FETCH_KEEP, /* struct ipc_head, with a package's descriptor: answered by a RESULT */
 };
 
+/* Which cleaning a driver has been through: raised whenever the same original makes another driver.
+ * One with another number is cleaned anew: fetched whether it has changed or not, or, when it was
+ * added by hand, from what was added. */
+#define FETCH_CLEANER 2
+
 enum fetch_provenance {
 	FETCH_SERVER = 1, /* the print server that the device URI names */
 	FETCH_DEVICE,
@@ -86,7 +91,8 @@ int fetch_credentials_read(const char *path, char *buf, size_t size);
 /* The store: DIR/<sha256 in hex>.ppd.gz is the cleaned driver (gzip, RFC 1952, mtime 0: the same
  * driver is the same file), DIR/<sha256>.json its provenance, DIR/sources/ what makes a
  * conditional GET possible,
- * DIR/whole/ which whole driver, in a file like any other, goes with a source. Files are made whole
- * (O_EXCL, fsync, rename) and mode 0644. */
+ * DIR/whole/ which whole driver, in a file like any other, goes with a source,
+ * DIR/originals/<sha256>.gz what an admin added by hand. Files are made whole (O_EXCL, fsync,
+ * rename) and mode 0644; who changes more than one holds flock(2) on DIR. */
 
 #endif

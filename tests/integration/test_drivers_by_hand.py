@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drivers that an admin adds by hand: from a raw queue without one to the options in the guest, and back."""
 import json
+import pathlib
 import subprocess
 import unittest
 
@@ -81,6 +82,27 @@ class ByHandTest(unittest.TestCase):
         self.assertIn("for each", self.ctl("driver", "list"))
         self.ctl("driver", "remove", "--model", model)
         wait_for(lambda: not set(self.guest.spooler.queues()) & {"bare", "second"}, "both to go", 20)
+
+    def test_another_cleaner_cleans_it_anew(self):
+        self.ctl("driver", "add", str(self.ppd), "--printer", "bare")
+        self.there()
+        kept = self.host.state_dir / "manual.json"
+        cleaner = json.loads(kept.read_text())[0]["cleaner"]
+        stored = json.loads(self.ctl("driver", "show", "bare", "--json"))["path"]
+        for original in True, False:  # an older Platen did not keep what was added
+            with self.subTest(original=original):
+                self.host.stop()
+                rows = json.loads(kept.read_text())
+                del rows[0]["cleaner"]
+                kept.write_text(json.dumps(rows))
+                originals = list((pathlib.Path(stored).parent / "originals").glob("*.gz"))
+                self.assertEqual(len(originals), 1)
+                if not original:
+                    originals[0].unlink()
+                self.host.start()
+                wait_for(lambda: json.loads(kept.read_text())[0].get("cleaner") == cleaner, "it to be cleaned anew", 20)
+                wait_for(lambda: self.row("bare")["driver"] == "manual", "the driver", 20)
+                self.assertEqual(json.loads(self.ctl("driver", "show", "bare", "--json"))["path"], stored)
 
     def test_what_is_refused(self):
         bad = self.lab.dir / "bad.ppd"
