@@ -270,7 +270,7 @@ int store_put(const char *store, const char *text, size_t size, const char *url,
 	result->size = (uint32_t)size;
 	result->packed_size = (uint32_t)packed_size;
 	(void)snprintf(path, sizeof(path), "%s/%s.ppd.gz", store, hex);
-	if (access(path, R_OK) < 0) {
+	if (utimensat(AT_FDCWD, path, NULL, 0) < 0 && access(path, R_OK) < 0) {
 		r = file_put(path, packed, packed_size);
 		if (r == 0)
 			r = options_put(store, hex, text, size);
@@ -340,7 +340,7 @@ int store_whole_put(const char *store, const char *text, size_t size, const char
 	result->whole_packed_size = (uint32_t)packed_size;
 	text_copy_line(result->filters, sizeof(result->filters), filters);
 	(void)snprintf(path, sizeof(path), "%s/%s.ppd.gz", store, hex);
-	if (access(path, R_OK) < 0)
+	if (utimensat(AT_FDCWD, path, NULL, 0) < 0 && access(path, R_OK) < 0)
 		r = file_put(path, packed, packed_size);
 	if (r < 0)
 		return r;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "proto/base/fetch.h"
 
@@ -40,6 +41,14 @@ void store_checked(const char *store, const char *url, const struct fetch_result
  * -errno. */
 int store_original_put(
 	const char *store, const uint8_t sha256[static 32], const void *bytes, size_t size);
+
+/*
+ * Gives the drivers that are in `used` the time `now`, and removes those that have not had one for
+ * `days` (0: none), with all that is known of them; also what a writer that died left behind. 0 or
+ * -errno.
+ */
+int store_prune(const char *store, const uint8_t (*used)[32], size_t count, unsigned int days,
+	time_t now, unsigned int *ret_removed);
 
 /* The same driver whole: its text goes into the store too, and with which filters it goes with the
  * source is remembered. Fills in whole_… and filters. 0 or -errno. */

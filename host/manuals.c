@@ -72,6 +72,16 @@ const struct fetch_result *manuals_of(
 	return row ? &row->driver : NULL;
 }
 
+const struct fetch_result *manuals_at(const struct manuals *manuals, size_t i)
+{
+	const struct row *row;
+
+	TAILQ_FOREACH(row, &manuals->rows, link)
+	if (i-- == 0)
+		return &row->driver;
+	return NULL;
+}
+
 static void hex_of(const uint8_t *bytes, char hex[static SHA256_SIZE * 2 + 1])
 {
 	for (int i = 0; i < SHA256_SIZE; i++)

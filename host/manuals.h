@@ -22,6 +22,9 @@ struct manuals *manuals_free(struct manuals *manuals);
 const struct fetch_result *manuals_of(
 	const struct manuals *manuals, const char *printer, const char *make_model);
 
+/* Row by row, from 0; NULL: no more. */
+const struct fetch_result *manuals_at(const struct manuals *manuals, size_t i);
+
 /*
  * Has a worker clean and store the driver that `fd` has, then gives it to the printer or (is_model)
  * the make and model `name`, and answers the client. 0: it answers later; -EBUSY; -errno. `fd` is

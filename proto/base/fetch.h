@@ -18,9 +18,11 @@
 enum fetch_message {
 	FETCH_GET = 1,
 	FETCH_RESULT,
-	FETCH_ADD,  /* struct ipc_head, with the descriptor of a driver that an admin has: cleaned
-		       and stored as any other, answered by a RESULT */
-	FETCH_KEEP, /* struct ipc_head, with a package's descriptor: answered by a RESULT */
+	FETCH_ADD,   /* struct ipc_head, with the descriptor of a driver that an admin has: cleaned
+			and stored as any other, answered by a RESULT */
+	FETCH_KEEP,  /* struct ipc_head, with a package's descriptor: answered by a RESULT */
+	FETCH_PRUNE, /* struct fetch_prune, with a descriptor of digests: answered by a RESULT,
+			whose size is the number of drivers that were removed */
 };
 
 /* Which cleaning a driver has been through: raised whenever the same original makes another driver.
@@ -51,6 +53,14 @@ struct fetch_get {
 	char credentials[256]; /* user:password; for TLS only, never logged */
 	uint32_t negotiate;    /* bool: Kerberos, RFC 4559 */
 	uint32_t known;	       /* enum fetch_provenance of the driver in use, 0: none */
+};
+
+/* owner → platen-fetch: remove what has not been in use for so many days (0: nothing). The
+ * descriptor is of a file with `count` digests of 32 bytes: the drivers that are in use now,
+ * cleaned and whole, and those that were added by hand. */
+struct fetch_prune {
+	struct ipc_head head;
+	uint32_t days, count;
 };
 
 enum fetch_code {

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drivers that an admin adds by hand: from a raw queue without one to the options in the guest, and back."""
 import json
+import os
 import pathlib
 import subprocess
+import time
 import unittest
 
 from harness import Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
@@ -103,6 +105,29 @@ class ByHandTest(unittest.TestCase):
                 wait_for(lambda: json.loads(kept.read_text())[0].get("cleaner") == cleaner, "it to be cleaned anew", 20)
                 wait_for(lambda: self.row("bare")["driver"] == "manual", "the driver", 20)
                 self.assertEqual(json.loads(self.ctl("driver", "show", "bare", "--json"))["path"], stored)
+
+    def test_what_no_printer_uses_goes_but_what_was_added_stays(self):
+        self.spooler.add_queue("office", "socket://127.0.0.1:9", vendor_ppd(self.lab.dir / "o.ppd", "Office 1"))
+        self.spooler.add_queue("old", "socket://127.0.0.1:9", vendor_ppd(self.lab.dir / "p.ppd", "Old 2"))
+        self.ctl("driver", "add", str(self.ppd), "--model", "Nobody Has It")
+        for name in "office", "old":
+            wait_for(lambda: self.row(name)["driver"] == "host", "its driver")
+        store = {name: pathlib.Path(json.loads(self.ctl("driver", "show", name, "--json"))["path"]) for name in ("office", "old")}
+        folder = store["old"].parent
+        added = folder / (json.loads(self.ctl("driver", "list", "--json"))["manual"][0]["sha256"] + ".ppd.gz")
+        self.host.stop()
+        self.spooler.run("lpadmin", "-x", "old")
+        for path in *store.values(), added:
+            month_ago = time.time() - 31 * 86400
+            os.utime(path, (month_ago, month_ago))
+        self.host.start()
+        wait_for(lambda: not store["old"].exists(), "the old driver to be removed", 40)
+        self.assertTrue(store["office"].exists())
+        self.assertTrue(added.exists())
+        self.assertFalse(store["old"].with_name(store["old"].name.replace(".ppd.gz", ".json")).exists())
+        self.assertLess(time.time() - added.stat().st_mtime, 86400)
+        self.assertEqual(len(list((folder / "originals").iterdir())), 1)
+        self.assertIn("1 driver removed", self.lab.log("platend"))
 
     def test_what_is_refused(self):
         bad = self.lab.dir / "bad.ppd"

@@ -5,6 +5,7 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
@@ -174,6 +175,98 @@ START_TEST(test_many_sources)
 }
 END_TEST
 
+static bool exists(const char *hex, const char *end)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/%s%s", dir, hex, end);
+	return access(path, F_OK) == 0;
+}
+
+#define NOW 1700000000 /* what the tests write is younger, and stays */
+
+static void age(const char *hex, const char *end, time_t days)
+{
+	const struct timespec times[2] = {
+		{.tv_sec = NOW - days * 86400}, {.tv_sec = NOW - days * 86400}};
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/%s%s", dir, hex, end);
+	ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* In use or not, how long ago, after how many days it goes; whether it then stays. */
+static const struct {
+	bool used;
+	time_t age;
+	unsigned int days;
+	bool stays;
+} prunings[] = {
+	{true, 400, 30, true},
+	{false, 0, 30, true},
+	{false, 29, 30, true},
+	{false, 31, 30, false},
+	{false, 31, 0, true},
+	{false, 2, 1, false},
+	{true, 2, 1, true},
+};
+
+START_TEST(test_prune)
+{
+	struct fetch_result result;
+	struct store_source known;
+	struct stat st;
+	unsigned int removed;
+	char hex[65], path[256];
+	uint8_t used[2][32] = {{1}};
+
+	put(URL, FETCH_SERVER, &result);
+	ck_assert_int_eq(store_whole_put(dir, "whole", 5, URL, "f", &result), 0);
+	ck_assert_int_eq(store_original_put(dir, result.sha256, "x", 1), 0);
+	for (int i = 0; i < 32; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", result.sha256[i]);
+	age(hex, ".ppd.gz", prunings[_i].age);
+	if (prunings[_i].used)
+		memcpy(used[1], result.sha256, 32);
+	ck_assert_int_eq(store_prune(dir, used, 2, prunings[_i].days, NOW, &removed), 0);
+	ck_assert_uint_eq(removed, !prunings[_i].stays);
+	ck_assert_int_eq(exists(hex, ".ppd.gz"), prunings[_i].stays);
+	ck_assert_int_eq(exists(hex, ".json"), prunings[_i].stays);
+	ck_assert_int_eq(exists(hex, ".options"), prunings[_i].stays);
+	(void)snprintf(path, sizeof(path), "%s/originals/%s.gz", dir, hex);
+	ck_assert_int_eq(access(path, F_OK) == 0, prunings[_i].stays);
+	ck_assert_int_eq(store_source_read(dir, URL, &known), prunings[_i].stays ? 0 : -ENOENT);
+	if (prunings[_i].used) {
+		(void)snprintf(path, sizeof(path), "%s/%s.ppd.gz", dir, hex);
+		ck_assert_int_eq(stat(path, &st), 0);
+		ck_assert_int_eq(st.st_mtime, NOW);
+	}
+}
+END_TEST
+
+/* What a writer left that died; what is no driver stays. */
+START_TEST(test_prune_left_overs)
+{
+	static const char *const names[] = {".ppd.gz.123", ".json.7", ".json", ".options", ".txt"};
+	static const bool stays[] = {false, false, false, false, true};
+	char hex[65], path[256];
+	unsigned int removed;
+
+	memset(hex, 'a', 64);
+	hex[64] = '\0';
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s%s", dir, hex, names[i]);
+		ck_assert_int_eq(close(open(path, O_CREAT | O_WRONLY, 0644)), 0);
+		age(hex, names[i], 2);
+	}
+	ck_assert_int_eq(store_prune(dir, NULL, 0, 30, NOW, &removed), 0);
+	ck_assert_uint_eq(removed, 0);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		ck_assert_msg(exists(hex, names[i]) == stays[i], "%s", names[i]);
+	ck_assert_int_eq(store_prune("/nonexistent", NULL, 0, 30, NOW, &removed), -ENOENT);
+}
+END_TEST
+
 /* What an admin adds is kept, plain or packed, so that it can be cleaned anew. */
 START_TEST(test_original)
 {
@@ -258,6 +351,8 @@ int main(void)
 	tcase_add_test(tcase, test_stale);
 	tcase_add_test(tcase, test_provenance);
 	tcase_add_test(tcase, test_many_sources);
+	tcase_add_loop_test(tcase, test_prune, 0, (int)(sizeof(prunings) / sizeof(prunings[0])));
+	tcase_add_test(tcase, test_prune_left_overs);
 	tcase_add_test(tcase, test_original);
 	tcase_add_test(tcase, test_cleaner);
 	suite_add_tcase(suite, tcase);
