@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "drivers-fetch/ppd-whole.h"
+#include "proto/base/device-id.h"
 #include "proto/base/text.h"
 
 enum rule {
@@ -23,6 +24,7 @@ enum rule {
 	RULE_WORDS,	   /* words, no quotes: constraints, parameters, fonts */
 	RULE_NUMBERS,	   /* "numbers" */
 	RULE_BARE_NUMBERS, /* numbers without quotes */
+	RULE_DEVICE_ID,	   /* "MFG:maker;MDL:model;" */
 	RULE_CODE,	   /* "" whatever stood there */
 };
 
@@ -72,7 +74,7 @@ static const struct {
 	{"cupsMediaQualifier2", RULE_TEXT},
 	{"cupsMediaQualifier3", RULE_TEXT},
 	{"cupsIPPFinishings", RULE_TEXT},
-	{"1284DeviceID", RULE_TEXT},
+	{"1284DeviceID", RULE_DEVICE_ID},
 	{"Translation", RULE_CODE},
 };
 
@@ -328,6 +330,13 @@ static bool write_by_rule(struct cleaning *c, const struct ppd_statement *s, enu
 	case RULE_TEXT:
 		(void)ppd_text_take(c->encoding, value, text, sizeof(text));
 		put(c, "*%s%s: \"%s\"\n", s->keyword, option, text);
+		return true;
+	case RULE_DEVICE_ID:
+		if (!blanks_take(value, words) || !device_id_is_sound(words))
+			break;
+		if (!c->report->device_id[0])
+			(void)text_copy(c->report->device_id, sizeof(c->report->device_id), words);
+		put(c, "*%s%s: \"%s\"\n", s->keyword, option, words);
 		return true;
 	case RULE_BARE_TEXT:
 		if (!ppd_text_take(c->encoding, value, text, sizeof(text)))

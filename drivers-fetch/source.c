@@ -201,6 +201,7 @@ void source_take(const char *store, const char *url, const struct http_answer *a
 	if (r < 0)
 		return source_say(result, FETCH_FAILED, url, strerror(-r));
 	text_copy_line(result->make_model, sizeof(result->make_model), report.model);
+	(void)text_copy(result->device_id, sizeof(result->device_id), report.device_id);
 	is_known = store_source_read(store, url, &known) == 0;
 	r = store_put(store, text, size, url, answer->modified, left_out, report.dropped, result);
 	if (r < 0) {

@@ -21,6 +21,7 @@
 #include "host/fetcher.h"
 #include "host/printer.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/device-id.h"
 #include "proto/base/file.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -62,14 +63,28 @@ static struct row *find(const struct manuals *manuals, const char *name, bool is
 	return NULL;
 }
 
-const struct fetch_result *manuals_of(
-	const struct manuals *manuals, const char *printer, const char *make_model)
+/* Whether a printer's device id says that it is this model, or one that the driver is for. */
+static bool is_by_id(
+	const char *model, const struct fetch_result *driver, const struct spool_printer *printer)
 {
-	const struct row *row = find(manuals, printer, false);
+	return printer->device_id[0] &&
+	       (device_id_is(printer->device_id, model) ||
+		       device_id_match(printer->device_id, driver->device_id));
+}
 
-	if (!row && make_model[0])
-		row = find(manuals, make_model, true);
-	return row ? &row->driver : NULL;
+const struct fetch_result *manuals_of(
+	const struct manuals *manuals, const struct spool_printer *printer)
+{
+	const struct row *row = find(manuals, printer->name, false);
+
+	if (!row && printer->make_model[0])
+		row = find(manuals, printer->make_model, true);
+	if (row)
+		return &row->driver;
+	TAILQ_FOREACH(row, &manuals->rows, link)
+	if (row->is_model && is_by_id(row->name, &row->driver, printer))
+		return &row->driver;
+	return NULL;
 }
 
 const struct fetch_result *manuals_at(const struct manuals *manuals, size_t i)
@@ -105,13 +120,13 @@ static json_t *row_json(const struct row *row)
 
 	hex_of(d->sha256, sha);
 	hex_of(d->whole_sha256, whole);
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:I, s:I}",
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:s}",
 		row->is_model ? "model" : "printer", row->name, "make_model", d->make_model,
 		"sha256", sha, "size", (json_int_t)d->size, "packed_size",
 		(json_int_t)d->packed_size, "text", d->text, "whole_sha256", whole, "whole_size",
 		(json_int_t)d->whole_size, "whole_packed_size", (json_int_t)d->whole_packed_size,
 		"filters", d->filters, "added", (json_int_t)row->added, "cleaner",
-		(json_int_t)row->cleaner);
+		(json_int_t)row->cleaner, "device_id", d->device_id);
 }
 
 json_t *manuals_json(const struct manuals *manuals)
@@ -166,17 +181,18 @@ static void load_row(struct manuals *manuals, json_t *is)
 {
 	const char *printer = json_string_value(json_object_get(is, "printer"));
 	const char *model = json_string_value(json_object_get(is, "model"));
-	const char *name = printer ? printer : model, *make, *sha, *text, *whole, *filters;
+	const char *name = printer ? printer : model, *make, *sha, *text, *whole, *filters,
+		   *id = "";
 	struct fetch_result d = {.code = FETCH_OK, .provenance = FETCH_MANUAL};
 	json_int_t size, packed, whole_size, whole_packed, added, cleaner = 1;
 	struct row *row;
 
 	if (!name || !*name || !text_is_line(name) || strlen(name) >= TEXT_SIZE ||
-		json_unpack(is, "{s:s, s:s, s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:I, s?I}",
+		json_unpack(is, "{s:s, s:s, s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:I, s?I, s?s}",
 			"make_model", &make, "sha256", &sha, "size", &size, "packed_size", &packed,
 			"text", &text, "whole_sha256", &whole, "whole_size", &whole_size,
 			"whole_packed_size", &whole_packed, "filters", &filters, "added", &added,
-			"cleaner", &cleaner) < 0 ||
+			"cleaner", &cleaner, "device_id", &id) < 0 ||
 		!hex_parse(sha, d.sha256) || !hex_parse(whole, d.whole_sha256) || size <= 0 ||
 		size > DRIVER_SIZE_MAX || packed <= 0 || packed > DRIVER_PACKED_MAX ||
 		whole_size < 0 || whole_size > DRIVER_SIZE_MAX || whole_packed < 0 ||
@@ -189,6 +205,7 @@ static void load_row(struct manuals *manuals, json_t *is)
 	text_copy_line(d.make_model, sizeof(d.make_model), make);
 	text_copy_line(d.text, sizeof(d.text), text);
 	text_copy_line(d.filters, sizeof(d.filters), filters);
+	text_copy_line(d.device_id, sizeof(d.device_id), id);
 	text_copy_line(d.source, sizeof(d.source), "by hand");
 	row = row_new(manuals, name, !printer);
 	if (!row)
@@ -248,12 +265,15 @@ struct manuals *manuals_free(struct manuals *manuals)
 }
 
 /* Printers that this may concern are looked at again. */
-static void changed(struct manuals *manuals, const char *name, bool is_model)
+static void changed(
+	struct manuals *manuals, const char *name, bool is_model, const struct fetch_result *driver)
 {
 	struct printer *printer;
 
 	TAILQ_FOREACH(printer, &manuals->host->printers, link)
-	if (is_model ? strcasecmp(printer->is.make_model, name) == 0
+	if (is_model ? strcasecmp(printer->is.make_model, name) == 0 ||
+				is_by_id(name, driver, &printer->is) ||
+				printer->driver.provenance == FETCH_MANUAL
 		     : strcmp(printer->is.name, name) == 0)
 		printer_driver_again(printer);
 }
@@ -276,7 +296,7 @@ static int row_set(
 		row->added = time(NULL);
 	r = save(manuals);
 	if (r == 0)
-		changed(manuals, name, is_model);
+		changed(manuals, name, is_model, driver);
 	else if (was) {
 		row->driver = before.driver;
 		row->cleaner = before.cleaner;
@@ -289,6 +309,7 @@ static int row_set(
 int manuals_remove(struct manuals *manuals, const char *name, bool is_model)
 {
 	struct row *row = find(manuals, name, is_model);
+	struct fetch_result gone;
 	int r;
 
 	if (!row)
@@ -298,8 +319,9 @@ int manuals_remove(struct manuals *manuals, const char *name, bool is_model)
 	TAILQ_INSERT_TAIL(&manuals->rows, row, link);
 	if (r < 0)
 		return r;
+	gone = row->driver;
 	row_free(manuals, row);
-	changed(manuals, name, is_model);
+	changed(manuals, name, is_model, &gone);
 	return 0;
 }
 
@@ -356,7 +378,7 @@ static void cleaned_again(struct manuals *manuals)
 	} else if (manuals->answered && result->code == FETCH_REFUSED) {
 		row->driver.code = FETCH_REFUSED;
 		memcpy(row->driver.text, result->text, sizeof(row->driver.text));
-		changed(manuals, manuals->name, manuals->is_model);
+		changed(manuals, manuals->name, manuals->is_model, &row->driver);
 	} else {
 		log_line(LOG_ERR, &about, "driver added by hand not cleaned anew: %s",
 			manuals->answered ? result->text : "platen-fetch ended without an answer");

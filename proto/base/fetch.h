@@ -87,6 +87,9 @@ struct fetch_result {
 	uint32_t whole_size, whole_packed_size;
 	uint8_t whole_sha256[32];
 	char filters[256]; /* that it names, comma-separated keywords */
+	/* Its *1284DeviceID, device_id_is_sound() or empty: of a driver that was added by hand.
+	   Last: a ledger may hold shorter ones of an older Platen. */
+	char device_id[256];
 };
 
 /* Reads `server, device, host, generic` or a part of it, in the order to try. False, and nothing

@@ -85,6 +85,35 @@ class ByHandTest(unittest.TestCase):
         self.ctl("driver", "remove", "--model", model)
         wait_for(lambda: not set(self.guest.spooler.queues()) & {"bare", "second"}, "both to go", 20)
 
+    def test_for_a_model_by_its_device_id(self):
+        """Names differ, the device id does not: that of a queue's driver, or of a USB device's URI."""
+        def with_id(name, model, says):
+            path = vendor_ppd(self.lab.dir / name, model)
+            return path, path.write_bytes(path.read_bytes() + f'*1284DeviceID: "{says}"\n'.encode())
+        theirs, _ = with_id("theirs.ppd", "Jet Series", "MFG:Acme;MDL:Jet 5;CMD:PCL,PS;SN:1;")
+        self.spooler.add_queue("same", "socket://127.0.0.1:9", theirs)
+        theirs, _ = with_id("pcl.ppd", "Jet Series", "MFG:Acme;MDL:Jet 5;CMD:PCL;")
+        self.spooler.add_queue("another-language", "socket://127.0.0.1:9", theirs)
+        self.spooler.add_queue("usb", "usb://Acme/Jet%205?serial=2")
+        for name, driver in ("same", "host"), ("another-language", "host"), ("usb", "missing"):
+            wait_for(lambda: self.row(name)["driver"] == driver, name)
+        ours, _ = with_id("ours.ppd", "Jet 5 better", "MANUFACTURER:ACME;MODEL:Jet 5;COMMAND SET:PS;")
+        self.ctl("driver", "add", str(ours), "--model", "Whatever It Is")
+        for name in "same", "usb":
+            wait_for(lambda: self.row(name)["driver"] == "manual", name)
+        self.assertEqual(self.row("another-language")["driver"], "host")
+        self.ctl("driver", "remove", "--model", "Whatever It Is")
+        wait_for(lambda: (self.row("same")["driver"], self.row("usb")["driver"]) == ("host", "missing"), "both to go back")
+        # The other way round: the model that was named is what the device says it is.
+        self.ctl("driver", "add", str(self.ppd), "--model", "acme jet 5")
+        for name in "same", "another-language", "usb":
+            wait_for(lambda: self.row(name)["driver"] == "manual", name)
+        self.assertEqual(self.row("bare")["driver"], "missing")
+        self.host.stop()
+        self.host.start()
+        wait_for(self.host.control.exists, "platend to listen")
+        wait_for(lambda: self.row("usb")["driver"] == "manual", "it to hold over a restart", 20)
+
     def test_another_cleaner_cleans_it_anew(self):
         self.ctl("driver", "add", str(self.ppd), "--printer", "bare")
         self.there()

@@ -16,6 +16,7 @@
 /* What a spooler, a dialog or a filter acts on: no statement of that name at all. */
 static const char *const acted_on[] = {
 	"cupsFilter",
+	"1284DeviceID",
 	"cupsFilter2",
 	"cupsPreFilter",
 	"cupsPortMonitor",
@@ -222,7 +223,6 @@ static const char *const stated[] = {
 	"PSVersion",
 	"ShortNickName",
 	"Font",
-	"1284DeviceID",
 	"Translation",
 };
 
