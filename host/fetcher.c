@@ -228,6 +228,9 @@ static void start_next(struct fetcher *fetcher)
 		if (r < 0) {
 			log_line(LOG_ERR, NULL, "cannot start platen-fetch: %s", strerror(-r));
 			printer->fetching = false;
+			printer->looked = FETCH_FAILED;
+			(void)text_printf(printer->looked_text, sizeof(printer->looked_text),
+				"cannot start platen-fetch: %s", strerror(-r));
 			printer->retry_usec = now_usec(fetcher) + RETRY_FIRST;
 			printer->status = printer->status ? printer->status : DRIVER_FAILED;
 		}

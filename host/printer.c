@@ -176,13 +176,17 @@ void printer_fetched(struct printer *printer, const struct fetch_result *result)
 	struct host *host = printer->host;
 	struct log_about about = {.printer = printer->is.name};
 	bool was_ready = printer->status == DRIVER_READY;
-	bool changed;
+	bool changed =
+		!was_ready || memcmp(printer->driver.sha256, result->sha256, SHA256_SIZE) != 0;
+
+	printer->looked = result->code;
+	if (result->code == FETCH_OK && result->provenance == FETCH_MANUAL && !changed)
+		printer->looked = FETCH_UNCHANGED;
+	text_copy_line(printer->looked_text, sizeof(printer->looked_text), result->text);
 
 	switch (result->code) {
 	case FETCH_OK:
 	case FETCH_UNCHANGED:
-		changed = !was_ready ||
-			  memcmp(printer->driver.sha256, result->sha256, SHA256_SIZE) != 0;
 		printer->driver = *result;
 		printer->status = DRIVER_READY;
 		printer->failures = 0;

@@ -7,6 +7,7 @@ import subprocess
 import time
 import unittest
 
+from test_fetch import Server, give
 from harness import Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
 
 COMPLETED = 9
@@ -174,12 +175,45 @@ class ByHandTest(unittest.TestCase):
     def test_refresh(self):
         self.spooler.add_queue("office", "socket://127.0.0.1:9", self.ppd)
         wait_for(lambda: self.row("office")["driver"] == "host", "the host's driver")
-        said = self.ctl("driver", "refresh")
-        self.assertIn("office: host, ", said)
-        self.assertIn("bare: missing, ", said)
-        self.assertIn("office: ", self.ctl("driver", "refresh", "office"))
-        self.assertEqual(json.loads(self.ctl("driver", "refresh", "--json", "office")), {"count": 1})
+        said = self.ctl("driver", "refresh", code=7)
+        self.assertRegex(said, r"(?m)^office: unchanged \(host\), ")
+        self.assertRegex(said, r"(?m)^bare: failed, driver-missing: .*the host's queue bare has no driver")
+        self.assertRegex(self.ctl("driver", "refresh", "office"), r"^office: unchanged \(host\), .*\n$")
+        self.assertEqual(self.results("office"), [("office", "unchanged", "host")])
+        self.assertEqual(sorted(self.results(code=7)), [("bare", "failed", "missing"), ("office", "unchanged", "host")])
         self.assertIn("no printer none", self.ctl("driver", "refresh", "none", code=5))
+        self.ctl("driver", "add", str(self.ppd), "--printer", "office")
+        wait_for(lambda: self.row("office")["driver"] == "manual", "the one by hand")
+        self.assertEqual(self.results("office"), [("office", "unchanged", "manual")])
+
+    def results(self, *names, code=0):
+        said = json.loads(self.ctl("driver", "refresh", "--json", *names, code=code))
+        self.assertEqual(list(said), ["printers"])
+        return [(r["printer"], r["result"], r["driver"]) for r in said["printers"]]
+
+    def test_refresh_from_a_server_that_changes(self):
+        """fetched, unchanged, refused, and not answering: the driver that was there is kept, and that is said."""
+        ppd = self.ppd.read_bytes()
+        answers = {"body": ppd}
+        server = Server(self.lab, lambda handler: give(answers["body"])(handler))
+        self.spooler.add_queue("far", server.uri)
+        wait_for(lambda: self.row("far")["driver"] == "server", "its driver")
+        self.assertEqual(self.results("far"), [("far", "unchanged", "server")])
+        answers["body"] = ppd.replace(b"Laser 100", b"Laser 200")
+        self.assertRegex(self.ctl("driver", "refresh", "far"), r"^far: fetched \(server\), ")
+        server.shutdown()
+        server.server_close()
+        self.assertRegex(self.ctl("driver", "refresh", "far", code=7),
+                         r"^far: failed, the driver it has \(server\) is kept: .*127\.0\.0\.1")
+        self.assertEqual(self.results("far", code=7), [("far", "failed", "server")])
+        self.assertEqual(self.row("far")["driver"], "server")
+
+    def test_refresh_of_what_is_refused(self):
+        server = Server(self.lab, give(b"<html>"))
+        self.spooler.add_queue("far", server.uri)
+        wait_for(lambda: self.row("far")["driver"] in ("refused", "host"), "its fate")
+        self.assertRegex(self.ctl("driver", "refresh", "far", code=7), r"^far: failed, driver refused: .*no PPD")
+        self.assertIn("driver refused", self.row("far")["text"])
 
 
 if __name__ == "__main__":
