@@ -87,7 +87,8 @@ static void verb_status(struct control_client *client, const json_t *request)
 		drivers += printer->status == DRIVER_READY;
 		if (printer->status > DRIVER_READY && printer->is.kind != PRINTER_LOCAL)
 			json_array_append_new(faults,
-				json_sprintf("printer %s: driver %s: %s", printer->is.name,
+				json_sprintf("printer %s: driver%s%s: %s", printer->is.name,
+					printer->status == DRIVER_MISSING ? "-" : " ",
 					printer_driver_name(printer), printer->driver.text));
 	}
 	TAILQ_FOREACH(job, &host->jobs, link)

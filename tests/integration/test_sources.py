@@ -586,10 +586,14 @@ class OrderTest(SourceTest):
             p = subprocess.run([BUILD / "platenctl", "--socket", host.control, "explain", name, "box"],
                                capture_output=True, text=True)
             return p.stdout
-        self.assertIn("driver: missing", explain("none"))
+        self.assertRegex(explain("none"), r"none is not offered to box\n(.*\n)* +no +driver-missing: the host's queue none has no driver")
+        self.assertIn("What to do: `platenctl driver add FILE --printer PRINTER`", explain("none"))
         self.assertIn("vendor options are missing", explain("plain"))
-        printers = subprocess.run([BUILD / "platenctl", "--socket", host.control, "printers"], capture_output=True, text=True)
-        self.assertIn("vendor options are missing", printers.stdout)
+        for words in ("printers",), ("printers", "box"):
+            printers = subprocess.run([BUILD / "platenctl", "--socket", host.control, *words], capture_output=True, text=True)
+            self.assertRegex(printers.stdout, r"(?m)^plain .* vendor options are missing")
+            self.assertRegex(printers.stdout, r"(?m)^none .* driver-missing: the host's queue none has no driver")
+        self.assertEqual(guest.spooler.queues(), ["plain"])  # and nothing half-working
         self.stop(host)  # what was said is said again after a restart, when nothing is fetched anew
         self.again(host)
         wait_for(lambda: self.printer(host, "plain"), "the printer")
