@@ -14,11 +14,14 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "drivers-fetch/package.h"
 #include "drivers-fetch/ppd.h"
 #include "drivers-fetch/sandbox.h"
 #include "drivers-fetch/source.h"
+#include "drivers-fetch/store.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -26,6 +29,7 @@
 /* Bytes of address space, of which the libraries behind libcurl map much; seconds. */
 #define MEMORY_MAX (512UL * 1024 * 1024)
 #define CPU_MAX	   30
+#define USED_MAX   100000 /* drivers in use; more than any host has printers */
 
 static int usage(FILE *out, int status)
 {
@@ -146,6 +150,32 @@ static int take_file(const char *store, const struct ipc_head *m, int fd)
 	return ipc_send(IPC_FD, &result, -1) < 0 ? 1 : 0;
 }
 
+static void prune(
+	const char *store, const struct fetch_prune *asked, int fd, struct fetch_result *result)
+{
+	_cleanup_free_ uint8_t(*used)[32] = NULL;
+	unsigned int removed = 0;
+	int r = -EBADMSG;
+
+	*result = (struct fetch_result){
+		.head = {.type = FETCH_RESULT, .size = sizeof(*result)}, .code = FETCH_FAILED};
+	if (fd >= 0 && asked->count <= USED_MAX)
+		used = calloc(asked->count + 1, sizeof(*used));
+	/* Less than what was announced is no list: what it lacks would be taken for unused. */
+	if (used && pread(fd, used, asked->count * sizeof(*used), 0) ==
+			    (ssize_t)(asked->count * sizeof(*used)))
+		r = store_prune(store, used, asked->count, asked->days, time(NULL), &removed);
+	if (r < 0) {
+		(void)text_printf(result->text, sizeof(result->text), "%s", strerror(-r));
+		return;
+	}
+	result->code = FETCH_OK;
+	result->size = removed;
+	(void)text_printf(result->text, sizeof(result->text),
+		"%u driver%s removed that no printer has used for %u days", removed,
+		removed == 1 ? "" : "s", asked->days);
+}
+
 static int for_owner(const char *store)
 {
 	struct fetch_get get;
@@ -155,6 +185,18 @@ static int for_owner(const char *store)
 
 	if (r == sizeof(get.head) && (get.head.type == FETCH_ADD || get.head.type == FETCH_KEEP))
 		return take_file(store, &get.head, fd);
+	if (r == sizeof(struct fetch_prune) && get.head.type == FETCH_PRUNE) {
+		struct fetch_prune asked;
+
+		memcpy(&asked, &get, sizeof(asked));
+		r = fetch_sandbox(store, NULL);
+		if (r < 0) {
+			log_line(LOG_ERR, NULL, "the sandbox cannot be entered: %s", strerror(-r));
+			return 1;
+		}
+		prune(store, &asked, fd, &result);
+		return ipc_send(IPC_FD, &result, -1) < 0 ? 1 : 0;
+	}
 	if (r != sizeof(get) || get.head.type != FETCH_GET ||
 		!text_terminated(get.queue, sizeof(get.queue)) || !text_is_queue(get.queue) ||
 		!text_terminated(get.device_uri, sizeof(get.device_uri)) ||

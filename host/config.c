@@ -51,6 +51,7 @@ static const struct key {
 #define FIELD(member) offsetof(struct config, member), sizeof(((struct config *)0)->member)
 	{"mode", KIND_MODE, FIELD(mode), "off, network or all"},
 	{"drivers", KIND_DRIVERS, FIELD(drivers), DRIVERS_EXPECTED},
+	{"driver-days", KIND_NUMBER, FIELD(driver_days), "a number of days, 0 for ever"},
 	{"restart", KIND_RESTART, FIELD(restart), "auto, ask or never"},
 	{"restart-limit", KIND_NUMBER, FIELD(restart_limit), "a number of minutes, 0 for none"},
 	{"restart-force", KIND_NUMBER, FIELD(restart_force), "a number of minutes, 0 for never"},
@@ -478,6 +479,7 @@ int config_read(const char *path, struct config *ret_config, char ret_why[static
 	struct reading reading = {
 		.config = {.mode = MODE_NETWORK,
 			.drivers = {{FETCH_SERVER, FETCH_DEVICE, FETCH_HOST}},
+			.driver_days = 30,
 			.control = "/run/platen/control",
 			.run_dir = "/run/platen",
 			.state_dir = "/var/lib/platen",

@@ -91,9 +91,10 @@ bool fetcher_result_take(const struct ipc_head *msg, struct fetch_result *result
 	memcpy(result, msg, sizeof(*result));
 	return text_terminated(result->make_model, sizeof(result->make_model)) &&
 	       text_terminated(result->source, sizeof(result->source)) &&
-	       text_terminated(result->text, sizeof(result->text)) && result->code >= FETCH_OK &&
-	       result->code <= FETCH_FAILED && result->size <= DRIVER_SIZE_MAX &&
-	       result->packed_size <= DRIVER_PACKED_MAX;
+	       text_terminated(result->text, sizeof(result->text)) &&
+	       text_terminated(result->device_id, sizeof(result->device_id)) &&
+	       result->code >= FETCH_OK && result->code <= FETCH_FAILED &&
+	       result->size <= DRIVER_SIZE_MAX && result->packed_size <= DRIVER_PACKED_MAX;
 }
 
 static void on_message(struct worker *worker, const struct ipc_head *msg, int *fd, void *userdata)
@@ -215,8 +216,7 @@ static void start_next(struct fetcher *fetcher)
 
 		if (!printer->wanted || printer->fetching)
 			continue;
-		manual = manuals_of(
-			fetcher->host->manuals, printer->is.name, printer->is.make_model);
+		manual = manuals_of(fetcher->host->manuals, &printer->is);
 		if (manual) { /* it wins, and is in the store */
 			printer->wanted = false;
 			printer->retry_usec = 0;
@@ -234,6 +234,9 @@ static void start_next(struct fetcher *fetcher)
 		if (r < 0) {
 			log_line(LOG_ERR, NULL, "cannot start platen-fetch: %s", strerror(-r));
 			printer->fetching = false;
+			printer->looked = FETCH_FAILED;
+			(void)text_printf(printer->looked_text, sizeof(printer->looked_text),
+				"cannot start platen-fetch: %s", strerror(-r));
 			printer->retry_usec = now_usec(fetcher) + RETRY_FIRST;
 			printer->status = printer->status ? printer->status : DRIVER_FAILED;
 		}

@@ -92,9 +92,10 @@ static int read_answer(struct input *input, ipp_t **ret_untrusted)
 
 /* The device's own names, if they follow the answer: as a file, which is what libcupsfilters takes.
  */
-static void add_strings(const struct input *input, ipp_t *attributes, char path[static 1024])
+static void take_strings(const struct input *input, char path[static 1024])
 {
 	FILE *in = NULL, *out = NULL;
+	unsigned int taken = 0;
 	int fd;
 
 	if (input->used == input->size)
@@ -103,13 +104,16 @@ static void add_strings(const struct input *input, ipp_t *attributes, char path[
 	fd = cupsTempFd(path, 1024);
 	if (fd >= 0)
 		out = fdopen(fd, "w");
-	if (in && out && strings_take(in, out) > 0)
-		(void)ippAddString(attributes, IPP_TAG_PRINTER, IPP_TAG_URI, "printer-strings-uri",
-			NULL, path);
+	if (in && out)
+		taken = strings_take(in, out);
 	if (in)
 		(void)fclose(in);
 	if (out)
 		(void)fclose(out);
+	if (taken == 0 && fd >= 0) {
+		(void)unlink(path);
+		path[0] = '\0';
+	}
 }
 
 static int make(bool generic)
@@ -126,8 +130,8 @@ static int make(bool generic)
 		if (!attributes || (generic && ppd_make_generic(attributes) < 0))
 			return fail(1, "out of memory");
 		if (!generic)
-			add_strings(&input, attributes, path);
-		r = ppd_make(attributes, stdout);
+			take_strings(&input, path);
+		r = ppd_make(attributes, path[0] ? path : NULL, stdout);
 		if (path[0])
 			(void)unlink(path);
 		ippDelete(attributes);
