@@ -42,7 +42,9 @@ static void look_at(ipp_t *ipp, int depth)
 		for (int i = 0; i < ippGetCount(a); i++) {
 			const char *text = ippGetString(a, i, NULL);
 
-			if (text)
+			if (text && tag == IPP_TAG_MIMETYPE)
+				PROMISE(text_is_mime(text));
+			else if (text)
 				PROMISE(text_is_line(text) && !strpbrk(text, meaning) &&
 					strlen(text) <= ATTRIBUTES_TEXT_MAX);
 			if (tag == IPP_TAG_BEGIN_COLLECTION)
