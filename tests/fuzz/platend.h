@@ -73,6 +73,7 @@ static void platend_make_folder(const char *name)
 static inline struct host *platend_begin(const char *name)
 {
 	struct config config = {.mode = MODE_NETWORK,
+		.libvirt_uri = "test:///default",
 		.restart = RESTART_AUTO,
 		.restart_limit = RESTART_LIMIT_MIN,
 		.keepalive_msec = KEEPALIVE_MSEC,

@@ -3,7 +3,7 @@
  * The seeds that are IPP messages (RFC 8010 3.1): what devices and spoolers answer, each attribute
  * that somebody here reads at least once, with values of its right type and of wrong ones.
  */
-#include "tests/fuzz/seed-ipp.h"
+#include "tests/fuzz/seed-parts.h"
 
 #include <cups/cups.h>
 #include <stdio.h>

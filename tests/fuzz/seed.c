@@ -12,7 +12,7 @@
 
 #include "proto/frame.h"
 #include "tests/fuzz/fuzz-session.h"
-#include "tests/fuzz/seed-ipp.h"
+#include "tests/fuzz/seed-parts.h"
 #include "tests/unit/sample-ppd.h"
 #include "tests/unit/sample.h"
 
@@ -219,6 +219,7 @@ int main(int argc, char **argv)
 	host_sessions();
 	guest_sessions();
 	seed_ipp(save);
+	seed_script(save);
 	save("options", "two", options, sizeof(options) - 1);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		char name[16];
