@@ -185,7 +185,7 @@ static inline struct worker *worker_find(const char *name, unsigned int place)
 /* Changes `object`: each patch is a place (two bytes, little-endian), a length, and its bytes. */
 static inline void patch(void *object, size_t object_size, const uint8_t *data, size_t size)
 {
-	while (size >= 3) {
+	while (object_size && size >= 3) {
 		size_t at = ((size_t)data[0] | (size_t)data[1] << 8) % object_size, n = data[2];
 
 		data += 3;

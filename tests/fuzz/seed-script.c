@@ -6,11 +6,16 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "guest/ask/ask.h"
+#include "guest/backend/backend.h"
+#include "guest/install/install.h"
+#include "guest/queues/queues.h"
 #include "host/channel/channel.h"
 #include "host/spool/spool.h"
 #include "host/virt/virt.h"
 #include "proto/base/fetch.h"
 #include "proto/message.h"
+#include "tests/fuzz/fuzz-agent.h"
 #include "tests/fuzz/fuzz-workers.h"
 #include "tests/fuzz/seed-parts.h"
 
@@ -124,7 +129,94 @@ static void workers(seed_save_fn *save)
 	save("workers", "libvirt", script, used);
 }
 
+static void host_says(enum message_type type, const void *patches, size_t size)
+{
+	uint8_t data[256] = {(uint8_t)type, 0};
+
+	if (size)
+		memcpy(data + 2, patches, size);
+	step(AGENT_HOST_SAYS, 0, data, 2 + size);
+}
+
+static void agent_worker(enum agent_worker who, uint32_t type)
+{
+	uint8_t data[] = {(uint8_t)who, (uint8_t)type};
+
+	step(AGENT_WORKER_SAYS, 0, data, sizeof(data));
+}
+
+/* Until the agent has a printer, and a queue for it. */
+static void agent_begin(void)
+{
+	static const uint8_t one[] = {0, 0, 1, 1};
+
+	used = 0;
+	agent_worker(AGENT_QUEUES, QUEUES_UP);
+	agent_worker(AGENT_QUEUES, QUEUES_DONE);
+	host_says(MESSAGE_WELCOME, NULL, 0);
+	host_says(MESSAGE_OFFER_BEGIN, one, sizeof(one));
+	host_says(MESSAGE_PRINTER, NULL, 0);
+	host_says(MESSAGE_OFFER_END, NULL, 0);
+	host_says(MESSAGE_PRINTER_STATE, NULL, 0);
+	step(AGENT_DRIVER_COMES, 0, NULL, 0);
+	for (int i = 0; i < 4; i++) { /* what was asked of platen-queues is done */
+		agent_worker(AGENT_QUEUES, QUEUES_DONE);
+		step(AGENT_TIME, 1, NULL, 0);
+	}
+}
+
+static void agent_jobs(seed_save_fn *save)
+{
+	static const uint8_t first[] = {0, 0, 1, 1};
+
+	agent_begin();
+	step(AGENT_JOB_COMES, 200, NULL, 0);
+	host_says(MESSAGE_JOB_ACCEPT, first, sizeof(first));
+	host_says(MESSAGE_JOB_CREDIT, first, sizeof(first));
+	host_says(MESSAGE_JOB_STATE, first, sizeof(first));
+	step(AGENT_BACKEND_LEAVES, 0, NULL, 0);
+	host_says(MESSAGE_PRINTER_GONE, NULL, 0);
+	step(AGENT_HOST_LEAVES, 1, NULL, 0);
+	step(AGENT_TIME, 3, NULL, 0);
+	save("agent", "printed", script, used);
+
+	agent_begin();
+	step(AGENT_JOB_COMES, 10, NULL, 0);
+	step(AGENT_BACKEND_SAYS, 0, (uint32_t[]){BACKEND_CANCEL, 8}, 8);
+	step(AGENT_JOB_COMES, 10, NULL, 0);
+	step(AGENT_HOST_LEAVES, 0, NULL, 0);
+	step(AGENT_TIME, 9, NULL, 0);
+	step(AGENT_WORKER_LEAVES, 0, (uint8_t[]){AGENT_QUEUES, 1}, 2);
+	step(AGENT_TIME, 9, NULL, 0);
+	save("agent", "cancelled", script, used);
+}
+
+static void agent(seed_save_fn *save)
+{
+	agent_jobs(save);
+
+	agent_begin();
+	host_says(MESSAGE_ACTIVITY_GET, NULL, 0);
+	host_says(MESSAGE_RESTART_ASK, NULL, 0);
+	agent_worker(AGENT_ASK, ASK_PUT);
+	agent_worker(AGENT_ASK, ASK_ANSWER);
+	step(AGENT_PERSON_SAYS, 0, (uint32_t[]){ASK_ANSWER, 16, ANSWER_LATER, 60}, 16);
+	host_says(MESSAGE_RESTART_ASK_END, NULL, 0);
+	save("agent", "asked", script, used);
+
+	agent_begin();
+	agent_worker(AGENT_QUEUES, QUEUES_QUEUE);
+	agent_worker(AGENT_QUEUES, QUEUES_DOWN);
+	step(AGENT_BYTES_COME, 0, "not a driver", 12);
+	step(AGENT_BYTES_COME, 1, "not a package", 13);
+	agent_worker(AGENT_INSTALL, INSTALL_RESULT);
+	step(AGENT_WORKER_LEAVES, 0, (uint8_t[]){AGENT_INSTALL, 0}, 2);
+	host_says(MESSAGE_BYE, NULL, 0);
+	save("agent", "drivers", script, used);
+}
+
 void seed_script(seed_save_fn *save)
 {
 	workers(save);
+	agent(save);
 }
