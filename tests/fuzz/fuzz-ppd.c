@@ -20,7 +20,7 @@ static const char *const forbidden[] = {"*cupsFilter2", "*cupsPreFilter", "*cups
 
 static void look(const char *text, size_t size)
 {
-	unsigned int filters = 0;
+	unsigned int filters = 0, quotes;
 	const char *end;
 
 	PROMISE(text_is_utf8(text, size));
@@ -28,8 +28,12 @@ static void look(const char *text, size_t size)
 	for (const char *line = text; line < text + size; line = end + 1) {
 		end = memchr(line, '\n', size - (size_t)(line - text));
 		PROMISE(end != NULL);
-		for (const char *c = line; c < end; c++)
+		quotes = 0;
+		for (const char *c = line; c < end; c++) {
 			PROMISE((unsigned char)*c >= ' ' && *c != 0x7F);
+			quotes += *c == '"';
+		}
+		PROMISE(quotes == 0 || quotes == 2); /* libcups counts them over the lines */
 		PROMISE(line[0] == '*');
 		for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++)
 			PROMISE(strncmp(line, forbidden[i], strlen(forbidden[i])) != 0);
