@@ -10,6 +10,7 @@
 #include "drivers-fetch/ppd.h"
 #include "proto/base/text.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/libcups-ppd.h"
 
 /* One statement of a clean PPD may not begin so. */
 static const char *const forbidden[] = {"*cupsFilter2", "*cupsPreFilter", "*cupsCommands",
@@ -45,6 +46,17 @@ static void look(const char *text, size_t size)
 	PROMISE(filters == 1);
 }
 
+static void look_as_libcups(const char *text, size_t size)
+{
+	ppd_file_t *ppd = libcups_read(text, size);
+
+	if (!ppd)
+		return;
+	PROMISE(ppd->num_filters == 1 && strcmp(ppd->filters[0], "*/* 0 -") == 0);
+	PROMISE(!ppd->patches && !ppd->jcl_begin && !ppd->jcl_end && !ppd->jcl_ps);
+	ppdClose(ppd);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct ppd_report report, again;
@@ -58,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	look(text, text_size);
+	look_as_libcups(text, text_size);
 	r = ppd_clean(
 		(const uint8_t *)text, text_size, NULL, NULL, &again, &text_again, &size_again);
 	PROMISE(r == 0);

@@ -11,6 +11,7 @@
 #include "drivers-fetch/ppd.h"
 #include "proto/base/text.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/libcups-ppd.h"
 
 /* Reads what another program would run or open; never in a driver of ours. */
 static const char *const forbidden[] = {"*Include", "*APDialogExtension", "*APPrinterUtilityPath",
@@ -56,6 +57,20 @@ static void look(const char *text, size_t size)
 	PROMISE(!in_code);
 }
 
+static void look_as_libcups(const char *text, size_t size)
+{
+	ppd_file_t *ppd = libcups_read(text, size);
+
+	if (!ppd)
+		return;
+	for (int i = 0; i < ppd->num_filters; i++) {
+		const char *program = strrchr(ppd->filters[i], ' ');
+
+		PROMISE(program && program[1] && program[1] != '.' && !strchr(program, '/'));
+	}
+	ppdClose(ppd);
+}
+
 static void unpack(const uint8_t *data, size_t size)
 {
 	uint8_t *bytes;
@@ -81,6 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	look(text, text_size);
+	look_as_libcups(text, text_size);
 	PROMISE(text_terminated(report.filters, sizeof(report.filters)));
 	PROMISE(!strpbrk(report.filters, "/ \"'`$;&|<>\\"));
 	r = ppd_clean_whole(
