@@ -92,11 +92,12 @@ const char *mode_name(enum mode mode)
 /* Says where, what and what was expected. Returns 0, which ends inih's reading. */
 static int fault(struct reading *reading, const char *name, const char *value, const char *expected)
 {
-	char shown[80];
+	char key[80], shown[80];
 
 	if (!reading->failed)
-		(void)snprintf(reading->why, 512, "%s:%d: %s = %s: expected %s", reading->path,
-			reading->line, name, text_escape(value, shown, sizeof(shown)), expected);
+		(void)text_printf(reading->why, 512, "%s:%d: %s = %s: expected %s", reading->path,
+			reading->line, text_escape(name, key, sizeof(key)),
+			text_escape(value, shown, sizeof(shown)), expected);
 	reading->failed = true;
 	return 0;
 }
@@ -392,7 +393,7 @@ static char *next_line(char *buf, int size, void *userdata)
 
 static int read_file(struct reading *reading, const char *path)
 {
-	int r;
+	int r, unreadable;
 
 	reading->path = path;
 	reading->line = 0;
@@ -403,7 +404,12 @@ static int read_file(struct reading *reading, const char *path)
 		return r;
 	}
 	r = ini_parse_stream(next_line, reading, on_pair, reading);
+	unreadable = ferror(reading->file) ? errno : 0;
 	(void)fclose(reading->file);
+	if (unreadable) {
+		(void)snprintf(reading->why, 512, "%s: %s", path, strerror(unreadable));
+		return -unreadable;
+	}
 	if (reading->failed)
 		return -EINVAL;
 	if (r != 0) {
