@@ -172,6 +172,7 @@ static int fetch_start(struct fetch *fetch, struct printer *printer)
 	struct worker_setup setup = {
 		.argv = argv,
 		.user = host_worker_user(host),
+		.socket = host->config.fetch_socket[0] ? host->config.fetch_socket : NULL,
 		.on_message = on_message,
 		.on_exit = on_exit_worker,
 		.userdata = fetch,
@@ -226,7 +227,9 @@ static void start_next(struct fetcher *fetcher)
 		printer->retry_usec = 0;
 		r = fetch_start(free_one, printer);
 		if (r < 0) {
-			log_line(LOG_ERR, NULL, "cannot start platen-fetch: %s", strerror(-r));
+			log_line(LOG_ERR, NULL, "cannot start platen-fetch%s%s: %s",
+				fetcher->host->config.fetch_socket[0] ? " by " : "",
+				fetcher->host->config.fetch_socket, strerror(-r));
 			printer->fetching = false;
 			printer->retry_usec = now_usec(fetcher) + RETRY_FIRST;
 			printer->status = printer->status ? printer->status : DRIVER_FAILED;
