@@ -20,6 +20,7 @@
 #include "drivers-fetch/package.h"
 #include "drivers-fetch/ppd.h"
 #include "drivers-fetch/sandbox.h"
+#include "drivers-fetch/serve.h"
 #include "drivers-fetch/source.h"
 #include "drivers-fetch/store.h"
 #include "proto/base/cleanup.h"
@@ -36,10 +37,12 @@ static int usage(FILE *out, int status)
 	fprintf(out,
 		"Usage: platen-fetch STORE\n"
 		"       platen-fetch STORE --queue NAME --uri URI --cups-socket PATH\n"
+		"       platen-fetch STORE --serve\n"
 		"       platen-fetch --clean FILE\n"
 		"       platen-fetch --whole FILE\n"
 		"Gets a printer's driver from its print server, the device or the host's queue,\n"
 		"cleans it, and leaves it in the store. Without options: started by platend(8).\n\n"
+		"      --serve             take connections of the socket at descriptor 3\n"
 		"      --queue NAME        the host's queue\n"
 		"      --uri URI           its device URI\n"
 		"      --cups-socket PATH  the host's cupsd (default /run/cups/cups.sock)\n"
@@ -221,6 +224,7 @@ int main(int argc, char **argv)
 		{"pin", required_argument, NULL, 'p'},
 		{"credentials", required_argument, NULL, 'C'},
 		{"negotiate", no_argument, NULL, 'n'},
+		{"serve", no_argument, NULL, 'S'},
 		{"clean", required_argument, NULL, 'c'},
 		{"whole", required_argument, NULL, 'w'},
 		{"help", no_argument, NULL, 'h'},
@@ -229,6 +233,7 @@ int main(int argc, char **argv)
 	};
 	struct fetch_get get = {.cups_socket = "/run/cups/cups.sock",
 		.sources = {FETCH_SERVER, FETCH_DEVICE, FETCH_HOST}};
+	bool served = false;
 	int option, r = 0;
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
@@ -240,6 +245,7 @@ int main(int argc, char **argv)
 		case 'p': r |= text_copy(get.pin, sizeof(get.pin), optarg); break;
 		case 'C': r |= credentials(optarg, &get); break;
 		case 'n': get.negotiate = true; break;
+		case 'S': served = true; break;
 		case 'c':
 		case 'w': return clean_file(optarg, option == 'w');
 		case 'h': return usage(stdout, 0);
@@ -250,6 +256,14 @@ int main(int argc, char **argv)
 	if (optind + 1 != argc || r < 0 || (get.queue[0] && !text_is_queue(get.queue)))
 		return usage(stderr, 2);
 	log_open("platen-fetch", LOG_INFO);
+	if (served) {
+		r = serve();
+		if (r < 0)
+			log_line(LOG_ERR, NULL,
+				"descriptor 3: %s (is platen-fetch.socket started?)", strerror(-r));
+		if (r != 1)
+			return r < 0 ? 1 : 0;
+	}
 	limit();
 	(void)umask(022);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)

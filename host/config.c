@@ -487,7 +487,7 @@ int config_read(const char *path, struct config *ret_config, char ret_why[static
 			.drivers = {{FETCH_SERVER, FETCH_DEVICE, FETCH_HOST}},
 			.driver_days = 30,
 			.control = "/run/platen/control",
-			.run_dir = "/run/platen",
+			.run_dir = "/run/cups/platen",
 			.state_dir = "/var/lib/platen",
 			.libexec_dir = "/usr/libexec/platen",
 			.cups_socket = "/run/cups/cups.sock",

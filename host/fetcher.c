@@ -179,6 +179,7 @@ static int fetch_start(struct fetch *fetch, struct printer *printer)
 		.argv = argv,
 		.user = host_worker_user(host),
 		.hidden = host_hidden(host),
+		.socket = host->config.fetch_socket[0] ? host->config.fetch_socket : NULL,
 		.on_message = on_message,
 		.on_exit = on_exit_worker,
 		.userdata = fetch,
@@ -232,7 +233,9 @@ static void start_next(struct fetcher *fetcher)
 		printer->retry_usec = 0;
 		r = fetch_start(free_one, printer);
 		if (r < 0) {
-			log_line(LOG_ERR, NULL, "cannot start platen-fetch: %s", strerror(-r));
+			log_line(LOG_ERR, NULL, "cannot start platen-fetch%s%s: %s",
+				fetcher->host->config.fetch_socket[0] ? " by " : "",
+				fetcher->host->config.fetch_socket, strerror(-r));
 			printer->fetching = false;
 			printer->looked = FETCH_FAILED;
 			(void)text_printf(printer->looked_text, sizeof(printer->looked_text),

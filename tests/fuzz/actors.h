@@ -103,6 +103,12 @@ pid_t worker_pid(const struct worker *worker)
 	return 1;
 }
 
+void worker_allow_cpu(const struct worker *worker, unsigned int sec)
+{
+	(void)worker;
+	(void)sec;
+}
+
 const char *worker_end_text(int status, bool timed_out, char buf[static 160])
 {
 	(void)snprintf(buf, 160, "status %d%s", status, timed_out ? ", in time" : "");

@@ -79,7 +79,7 @@ static void take_strings(const uint8_t *bytes, size_t size, char path[static 102
 }
 
 /* Makes the PPD, and cleans it. */
-static void make(ipp_t *attributes)
+static void make(ipp_t *attributes, const char *names)
 {
 	struct ppd_report report;
 	char *made = NULL, *clean;
@@ -88,7 +88,7 @@ static void make(ipp_t *attributes)
 	int r;
 
 	PROMISE(out);
-	r = ppd_make(attributes, out);
+	r = ppd_make(attributes, names, out);
 	PROMISE(fclose(out) == 0);
 	PROMISE(r == 0 || r == -ENODATA);
 	if (r == 0) {
@@ -120,10 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	take_strings(data + 1 + used, size - 1 - used, strings);
 	if (data[0] & 1)
 		PROMISE(ppd_make_generic(attributes) == 0);
-	else if (strings[0])
-		(void)ippAddString(attributes, IPP_TAG_PRINTER, IPP_TAG_URI, "printer-strings-uri",
-			NULL, strings);
-	make(attributes);
+	make(attributes, strings[0] ? strings : NULL);
 	if (strings[0])
 		(void)unlink(strings);
 	ippDelete(attributes);
