@@ -341,6 +341,7 @@ class RestartTest(unittest.TestCase):
         self.need("driver-a", "workspace driver a was installed")
         wait_for(lambda: "holds it up" in self.row()["restart"], "the inhibitor to be told", 20)
         self.assertEqual(self.command("--later", "2h").communicate(timeout=20), ("The host was told.\n", ""))
+        wait_for(lambda: self.restart()["state"] == "deferred", "the host to take it", 5)
         data = self.restart()
         self.assertEqual((data["state"], data["who"]), ("deferred", "root"))
         self.assertAlmostEqual(data["until"], time.time() + 7200, delta=30)
