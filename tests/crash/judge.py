@@ -44,6 +44,13 @@ def runs_of_the_spooler(names, log):
     return sorted(started + released)
 
 
+def story(names, log):
+    """What the host's cupsd says of the jobs that these files are of, its options left out."""
+    jobs = {name.split(".")[1] for name in names}
+    return [line[:200] for line in log.splitlines() if any(f"[Job {job}] " in line for job in jobs) and " argv[" not in line
+            and " envp[" not in line]
+
+
 def closing_line(tally):
     line = (f"submitted {tally['submitted']}, printed exactly once {tally['once']}, lost {tally['lost']}, "
             f"doubled {tally['doubled']}, half {tally['half']}, asked {tally['asked']}")
