@@ -17,6 +17,7 @@
 
 #include "drivers-fetch/package.h"
 #include "drivers-fetch/ppd.h"
+#include "drivers-fetch/sandbox.h"
 #include "drivers-fetch/source.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
@@ -87,6 +88,11 @@ static int clean_file(const char *path, bool whole)
 	}
 	size = fread(bytes, 1, PPD_SIZE_MAX + 1, file);
 	(void)fclose(file);
+	r = fetch_sandbox(NULL, NULL);
+	if (r < 0) {
+		fprintf(stderr, "platen-fetch: the sandbox cannot be entered: %s\n", strerror(-r));
+		return 1;
+	}
 	r = (whole ? ppd_clean_whole : ppd_clean)(
 		bytes, size, on_dropped, NULL, &report, &text, &text_size);
 	if (r < 0) {
@@ -123,6 +129,23 @@ static int credentials(const char *path, struct fetch_get *get)
 	return r;
 }
 
+/* What an admin gave, in a descriptor. */
+static int take_file(const char *store, const struct ipc_head *m, int fd)
+{
+	struct fetch_result result;
+	int r = fetch_sandbox(store, NULL);
+
+	if (r < 0) {
+		log_line(LOG_ERR, NULL, "the sandbox cannot be entered: %s", strerror(-r));
+		return 1;
+	}
+	if (m->type == FETCH_ADD)
+		source_add(store, fd, &result);
+	else
+		package_keep(store, fd, &result);
+	return ipc_send(IPC_FD, &result, -1) < 0 ? 1 : 0;
+}
+
 static int for_owner(const char *store)
 {
 	struct fetch_get get;
@@ -130,14 +153,8 @@ static int for_owner(const char *store)
 	_cleanup_close_ int fd = -1;
 	int r = ipc_recv(IPC_FD, &get, sizeof(get), &fd);
 
-	if (r == sizeof(get.head) && get.head.type == FETCH_ADD) {
-		source_add(store, fd, &result);
-		return ipc_send(IPC_FD, &result, -1) < 0 ? 1 : 0;
-	}
-	if (r == sizeof(get.head) && get.head.type == FETCH_KEEP) {
-		package_keep(store, fd, &result);
-		return ipc_send(IPC_FD, &result, -1) < 0 ? 1 : 0;
-	}
+	if (r == sizeof(get.head) && (get.head.type == FETCH_ADD || get.head.type == FETCH_KEEP))
+		return take_file(store, &get.head, fd);
 	if (r != sizeof(get) || get.head.type != FETCH_GET ||
 		!text_terminated(get.queue, sizeof(get.queue)) || !text_is_queue(get.queue) ||
 		!text_terminated(get.device_uri, sizeof(get.device_uri)) ||

@@ -20,6 +20,7 @@
 #include "drivers-fetch/http.h"
 #include "drivers-fetch/ppd.h"
 #include "drivers-fetch/resolve.h"
+#include "drivers-fetch/sandbox.h"
 #include "drivers-fetch/store.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
@@ -362,11 +363,15 @@ static void add_passed_over(struct fetch_result *found, const char *troubles)
 	text_copy_line(found->text, sizeof(found->text), text);
 }
 
+/* Nothing of a server's is read before its sandbox is around us. */
 static void fetch_in_order(
 	const char *store, const struct fetch_get *get, struct fetch_result *result)
 {
 	bool first = true;
+	int r = fetch_sandbox(store, get);
 
+	if (r < 0)
+		return source_say(result, FETCH_FAILED, "sandbox", strerror(-r));
 	for (size_t i = 0; i < FETCH_SOURCES_MAX && get->sources[i]; i++) {
 		struct fetch_result one = {.head = result->head, .provenance = get->sources[i]};
 

@@ -334,10 +334,19 @@ void job_backend_gone(struct job *job)
 		return keep_cancel(job);
 	SAY(LOG_INFO, job, "let go by the spooler; it may come again");
 	job_close_ref(job);
-	drop_document(job);
 	undelay(job);
 	job->in_doubt = true;
 	job_delay(job, DOUBT_USEC);
+}
+
+/* Its backend was killed and the spooler takes the job for done: what we have of it goes on. */
+static void job_alone(struct job *job)
+{
+	SAY(LOG_WARNING, job,
+		"its backend was killed, and the spooler keeps no files of jobs: "
+		"sent without being shown there");
+	job->in_doubt = false;
+	job_try(job);
 }
 
 /* A spooler that purges a job (cancel -x) kills its backend before that can say so. But one that
@@ -347,6 +356,8 @@ void job_doubt_settled(struct job *job, int error)
 	uint32_t now = queues_spoolers(job->agent->queues);
 	bool same = job->spoolers == now || (job->spoolers == 0 && now == 1);
 
+	if (error == -EALREADY && job->open)
+		return job_alone(job);
 	if (!same || (error != -ENOENT && error != -ECANCELED && error != -ECONNRESET &&
 			     error != -ECONNREFUSED))
 		return job_free(job);

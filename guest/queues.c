@@ -348,9 +348,9 @@ static void settled(struct queues *queues)
 /* Whether a job was asked after whose backend has hung up. */
 static bool look_at_job(struct queues *queues)
 {
-	struct queues_job m = {.head = {.type = QUEUES_JOB, .size = sizeof(m)},
-		.number = jobs_in_doubt(queues->agent)};
+	struct queues_job m = {.head = {.type = QUEUES_JOB, .size = sizeof(m)}};
 
+	m.number = jobs_in_doubt(queues->agent, &m.job);
 	if (!m.number)
 		return false;
 	queues->number = m.number;

@@ -113,15 +113,20 @@ static void on_exit_worker(struct worker *worker, int status, bool timed_out, vo
 	struct fetcher *fetcher = fetch->fetcher;
 	struct printer *printer = fetch->printer;
 	struct fetch_result *result = &fetch->result;
+	char why[160];
 
 	fetch->worker = worker_free(worker);
 	fetch->printer = NULL;
 	if (!fetch->answered || status != 0) {
 		*result = (struct fetch_result){.code = FETCH_FAILED};
-		(void)text_printf(result->text, sizeof(result->text),
-			timed_out ? "the fetch took longer than %llu s and was ended"
-				  : "platen-fetch ended without an answer after %llu s at most",
-			FETCH_DEADLINE / 1000000);
+		if (timed_out)
+			(void)text_printf(result->text, sizeof(result->text),
+				"the fetch took longer than %llu s and was ended",
+				FETCH_DEADLINE / 1000000);
+		else
+			(void)text_printf(result->text, sizeof(result->text),
+				"platen-fetch ended without an answer (%s)",
+				worker_end_text(status, false, why));
 	}
 	if (printer) {
 		printer->fetching = false;
@@ -172,6 +177,7 @@ static int fetch_start(struct fetch *fetch, struct printer *printer)
 	struct worker_setup setup = {
 		.argv = argv,
 		.user = host_worker_user(host),
+		.hidden = host_hidden(host),
 		.on_message = on_message,
 		.on_exit = on_exit_worker,
 		.userdata = fetch,

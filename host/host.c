@@ -50,6 +50,21 @@ const char *host_worker_user(const struct host *host)
 	return geteuid() == 0 && host->config.worker_user[0] ? host->config.worker_user : NULL;
 }
 
+const char *const *host_hidden(const struct host *host)
+{
+	static const char *hidden[] = {
+		"/run/libvirt", "/var/run/libvirt", "/var/lib/libvirt", NULL, NULL, NULL};
+	static char socket[sizeof(host->config.libvirt_uri)];
+	const char *named = strstr(host->config.libvirt_uri, "socket=");
+
+	hidden[3] = host->config.control;
+	if (named && text_copy(socket, sizeof(socket), named + 7) == 0) {
+		socket[strcspn(socket, "&")] = '\0';
+		hidden[4] = socket;
+	}
+	return hidden;
+}
+
 void host_printer_changed(struct host *host, struct printer *printer, bool offer, bool state)
 {
 	struct workspace *ws;
@@ -163,7 +178,10 @@ static int on_post(sd_event_source *source, void *userdata)
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct host *host = userdata;
+	struct workspace *ws;
 
+	TAILQ_FOREACH(ws, &host->workspaces, link)
+	workspace_tick(ws);
 	domains_tick(host->domains);
 	spooler_tick(host->spooler);
 	fetcher_tick(host->fetcher);

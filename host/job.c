@@ -710,9 +710,18 @@ static uint32_t phase_of_host(uint32_t state)
  * to a person. In the workspace it would hold up all that waits behind it. */
 static bool is_given_up(const struct spool_job *is)
 {
-	return is->state == HOST_STOPPED &&
-	       (strstr(is->reasons, "cups-filter-crashed") ||
-		       strstr(is->reasons, "job-completed-with-errors"));
+	return is->state == HOST_STOPPED;
+}
+
+/* The host's job was not cancelled by anybody: it went with its printer. */
+static void job_lost_printer(struct job *job)
+{
+	if (job->phase < JOB_PHASE_PROCESSING)
+		return job_refuse(job, REFUSAL_PRINTER_GONE,
+			"the printer was deleted on the host; the job waits for it");
+	job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
+		"The printer was deleted on the host while this was printed: look whether it came "
+		"out, then print it again or cancel it");
 }
 
 static void job_follow(struct job *job, const struct spool_job *is)
@@ -730,6 +739,8 @@ static void job_follow(struct job *job, const struct spool_job *is)
 	switch (phase) {
 	case JOB_PHASE_COMPLETED: return job_end(job, phase, LEDGER_COMPLETED, is->text);
 	case JOB_PHASE_CANCELED:
+		if (text_is_queue(is->printer) && !printer_find(job->host, is->printer))
+			return job_lost_printer(job);
 		return job_end(job, phase, LEDGER_CANCELED, "cancelled on the host");
 	case JOB_PHASE_ABORTED:
 		if (is_given_up(is))
@@ -776,6 +787,7 @@ void job_on_host(struct host *host, const struct spool_job *is)
 		return;
 	}
 	job->seen = true;
+	job->missed = false;
 	if (job->stage == JOB_RELEASING && is->state != HOST_HELD)
 		job_released(job, is->host_job);
 	if (job->stage != JOB_FOLLOWED)
@@ -789,7 +801,7 @@ void job_on_host(struct host *host, const struct spool_job *is)
 	job_follow(job, is);
 }
 
-void job_spooler_up(struct host *host)
+void job_listing(struct host *host)
 {
 	struct job *job;
 
@@ -797,15 +809,43 @@ void job_spooler_up(struct host *host)
 	job->seen = false;
 }
 
-/* All of Platen's jobs were told: a released one that is not among them is gone without a trace. */
+/* All of Platen's jobs were told: a released one that is not among them is gone without a trace. It
+ * may have been released after this list was made: that is so only if the next one lacks it too. */
 void job_listed(struct host *host)
 {
 	struct job *job, *next;
+	bool again = false;
 
 	rebuild_listed(host);
 	TAILQ_FOREACH_SAFE(job, &host->jobs, link, next)
-	if (job->stage == JOB_FOLLOWED && !job->seen)
-		job_ask(job);
+	{
+		if (job->stage != JOB_FOLLOWED || job->seen)
+			continue;
+		if (job->missed) {
+			job_ask(job);
+			continue;
+		}
+		job->missed = again = true;
+	}
+	if (again)
+		spooler_check(host->spooler);
+}
+
+/* A deleted printer takes its jobs along. What is not released waits in its workspace. */
+void job_printer_gone(struct host *host, const char *printer)
+{
+	struct ipc_head abort_it = {.type = SUBMIT_ABORT, .size = sizeof(abort_it)};
+	struct job *job, *next;
+
+	TAILQ_FOREACH_SAFE(job, &host->jobs, link, next)
+	{
+		if (job->stage >= JOB_RELEASING || strcmp(job->row.printer, printer) != 0)
+			continue;
+		if (job->submit)
+			(void)submit_send(job->submit, &abort_it, -1, ANSWER_USEC);
+		job_refuse(job, REFUSAL_PRINTER_GONE,
+			"the printer was deleted on the host; the job waits for it");
+	}
 }
 
 int job_adopt(struct host *host, const struct ledger_job *row)

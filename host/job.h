@@ -34,6 +34,7 @@ struct job {
 	bool tell;   /* a JOB_STATE is owed */
 	bool unsure; /* released with the answer unknown: the next listing decides */
 	bool seen;   /* in the listing under way */
+	bool missed; /* not in the last listing, which may have been made before the job */
 	uint32_t ref;
 	uint32_t phase, refusal; /* enum job_phase, enum job_refusal */
 	struct submit *submit;
@@ -60,8 +61,9 @@ void job_pump(struct workspace *workspace);
 void job_on_submit(struct job *job, const struct ipc_head *msg);
 void job_on_submit_exit(struct job *job, bool timed_out);
 void job_on_host(struct host *host, const struct spool_job *is);
+void job_listing(struct host *host);
 void job_listed(struct host *host);
-void job_spooler_up(struct host *host);
+void job_printer_gone(struct host *host, const char *printer);
 void job_worker_ready(struct host *host);
 
 /* At the end of each turn of the loop: syncs the ledger, then asks for the releases in it. */

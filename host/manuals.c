@@ -336,6 +336,7 @@ int manuals_add(struct manuals *manuals, struct control_client *client, const ch
 	struct worker_setup setup = {
 		.argv = argv,
 		.user = host_worker_user(host),
+		.hidden = host_hidden(host),
 		.on_message = on_message,
 		.on_exit = on_exit_worker,
 		.userdata = manuals,

@@ -32,6 +32,7 @@
 
 #define REOPEN_FIRST 200000ULL	 /* usec */
 #define REOPEN_MOST  10000000ULL /* usec */
+#define CHANNEL_CPU  60		 /* seconds of processor time between two answers */
 
 int workspace_new(struct host *host, const struct uuid *uuid, struct workspace **ret_workspace)
 {
@@ -274,10 +275,11 @@ static void on_channel_message(
 	const struct message *m = (const struct message *)head;
 	char why[128];
 
-	(void)worker;
 	(void)fd;
 	if (head->type == CHANNEL_SYNCED || head->type == CHANNEL_LOST)
 		return on_channel_text(ws, head);
+	if (head->type == CHANNEL_PONG && head->size == sizeof(*head))
+		return worker_allow_cpu(worker, CHANNEL_CPU);
 	if (message_check(m, head->size, why) < 0)
 		return distrust(ws, why);
 	if (head->type == MESSAGE_HELLO && ws->synced && !ws->greeted)
@@ -366,6 +368,7 @@ int workspace_connect(struct workspace *ws, enum transport transport, int fd)
 	struct worker_setup setup = {
 		.argv = argv,
 		.user = host_worker_user(ws->host),
+		.hidden = host_hidden(ws->host),
 		.on_message = on_channel_message,
 		.on_exit = on_channel_exit,
 		.on_room = on_channel_room,
@@ -387,10 +390,18 @@ int workspace_connect(struct workspace *ws, enum transport transport, int fd)
 		log_line(LOG_ERR, &about, "cannot start %s: %s", argv[0], strerror(-r));
 		return r;
 	}
+	worker_allow_cpu(ws->channel, CHANNEL_CPU);
 	ws->transport = transport;
 	text_copy_line(ws->text, sizeof(ws->text),
 		"waiting for the agent: is platen-agent installed and running in the workspace?");
 	return worker_send(ws->channel, &start, owned);
+}
+
+void workspace_tick(struct workspace *ws)
+{
+	struct ipc_head ping = {.type = CHANNEL_PING, .size = sizeof(ping)};
+
+	(void)workspace_send(ws, &ping, -1);
 }
 
 void workspace_disconnect(struct workspace *ws, const char *why)

@@ -176,7 +176,7 @@ int main(int argc, char **argv)
 	if (argc != 2 || (strcmp(argv[1], "device") != 0 && strcmp(argv[1], "generic") != 0 &&
 				 strcmp(argv[1], "strings") != 0))
 		return usage(stderr, 2);
-	if (sandbox_enter() < 0)
+	if (device_sandbox() < 0)
 		return fail(1, "the sandbox cannot be entered");
 	if (strcmp(argv[1], "strings") == 0)
 		return tell_strings();

@@ -139,7 +139,7 @@ static int on_message(struct server *server, const struct ipc_head *m, int fd)
 	case QUEUES_JOB:
 		if (m->size != sizeof(*job))
 			return -EPROTO;
-		done(server, job->serial, "", queue_job(&server->cupsd, job->number));
+		done(server, job->serial, "", queue_job(&server->cupsd, job->number, &job->job));
 		return 0;
 	case QUEUES_HELD:
 		if (m->size != sizeof(*held))

@@ -409,7 +409,8 @@ void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state)
 			continue;
 		j->state = state;
 		tell(j);
-		*j = watch->jobs[--watch->job_count];
+		if (state >= IPP_JSTATE_CANCELED)
+			*j = watch->jobs[--watch->job_count];
 		return;
 	}
 }

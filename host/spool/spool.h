@@ -37,8 +37,9 @@ enum spool_message {
 	SPOOL_PRINTER,	    /* struct spool_printer: there, or changed */
 	SPOOL_PRINTER_GONE, /* struct spool_printer_gone */
 	SPOOL_EVENTS,	    /* struct spool_text: why no events come; empty: they do */
-	SPOOL_LISTED,	    /* struct ipc_head: all printers and all of Platen's jobs were told */
-	SPOOL_JOB,	    /* struct spool_job: one of Platen's jobs, there or changed */
+	SPOOL_LISTING, /* struct ipc_head: now all of Platen's jobs are told, also those known */
+	SPOOL_LISTED,  /* struct ipc_head: all printers and all of Platen's jobs were told */
+	SPOOL_JOB,     /* struct spool_job: one of Platen's jobs, there or changed */
 	/* platend → submit */
 	SUBMIT_OPEN,	/* struct submit_open, with the read end of the document's pipe */
 	SUBMIT_QUERY,	/* struct ipc_head: how much of the document is there (drain the pipe first)

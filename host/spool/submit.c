@@ -374,9 +374,10 @@ int submit_run(const char *socket)
 {
 	static _Alignas(max_align_t) unsigned char buf[IPC_SIZE_MAX];
 	struct submission s = {.socket = socket, .pipe = -1, .hash = XXH3_createState()};
+	int sandbox = spool_sandbox();
 
-	if (!s.hash)
-		return -ENOMEM;
+	if (sandbox < 0 || !s.hash)
+		return sandbox < 0 ? sandbox : -ENOMEM;
 	s.http = ipp_connect(socket); /* ready beforehand; later is as good */
 	if (say(SUBMIT_READY) < 0)
 		return -ENOTCONN;

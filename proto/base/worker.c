@@ -13,12 +13,17 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
@@ -41,6 +46,26 @@ struct worker {
 	sd_event_source *io, *child, *timer;
 };
 
+/* In the child: takes paths out of its file system. A container may forbid it, and what then still
+ * stands there asks who comes. */
+static void hide(const char *const *hidden)
+{
+	struct stat st;
+
+	if (!hidden || geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
+		mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return;
+	for (; *hidden; hidden++) {
+		if (stat(*hidden, &st) < 0)
+			continue;
+		if (S_ISDIR(st.st_mode))
+			(void)mount("none", *hidden, "tmpfs",
+				MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0,size=4k");
+		else
+			(void)mount("/dev/null", *hidden, NULL, MS_BIND, NULL);
+	}
+}
+
 /* In the child, between fork and exec: only async-signal-safe calls but for the user database,
  * which was read before. */
 static void become(const struct worker_setup *setup, const struct passwd *pw, int sock, pid_t owner)
@@ -52,6 +77,7 @@ static void become(const struct worker_setup *setup, const struct passwd *pw, in
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)setpgid(0, 0);
+	hide(setup->hidden);
 	if (pw && (setgroups(0, NULL) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0))
 		_exit(126);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != owner)
@@ -267,6 +293,12 @@ const char *worker_end_text(int status, bool timed_out, char buf[static 160])
 {
 	if (timed_out)
 		(void)text_copy(buf, 160, "it did not answer in time");
+	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		(void)text_copy(buf, 160,
+			"killed by its system call filter (SIGSYS): it tried what it may not");
+	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+		(void)text_copy(
+			buf, 160, "killed by the kernel (SIGXCPU): it used up its processor time");
 	else if (WIFSIGNALED(status))
 		(void)text_printf(buf, 160, "killed by signal %d", WTERMSIG(status));
 	else if (WEXITSTATUS(status) == 127)
@@ -315,6 +347,19 @@ struct worker *worker_dismiss(struct worker *worker, unsigned int *left)
 pid_t worker_pid(const struct worker *worker)
 {
 	return worker->pid;
+}
+
+void worker_allow_cpu(const struct worker *worker, unsigned int sec)
+{
+	struct rlimit limit = {.rlim_max = RLIM_INFINITY};
+	struct timespec used;
+	clockid_t clock;
+
+	if (worker->pid <= 0 || clock_getcpuclockid(worker->pid, &clock) != 0 ||
+		clock_gettime(clock, &used) < 0)
+		return;
+	limit.rlim_cur = (rlim_t)used.tv_sec + sec;
+	(void)prlimit(worker->pid, RLIMIT_CPU, &limit, NULL);
 }
 
 int worker_send(struct worker *worker, const void *msg, int fd)

@@ -35,6 +35,9 @@ typedef void worker_room_fn(struct worker *worker, void *userdata);
 struct worker_setup {
 	const char *const *argv; /* argv[0]: absolute path; read by worker_new() only */
 	const char *user;	 /* when we are root: the user to become, or NULL to stay */
+	/* When we are root, and the kernel lets us: paths that are not there for it, to a NULL; or
+	 * NULL. A folder is empty and a file is /dev/null, in a mount namespace of its own. */
+	const char *const *hidden;
 	worker_message_fn *on_message;
 	worker_exit_fn *on_exit;
 	worker_room_fn *on_room;
@@ -64,6 +67,11 @@ struct worker *worker_free(struct worker *worker);
 struct worker *worker_dismiss(struct worker *worker, unsigned int *left);
 
 pid_t worker_pid(const struct worker *worker);
+
+/* From now on it may use `sec` seconds of processor time (RLIMIT_CPU); then the kernel ends it by
+ * SIGXCPU. Each call replaces the last. What it has used rounds down. A kernel that does not let us
+ * leaves it as it was. */
+void worker_allow_cpu(const struct worker *worker, unsigned int sec);
 
 /* Sends; never blocks. 0, -EAGAIN (on_room will tell), or -errno. The caller keeps `fd`. */
 int worker_send(struct worker *worker, const void *msg, int fd);

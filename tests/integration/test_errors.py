@@ -172,7 +172,9 @@ class ErrorsTest(unittest.TestCase):
         host = self.host()
         peer = Peer(host)
         peer.send(hello())
-        heard = peer.sock.recv(65536)
+        heard = b""
+        while b"PLF1" not in heard:  # WELCOME: whom it has not greeted it owes no reason
+            heard += peer.sock.recv(65536)
         self.assertEqual(host.stop(), 0)
         while piece := peer.sock.recv(65536):
             heard += piece
