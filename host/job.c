@@ -226,6 +226,7 @@ static void job_end(struct job *job, uint32_t phase, enum ledger_state state, co
 	job->stage = JOB_ENDED;
 	job->phase = phase;
 	job->unsure = false;
+	job->row.ask = phase == JOB_PHASE_ASK ? decide_ask() : 0;
 	if (text)
 		text_copy_line(job->text, sizeof(job->text), text);
 	(void)job_record(job, state); /* said; a later question finds the host's job */
@@ -241,7 +242,6 @@ static void job_ask(struct job *job)
 {
 	SAY(LOG_WARNING, job,
 		"the spooler does not know the job any more: look whether it was printed");
-	job->row.ask = decide_ask();
 	job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
 		"It is not known whether this was printed: look at the printer, then release it "
 		"to print it again, or cancel it");
@@ -721,7 +721,7 @@ static void job_lost_printer(struct job *job)
 			"the printer was deleted on the host; the job waits for it");
 	job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
 		"The printer was deleted on the host while this was printed: look whether it came "
-		"out, then print it again or cancel it");
+		"out, then release it to print it again, or cancel it");
 }
 
 static void job_follow(struct job *job, const struct spool_job *is)
