@@ -144,7 +144,7 @@ bool source_generic(const char *store, const struct fetch_get *get, struct fetch
 	(void)snprintf(url, sizeof(url), "http://localhost/printers/%s", name);
 	(void)snprintf(printer_uri, sizeof(printer_uri), "ipp://localhost/printers/%s", name);
 	ask(store, "generic", &request, printer_uri, result);
-	if (result->code == FETCH_OK)
+	if (result->code == FETCH_OK || result->code == FETCH_UNCHANGED)
 		(void)text_printf(result->text, sizeof(result->text),
 			"generic driver: vendor options are missing; give the queue a driver, or "
 			"add one by hand");

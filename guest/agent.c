@@ -29,6 +29,8 @@
 #include "guest/needs.h"
 #include "guest/queues.h"
 #include "guest/peer.h"
+#include "guest/respool.h"
+#include "guest/system.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 
@@ -128,7 +130,11 @@ int agent_new(const struct agent_config *config, struct agent **ret_agent)
 	if (r == 0)
 		r = activity_new(agent, &agent->activity);
 	if (r == 0)
+		r = respool_new(agent, &agent->respool);
+	if (r == 0)
 		r = needs_new(agent, &agent->needs);
+	if (r == 0)
+		r = system_new(agent, &agent->system);
 	if (r == 0)
 		r = channel_new(agent, &agent->channel);
 	if (r < 0) {
@@ -144,7 +150,9 @@ struct agent *agent_free(struct agent *agent)
 	if (!agent)
 		return NULL;
 	agent->channel = channel_free(agent->channel);
+	agent->system = system_free(agent->system);
 	agent->needs = needs_free(agent->needs);
+	agent->respool = respool_free(agent->respool);
 	agent->activity = activity_free(agent->activity);
 	agent->asks = asks_free(agent->asks);
 	jobs_deinit(agent);

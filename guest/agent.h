@@ -16,7 +16,10 @@
  *   held.c       jobs of which nobody knows whether they were printed
  *   cancels.c    jobs that were cancelled while the host was away
  *   needs.c      what a restart is needed for
+ *   system.c     what this system itself says about it
+ *   respool.c    the restart of this spooler, when it is idle
  *   activity.c   what people do here
+ *   processes.c  which of them are a session's own (pure, but for its reading /proc)
  *   asks.c       the question in their sessions, by platen-ask
  */
 #ifndef PLATEN_AGENT_H
@@ -40,6 +43,8 @@ struct packages;
 struct job;
 struct needs;
 struct queues;
+struct respool;
+struct system;
 
 TAILQ_HEAD(job_list, job);
 
@@ -63,6 +68,8 @@ struct agent {
 	struct packages *packages;
 	struct backends *backends;
 	struct needs *needs;
+	struct respool *respool;
+	struct system *system;
 	struct activity *activity;
 	struct asks *asks;
 	/* jobs.c */

@@ -57,13 +57,16 @@ struct config_server {
 struct config {
 	enum mode mode;
 	struct config_drivers drivers;
+	uint32_t driver_days; /* that one without a printer is kept, 0: for ever */
 	char control[CONFIG_PATH_SIZE];
 	char run_dir[CONFIG_PATH_SIZE];
 	char state_dir[CONFIG_PATH_SIZE];
 	char libexec_dir[CONFIG_PATH_SIZE];
 	char cups_socket[CONFIG_PATH_SIZE];
-	char libvirt_uri[TEXT_SIZE]; /* empty: no libvirt */
-	char worker_user[USER_SIZE]; /* empty: as platend */
+	char fetch_socket[CONFIG_PATH_SIZE]; /* of the command line; empty: platen-fetch is started
+					      */
+	char libvirt_uri[TEXT_SIZE];	     /* empty: no libvirt */
+	char worker_user[USER_SIZE];	     /* empty: as platend */
 	char admin_group[USER_SIZE];
 	uint32_t vsock_port; /* 0: none */
 	uint32_t keepalive_msec;

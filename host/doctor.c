@@ -274,12 +274,17 @@ static const char *explain_printer(
 		return mode == MODE_OFF
 			       ? "`platenctl mode WORKSPACE network` switches redirection on"
 			       : "`platenctl mode WORKSPACE all` offers local printers too";
-	(void)text_printf(text, sizeof(text), "driver: %s%s%s%.380s", printer_driver_name(printer),
+	(void)text_printf(text, sizeof(text), "%s%s%s%s%.380s",
+		printer->status == DRIVER_MISSING ? "driver-missing" : "driver: ",
+		printer->status == DRIVER_MISSING ? "" : printer_driver_name(printer),
 		printer->status == DRIVER_READY && printer->driver.provenance == FETCH_GENERIC
 			? " (vendor options are missing)"
 			: "",
 		printer->driver.text[0] ? ": " : "", printer->driver.text);
 	step(steps, printer->status == DRIVER_READY, text);
+	if (printer->status == DRIVER_MISSING)
+		return "`platenctl driver add FILE --printer PRINTER` gives it one; what other "
+		       "sources may be asked is `drivers` in platen.conf";
 	if (printer->status != DRIVER_READY)
 		return "see the driver's line; it is looked for again by itself";
 	*ret_offered = true;

@@ -27,6 +27,7 @@
 #include "host/job.h"
 #include "host/manuals.h"
 #include "host/printer.h"
+#include "host/pruner.h"
 #include "host/rebuild.h"
 #include "host/renderings.h"
 #include "host/spooler.h"
@@ -94,6 +95,7 @@ static void begin_offers(struct host *host)
 	host->settle = sd_event_source_disable_unref(host->settle);
 	TAILQ_FOREACH(ws, &host->workspaces, link)
 	offer_update(ws);
+	pruner_tick(host->pruner);
 }
 
 static int on_settle(sd_event_source *source, uint64_t usec, void *userdata)
@@ -110,7 +112,9 @@ void host_settle(struct host *host)
 	bool pending = false;
 	uint64_t now;
 
-	if (host->settled || !host->spooler || !spooler_listed(host->spooler))
+	if (host->settled)
+		return pruner_tick(host->pruner);
+	if (!host->spooler || !spooler_listed(host->spooler))
 		return;
 	TAILQ_FOREACH(printer, &host->printers, link)
 	pending |= printer->status == DRIVER_PENDING;
@@ -186,6 +190,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 	spooler_tick(host->spooler);
 	fetcher_tick(host->fetcher);
 	decide_tick(host);
+	pruner_tick(host->pruner);
 	(void)sd_event_source_set_time(source, usec + TICK_USEC);
 	return 0;
 }
@@ -355,6 +360,8 @@ static int set_up(struct host *host)
 	if (r == 0)
 		r = fetcher_new(host, &host->fetcher);
 	if (r == 0)
+		r = pruner_new(host, &host->pruner);
+	if (r == 0)
 		r = set_up_workspaces(host);
 	if (r == 0)
 		r = spooler_new(host, &host->spooler);
@@ -403,6 +410,7 @@ struct host *host_free(struct host *host)
 	if (host->fetcher)
 		printer_free_all(host);
 	host->fetcher = fetcher_free(host->fetcher);
+	host->pruner = pruner_free(host->pruner);
 	host->renderings = renderings_free(host->renderings);
 	host->manuals = manuals_free(host->manuals);
 	host->vsock_io = sd_event_source_disable_unref(host->vsock_io);

@@ -26,6 +26,7 @@ struct domains;
 struct control;
 struct renderings;
 struct manuals;
+struct pruner;
 
 TAILQ_HEAD(printer_list, printer);
 TAILQ_HEAD(workspace_list, workspace);
@@ -45,6 +46,7 @@ struct host {
 	struct control *control;
 	struct renderings *renderings;
 	struct manuals *manuals;
+	struct pruner *pruner;
 	struct printer_list printers;
 	struct workspace_list workspaces;
 	struct job_list jobs; /* unfinished, and finished ones that a guest still has open */

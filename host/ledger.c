@@ -405,8 +405,10 @@ int ledger_driver_get(
 	(void)sqlite3_bind_text(s, 1, queue, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(s, 2, uri, -1, SQLITE_STATIC);
 	if (sqlite3_step(s) == SQLITE_ROW &&
-		sqlite3_column_bytes(s, 0) == (int)sizeof(*ret_result)) {
-		memcpy(ret_result, sqlite3_column_blob(s, 0), sizeof(*ret_result));
+		(size_t)sqlite3_column_bytes(s, 0) >= offsetof(struct fetch_result, device_id) &&
+		(size_t)sqlite3_column_bytes(s, 0) <= sizeof(*ret_result)) {
+		*ret_result = (struct fetch_result){0};
+		memcpy(ret_result, sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0));
 		r = 0;
 	}
 	(void)sqlite3_reset(s);

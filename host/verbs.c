@@ -89,7 +89,8 @@ static void verb_status(struct control_client *client, const json_t *request)
 		drivers += printer->status == DRIVER_READY;
 		if (printer->status > DRIVER_READY && printer->is.kind != PRINTER_LOCAL)
 			json_array_append_new(faults,
-				json_sprintf("printer %s: driver %s: %s", printer->is.name,
+				json_sprintf("printer %s: driver%s%s: %s", printer->is.name,
+					printer->status == DRIVER_MISSING ? "-" : " ",
 					printer_driver_name(printer), printer->driver.text));
 	}
 	TAILQ_FOREACH(job, &host->jobs, link)
@@ -505,6 +506,12 @@ static void verb_driver_remove(struct control_client *client, const json_t *requ
 static json_t *driver_row(const struct printer *printer)
 {
 	const struct fetch_result *d = &printer->driver;
+	static const char *const looked[] = {[0] = "",
+		[FETCH_OK] = "fetched",
+		[FETCH_UNCHANGED] = "unchanged",
+		[FETCH_MISSING] = "missing",
+		[FETCH_REFUSED] = "refused",
+		[FETCH_FAILED] = "failed"};
 	char hex[SHA256_SIZE * 2 + 1] = "", path[256] = "";
 
 	if (printer->status == DRIVER_READY) {
@@ -512,11 +519,12 @@ static json_t *driver_row(const struct printer *printer)
 			(void)snprintf(hex + 2 * i, 3, "%02x", d->sha256[i]);
 		(void)fetcher_driver_path(printer->host, d->sha256, path);
 	}
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:b}", "printer",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:s, s:s}", "printer",
 		printer->is.name, "driver", printer_driver_name(printer), "make_model",
 		d->make_model, "source", d->source, "text", d->text, "sha256", hex, "size",
 		(json_int_t)(printer->status == DRIVER_READY ? d->size : 0), "path", path,
-		"fetching", printer->wanted || printer->fetching);
+		"fetching", printer->wanted || printer->fetching, "looked", looked[printer->looked],
+		"looked_text", printer->looked_text);
 }
 
 static void verb_driver_list(struct control_client *client, const json_t *request)

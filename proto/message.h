@@ -353,6 +353,7 @@ struct message_activity {
 	struct uuid boot; /* the guest kernel's boot id */
 	uint32_t state;	  /* enum activity_state */
 	uint32_t sessions, applications, inhibitors;
+	uint32_t installing;	 /* driver packages on their way into the system */
 	char text[MESSAGE_SIZE]; /* which, one line */
 };
 

@@ -284,6 +284,7 @@ static bool decode_restart(const Platen__Envelope *e, struct message *m)
 		m->activity.sessions = e->activity->sessions;
 		m->activity.applications = e->activity->applications;
 		m->activity.inhibitors = e->activity->inhibitors;
+		m->activity.installing = e->activity->installing;
 		return take_bytes(m->activity.boot.bytes, UUID_SIZE, &e->activity->boot, false) &&
 		       TAKE(m->activity.text, e->activity->text);
 	case PLATEN__ENVELOPE__BODY_RESTART_ANSWER:
@@ -756,6 +757,7 @@ static size_t encode_activity(const struct message_activity *a, Platen__Envelope
 	body.sessions = a->sessions;
 	body.applications = a->applications;
 	body.inhibitors = a->inhibitors;
+	body.installing = a->installing;
 	body.text = TEXT(a->text);
 	return pack(e, buf);
 }

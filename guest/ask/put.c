@@ -195,16 +195,11 @@ static int connect_bus(struct asking *a)
 	return r >= 0 ? notify(a, false) : r;
 }
 
-int ask_put(void)
+int ask_put(const struct ask_question *question)
 {
-	struct asking a = {0};
-	int r, none = -1;
+	struct asking a = {.question = *question};
+	int r;
 
-	do
-		r = ipc_recv(IPC_FD, &a.question, sizeof(a.question), &none);
-	while (r == -EINTR);
-	if (r != (int)sizeof(a.question) || a.question.head.type != ASK_QUESTION)
-		return 2;
 	if (sd_event_default(&a.event) < 0 ||
 		sd_event_add_io(a.event, NULL, IPC_FD, EPOLLIN, on_agent, &a) < 0)
 		return 1;

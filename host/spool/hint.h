@@ -12,7 +12,7 @@
 
 #define HINT_SCHEME "platen" /* of notify-recipient-uri: the notifier's file name */
 #define HINT_SOCKET "events" /* in the run folder: SOCK_DGRAM */
-#define HINT_RUNDIR "/run/platen"
+#define HINT_RUNDIR "/run/cups/platen"
 #define HINT_ENV    "PLATEN_RUNDIR" /* another run folder, by cupsd's SetEnv */
 
 struct spool_hint {

@@ -17,10 +17,10 @@
 #include "proto/base/text.h"
 
 static const char *const printer_attrs[] = {"printer-name", "printer-info", "printer-location",
-	"printer-make-and-model", "printer-state", "printer-state-reasons", "printer-state-message",
-	"printer-is-accepting-jobs", "printer-type", "device-uri", "member-names",
-	"printer-config-change-time", "job-sheets-default", "number-up-default", "marker-names",
-	"marker-types", "marker-colors", "marker-levels", "marker-low-levels",
+	"printer-make-and-model", "printer-device-id", "printer-state", "printer-state-reasons",
+	"printer-state-message", "printer-is-accepting-jobs", "printer-type", "device-uri",
+	"member-names", "printer-config-change-time", "job-sheets-default", "number-up-default",
+	"marker-names", "marker-types", "marker-colors", "marker-levels", "marker-low-levels",
 	"marker-high-levels"};
 
 static const char *const job_attrs[] = {"job-id", "job-state", "job-state-reasons",
@@ -97,6 +97,10 @@ static void read_printer(ipp_t *ipp, struct spool_printer *p, bool *ret_class)
 	ipp_text(ipp, "printer-location", p->location, sizeof(p->location));
 	ipp_text(ipp, "printer-make-and-model", p->make_model, sizeof(p->make_model));
 	ipp_text(ipp, "device-uri", p->device_uri, sizeof(p->device_uri));
+	ipp_text(ipp, "printer-device-id", p->device_id, sizeof(p->device_id));
+	if (!device_id_is_sound(p->device_id) &&
+		!device_id_of_uri(p->device_uri, p->device_id, sizeof(p->device_id)))
+		memset(p->device_id, 0, sizeof(p->device_id));
 	if (*ret_class)
 		ipp_list(ipp, "member-names", p->members, sizeof(p->members));
 	ipp_list(ipp, "printer-state-reasons", p->reasons, sizeof(p->reasons));

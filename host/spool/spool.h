@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "proto/base/device-id.h"
 #include "proto/base/ipc.h"
 #include "proto/base/uuid.h"
 #include "proto/limits.h"
@@ -84,6 +85,7 @@ struct spool_printer {
 	char info[TEXT_SIZE];
 	char location[TEXT_SIZE];
 	char make_model[TEXT_SIZE];
+	char device_id[DEVICE_ID_SIZE];	 /* device_id_is_sound(), or empty */
 	char device_uri[SPOOL_URI_SIZE]; /* of a class: of its first member, for its driver */
 	char members[MESSAGE_SIZE];	 /* of a class: queue names, comma-separated */
 	uint32_t defaults_size;

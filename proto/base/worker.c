@@ -5,7 +5,8 @@
  * The child gets stdin from /dev/null, stdout and stderr of its owner, its connection at IPC_FD,
  * and nothing else; it dies with its owner. The owner is told of the worker's end exactly once,
  * when it has ended, whether by itself, by its deadline or for its broken connection, after its
- * last words, and never from within a call that it made itself.
+ * last words, and never from within a call that it made itself. Of a worker that a service runs
+ * there is only the connection: its end is the worker's.
  */
 #include "proto/base/worker.h"
 
@@ -22,6 +23,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,7 +38,8 @@
 struct worker {
 	sd_event *event;
 	struct worker_setup setup;
-	pid_t pid; /* 0 once reaped */
+	pid_t pid;   /* 0 once reaped */
+	bool served; /* by a service: the connection is all that there is of it */
 	int fd;
 	bool full;    /* a send said -EAGAIN: POLLOUT is watched */
 	bool hung_up; /* it closed its connection */
@@ -107,7 +110,9 @@ static bool called(struct worker *worker)
 static void ended(struct worker *worker, int status)
 {
 	worker->pid = 0;
+	worker->served = false;
 	worker->io = sd_event_source_unref(worker->io);
+	worker->fd = close_fd(worker->fd);
 	worker->timer = sd_event_source_unref(worker->timer);
 	worker->calling = true;
 	worker->setup.on_exit(worker, status, worker->killed, worker->setup.userdata);
@@ -151,6 +156,10 @@ static bool drain(struct worker *worker, int most)
 		if (r == -EAGAIN)
 			return true;
 		if (r <= 0) {
+			if (worker->served) {
+				ended(worker, r < 0 ? SIGKILL : 0);
+				return false;
+			}
 			/* Its connection is over. It may still end in its own way; one that
 			 * broke it may not. */
 			worker->io = sd_event_source_unref(worker->io);
@@ -210,6 +219,8 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 	worker->killed = !worker->hung_up;
 	worker->timer = sd_event_source_unref(worker->timer);
 	slay(worker); /* on_child() tells the owner */
+	if (worker->served)
+		ended(worker, SIGKILL);
 	return 0;
 }
 
@@ -240,15 +251,30 @@ static int start(struct worker *worker, const struct passwd *pw)
 	return sd_event_add_io(worker->event, &worker->io, worker->fd, EPOLLIN, on_io, worker);
 }
 
+/* Never waits: a service whose queue is full is as good as none. */
+static int reach(struct worker *worker, const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int r = text_copy(address.sun_path, sizeof(address.sun_path), path);
+
+	if (r < 0)
+		return r;
+	worker->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (worker->fd < 0 || connect(worker->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	worker->served = true;
+	return sd_event_add_io(worker->event, &worker->io, worker->fd, EPOLLIN, on_io, worker);
+}
+
 int worker_new(sd_event *event, const struct worker_setup *setup, struct worker **ret_worker)
 {
 	const struct passwd *pw = NULL;
 	struct worker *worker;
 	int r;
 
-	if (access(setup->argv[0], X_OK) < 0)
+	if (!setup->socket && access(setup->argv[0], X_OK) < 0)
 		return -errno;
-	if (setup->user && geteuid() == 0) {
+	if (!setup->socket && setup->user && geteuid() == 0) {
 		pw = getpwnam(setup->user);
 		if (!pw)
 			return -ESRCH;
@@ -259,7 +285,7 @@ int worker_new(sd_event *event, const struct worker_setup *setup, struct worker 
 	worker->event = sd_event_ref(event);
 	worker->setup = *setup;
 	worker->fd = -1;
-	r = start(worker, pw);
+	r = setup->socket ? reach(worker, setup->socket) : start(worker, pw);
 	if (r < 0) {
 		(void)worker_free(worker);
 		return r;
@@ -378,7 +404,7 @@ int worker_send(struct worker *worker, const void *msg, int fd)
 
 int worker_deadline(struct worker *worker, uint64_t usec)
 {
-	if (worker->hung_up || worker->pid == 0)
+	if (worker->hung_up || (worker->pid == 0 && !worker->served))
 		return 0; /* its end is near */
 	if (usec == 0) {
 		worker->timer = sd_event_source_disable_unref(worker->timer);

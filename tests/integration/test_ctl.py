@@ -190,7 +190,7 @@ Büro   shut-off  network    none     no-channel  0/0       0     B_ro   the dom
         "printers": (0, """\
 NAME    KIND     STATE               DRIVER   MODEL        LOCATION   NOTE
 office  network  idle                server   Vendor 9000  2nd floor  -
-old     local    stopped, rejecting  missing  -            -          no source has a driver
+old     local    stopped, rejecting  missing  -            -          driver-missing: no source has a driver
 """),
         "printers win11": (0, """\
 NAME    KIND     STATE       DRIVER  OFFERED  THERE       NOTE

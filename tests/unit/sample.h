@@ -257,6 +257,7 @@ static inline void sample_restart(struct message *m, bool largest)
 		memset(m->activity.boot.bytes, 0xB0, UUID_SIZE);
 		m->activity.state = largest ? ACTIVITY_STATE_COUNT - 1 : 1;
 		m->activity.sessions = m->activity.applications = m->activity.inhibitors = most;
+		m->activity.installing = most;
 		if (largest)
 			sample_fill(m->activity.text, sizeof(m->activity.text));
 		break;

@@ -169,6 +169,7 @@ static const struct {
 	ANY(ACTIVITY, activity.sessions),
 	ANY(ACTIVITY, activity.applications),
 	ANY(ACTIVITY, activity.inhibitors),
+	ANY(ACTIVITY, activity.installing),
 	ANY(RESTART_ANSWER, restart_answer.ask),
 	NUMBER(RESTART_ANSWER, restart_answer.choice, 0, false),
 	NUMBER(RESTART_ANSWER, restart_answer.choice, ANSWER_LATER, false),

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -372,6 +374,68 @@ START_TEST(test_not_started)
 }
 END_TEST
 
+/* Served at a socket: the helper, started by us in the place of a service, has the connection that
+ * we take. It answers; its end, its broken connection and its deadline are told; freed, its
+ * connection is closed. What listens to nothing is told at once. */
+START_TEST(test_served)
+{
+	static const struct {
+		const char *how;
+		uint64_t deadline; /* usec */
+		bool timed_out;
+		int status, messages;
+	} rows[] = {
+		{"echo", 0, false, 0, 1}, /* freed */
+		{"die", 0, false, 0, 0},
+		{"flood", 60000000, false, 0, 200},
+		{"garbage", 0, false, SIGKILL, 0},
+		{"hang", 50000, true, SIGKILL, 0},
+	};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct worker_setup s = {.socket = address.sun_path,
+		.on_message = on_message,
+		.on_exit = on_exit_,
+		.userdata = &event};
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), connection;
+	unsigned int left = 0;
+	pid_t child;
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/platen-worker.%d.%d",
+		(int)getpid(), _i);
+	ck_assert_int_eq(worker_new(event, &s, &worker), -ENOENT);
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(worker_new(event, &s, &worker), 0);
+	ck_assert_int_eq(unlink(address.sun_path), 0);
+	ck_assert_int_eq(worker_pid(worker), 0);
+	connection = accept(listener, NULL, NULL);
+	child = fork();
+	if (child == 0) {
+		(void)dup2(connection, IPC_FD);
+		(void)close_range(IPC_FD + 1, ~0U, 0);
+		(void)execl(HELPER, HELPER, rows[_i].how, NULL);
+		_exit(127);
+	}
+	(void)close(connection);
+	(void)close(listener);
+	ck_assert_int_eq(worker_deadline(worker, rows[_i].deadline), 0);
+	if (_i == 0) {
+		ck_assert_int_eq(tell(1, -1), 0);
+		run_to(1);
+		worker = worker_dismiss(worker, &left);
+		ck_assert_uint_eq(left, 0);
+	} else {
+		run_out();
+		ck_assert_int_eq(status, rows[_i].status);
+		ck_assert_int_eq(timed_out, rows[_i].timed_out);
+		ck_assert_int_eq(count, rows[_i].messages);
+		if (rows[_i].status)
+			(void)kill(child, SIGKILL);
+	}
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+}
+END_TEST
+
 /* SIGCHLD must be blocked: told at the start, not by a lost end. */
 START_TEST(test_sigchld)
 {
@@ -405,6 +469,7 @@ int main(void)
 	tcase_add_test(tc, test_clean);
 	tcase_add_test(tc, test_children);
 	tcase_add_loop_test(tc, test_not_started, 0, 3);
+	tcase_add_loop_test(tc, test_served, 0, 5);
 	tcase_add_test(tc, test_sigchld);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
