@@ -42,6 +42,9 @@ enum kind {
 
 #define DRIVERS_EXPECTED "server, device, host and generic, each at most once, in the order to try"
 
+/* A job that has just ended may come again: its workspace's spooler saves that it ended later. */
+#define LEDGER_JOBS_MIN 1000
+
 static const struct key {
 	const char *name;
 	enum kind kind;
@@ -68,7 +71,7 @@ static const struct key {
 	{"jobs-per-minute", KIND_NUMBER, FIELD(jobs_per_minute), "a number, 0 for no limit"},
 	{"mib-per-minute", KIND_NUMBER, FIELD(mib_per_minute), "a number, 0 for no limit"},
 	{"held-mib", KIND_NUMBER, FIELD(held_mib), "a number, 0 for no limit"},
-	{"ledger-jobs", KIND_NUMBER, FIELD(ledger_jobs), "a number of jobs, 0 for no limit"},
+	{"ledger-jobs", KIND_NUMBER, FIELD(ledger_jobs), "1000 or more jobs, 0 for no limit"},
 	{"ledger-days", KIND_NUMBER, FIELD(ledger_days), "a number of days, 0 for no limit"},
 	{"keepalive-msec", KIND_NUMBER, FIELD(keepalive_msec), "100 to 3600000 milliseconds"},
 #undef FIELD
@@ -458,6 +461,12 @@ static int check(struct reading *reading)
 	if (config->keepalive_msec < 100 || config->keepalive_msec > 3600000) {
 		(void)snprintf(reading->why, 512, "%s: keepalive-msec: expected 100 to 3600000",
 			reading->path);
+		return -EINVAL;
+	}
+	if (config->ledger_jobs && config->ledger_jobs < LEDGER_JOBS_MIN) {
+		(void)snprintf(reading->why, 512,
+			"%s: ledger-jobs: expected %d or more, or 0 for no limit", reading->path,
+			LEDGER_JOBS_MIN);
 		return -EINVAL;
 	}
 	if (config->restart_limit > RESTART_SEC_MAX / 60 || config->restart_force > 1440) {

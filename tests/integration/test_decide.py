@@ -147,6 +147,23 @@ class DecideTest(unittest.TestCase):
         self.guest.spooler.run("lp", "-i", str(number), "-H", "resume")
         self.printed_once(number)
 
+    def test_a_printer_that_was_deleted_over_it(self):
+        """Its job went with it in the midst of printing: a release in the guest prints it on the one that is back."""
+        self.device.paused.clear()
+        data = bytes(range(256)) * 40000
+        number = self.guest.print("laser", data, "-o", "document-format=application/vnd.cups-raw")
+        wait_for(lambda: [j for j in self.host.ask("jobs")["data"]["jobs"] if j["phase"] == "processing"], "it to print")
+        self.spooler.run("lpadmin", "-x", "laser")
+        self.is_in(number, HELD)
+        self.asked()
+        self.marked(number)
+        self.device.paused.set()
+        self.spooler.add_queue("laser", self.device.uri, self.lab.dir / "vendor.ppd")
+        self.guest.spooler.run("lp", "-i", str(number), "-H", "resume")
+        self.is_in(number, COMPLETED)
+        wait_for(lambda: data in self.device.received, "the whole document at the device")
+        self.assertEqual(self.device.received.count(data), 1)
+
     def test_cancelled_in_the_guest(self):
         """Then the question is answered, as soon as somebody wants to know."""
         number = self.unknown()

@@ -89,6 +89,7 @@ class ErrorsTest(unittest.TestCase):
                 ("platend", "[host]\nmode = maybe\n", 2, "off, network or all"),
                 ("platend", "[host]\n\nno-such = 1\n", 3, "platen.conf(5)"),
                 ("platend", "[host]\nvsock-port = many\n", 2, "a port number"),
+                ("platend", "[host]\nledger-jobs = some\n", 2, "1000 or more"),
                 ("platend", "[host]\nrun-dir = here\n", 2, "an absolute path"),
                 ("platend", "[workspace w]\nuuid = 12\n", 2, "a UUID"),
                 ("platend", "hello\n", 1, "[section]"),
