@@ -66,6 +66,9 @@ struct worker *worker_free(struct worker *worker);
  * accepted. */
 struct worker *worker_dismiss(struct worker *worker, unsigned int *left);
 
+/* Whether it has ended though on_exit was not called yet, and with what wait status. */
+bool worker_has_ended(const struct worker *worker, int *ret_status);
+
 pid_t worker_pid(const struct worker *worker);
 
 /* From now on it may use `sec` seconds of processor time (RLIMIT_CPU); then the kernel ends it by
