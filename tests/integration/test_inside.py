@@ -14,17 +14,12 @@ import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import BUILD, Host, Lab, Spooler, wait_for  # noqa: E402
+from harness import BUILD, SANITIZED, Host, Lab, Spooler, wait_for  # noqa: E402
 from inside import CAN, Inside, Killed, in_poll, unix_address  # noqa: E402
 
 CHANNEL_START = 1000
 AF_UNIX, AF_INET, STREAM = 1, 2, 1
 REFUSED = {-errno.EPERM, -errno.EACCES, -errno.ENOSYS, -errno.EAFNOSUPPORT}
-
-
-def sanitized():
-    cache = pathlib.Path(BUILD) / "CMakeCache.txt"
-    return cache.exists() and "PLATEN_SANITIZE:STRING=\n" not in cache.read_text()
 
 
 def filtered(pid):
@@ -58,7 +53,7 @@ class Silent:
 
 
 @unittest.skipUnless(CAN, "needs root and x86-64")
-@unittest.skipIf(sanitized(), "a sanitizer leaves the filters out")
+@unittest.skipIf(SANITIZED, "a sanitizer leaves the filters out")
 class InsideTest(unittest.TestCase):
     def setUp(self):
         self.lab = Lab()
