@@ -65,6 +65,7 @@ class AskTest(unittest.TestCase):
         code = f"import os; os.dup2({theirs.fileno()}, 3); os.execv({str(BUILD / 'platen-ask')!r}, ['platen-ask', '--worker'])"
         p = subprocess.Popen([sys.executable, "-c", code], pass_fds=(theirs.fileno(),),
                              env=dict(os.environ, PLATEN_ASK_BUS=address or self.bus.address))
+        self.addCleanup(p.wait)
         self.addCleanup(p.kill)
         theirs.close()
         self.addCleanup(ours.close)
