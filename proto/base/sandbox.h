@@ -49,8 +49,8 @@ struct sandbox {
 /*
  * Enters it: for this process, its threads to come and its children, for good. 0 or -errno: it must
  * then end, for it may be half inside. A build with a sanitizer keeps limits of files and time and
- * gains no privileges; the rest is left out, for the search for leaks takes memory, starts a process
- * and traces this one.
+ * gains no privileges; the rest is left out, for the search for leaks takes memory, starts a
+ * process and traces this one.
  */
 int sandbox_enter(const struct sandbox *sandbox);
 
