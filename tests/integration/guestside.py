@@ -287,9 +287,10 @@ class Worker:
         self.send(fixed(kind, "I128s", self.serial, name))
         return self.answer()
 
-    def job(self, number):
+    def job(self, number, job):
+        """`job`: its job-uuid, as cupsd has it."""
         self.serial += 1
-        self.send(fixed(ASK_JOB, "II", self.serial, number))
+        self.send(fixed(ASK_JOB, "II16s", self.serial, number, uuid.UUID(job).bytes))
         return self.answer()[0].error
 
     def list(self):

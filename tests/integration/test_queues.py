@@ -100,10 +100,12 @@ class Queues(Case):
         self.put("Laser")
         self.cupsd.ask(PAUSE, "Laser", auth=True, resource="/admin/")
         job = self.cupsd.print("Laser")
-        self.assertEqual(self.worker.job(job), 0)
+        uuid = self.cupsd.job(job, "job-uuid")["job-uuid"][0]
+        self.assertEqual(self.worker.job(job, uuid), 0)
+        self.assertEqual(self.worker.job(job, "urn:uuid:" + "1234" * 8), -errno.ENOENT)
         self.cupsd.ask(CANCEL_JOB, job=job)
-        self.assertEqual(self.worker.job(job), -errno.ECANCELED)
-        self.assertEqual(self.worker.job(job + 1), -errno.ENOENT)
+        self.assertEqual(self.worker.job(job, uuid), -errno.ECANCELED)
+        self.assertEqual(self.worker.job(job + 1, uuid), -errno.ENOENT)
 
     def test_again_is_the_same(self):
         """PUT twice: nothing differs, and its job is not disturbed when no driver comes along."""
