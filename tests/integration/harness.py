@@ -178,7 +178,6 @@ Browsing Off
 WebInterface No
 IdleExitTimeout 0
 MaxJobs 0
-PreserveJobHistory Yes
 DefaultShared Yes
 {self.extra}
 <Location />
