@@ -58,7 +58,7 @@ static int usage(FILE *out, int status)
 	return status;
 }
 
-/* No more of the machine than one driver needs. */
+/* No more of the machine than one driver needs; fetch_sandbox() does the rest. */
 static void limit(void)
 {
 	struct rlimit memory = {MEMORY_MAX, MEMORY_MAX}, cpu = {CPU_MAX, CPU_MAX}, none = {0, 0};
@@ -70,7 +70,6 @@ static void limit(void)
 #endif
 	(void)setrlimit(RLIMIT_CPU, &cpu);
 	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 

@@ -23,22 +23,26 @@
 #include "guest/ask/ask.h"
 #include "guest/peer.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/list.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/base/worker.h"
 
 #define PEOPLE_MOST 16
 #define PUT_USEC    30000000ULL /* for a desktop to show the question */
+#define LEAVE_USEC  1000000ULL	/* to take the question away */
 #define SAY_USEC    300000ULL	/* for a command to say what it wants: others wait meanwhile */
 #define WHO_USEC    3000000ULL	/* for a user's name */
 
 struct person {
+	TAILQ_ENTRY(person) link;
 	struct asks *asks;
 	struct worker *worker;
 	uid_t uid;
 	char name[USER_SIZE];
 	struct ask_question question;
 	bool put;
+	bool leaving; /* its question is over: it takes it away, and ends */
 };
 
 struct asks {
@@ -50,15 +54,33 @@ struct asks {
 	char said_by[USER_SIZE];
 	struct worker *who; /* finds out what that user is called */
 	uint32_t ask;	    /* under way, 0: none */
-	struct person people[PEOPLE_MOST];
-	size_t count;
+	TAILQ_HEAD(people, person) people, leaving;
+	size_t count; /* of people */
 	char path[AGENT_PATH_SIZE];
 };
 
+static void person_free(struct person *p)
+{
+	p->worker = worker_free(p->worker);
+	free(p);
+}
+
+/* The question is over: what is shown of it is taken away. */
 static void let_go(struct asks *asks)
 {
-	for (size_t i = 0; i < asks->count; i++)
-		asks->people[i].worker = worker_free(asks->people[i].worker);
+	struct ipc_head end = {.type = ASK_END, .size = sizeof(end)};
+	struct person *p;
+
+	while ((p = TAILQ_FIRST(&asks->people))) {
+		TAILQ_REMOVE(&asks->people, p, link);
+		p->leaving = true;
+		TAILQ_INSERT_TAIL(&asks->leaving, p, link);
+		if (p->worker && worker_send(p->worker, &end, -1) == 0 &&
+			worker_deadline(p->worker, LEAVE_USEC) == 0)
+			continue;
+		TAILQ_REMOVE(&asks->leaving, p, link);
+		person_free(p);
+	}
 	asks->count = 0;
 }
 
@@ -81,9 +103,11 @@ static int answer(struct asks *asks, uint32_t choice, uint32_t after, const char
 /* Nobody has seen it and nobody is left who could: the host is told. */
 static void nobody_left(struct asks *asks)
 {
-	for (size_t i = 0; i < asks->count; i++)
-		if (asks->people[i].worker || asks->people[i].put)
-			return;
+	const struct person *p;
+
+	TAILQ_FOREACH(p, &asks->people, link)
+	if (p->worker || p->put)
+		return;
 	log_line(LOG_WARNING, NULL, "nobody could be asked about the restart");
 	(void)answer(asks, ANSWER_NOBODY, 0, "");
 }
@@ -103,6 +127,8 @@ static void on_ask(struct worker *worker, const struct ipc_head *m, int *fd, voi
 	struct person *p = userdata;
 
 	(void)fd;
+	if (p->leaving)
+		return;
 	if (m->type == ASK_NAME) {
 		take_name(m, p->name);
 	} else if (m->type == ASK_PUT && m->size == sizeof(*m)) {
@@ -120,10 +146,14 @@ static void on_ask_exit(struct worker *worker, int status, bool timed_out, void 
 	struct person *p = userdata;
 	char why[160];
 
-	if (status != 0 || timed_out)
+	if (!p->leaving && (status != 0 || timed_out))
 		log_line(LOG_WARNING, NULL, "platen-ask for %s ended: %s", p->name,
 			worker_end_text(status, timed_out, why));
 	p->worker = worker_free(worker);
+	if (p->leaving) {
+		TAILQ_REMOVE(&p->asks->leaving, p, link);
+		return person_free(p);
+	}
 	nobody_left(p->asks);
 }
 
@@ -155,16 +185,20 @@ static int start_ask(struct asks *asks, const struct worker_setup *about, const 
 
 static struct person *person_of(struct asks *asks, uid_t uid)
 {
-	for (size_t i = 0; i < asks->count; i++)
-		if (asks->people[i].uid == uid)
-			return &asks->people[i];
-	if (asks->count == PEOPLE_MOST)
+	struct person *p;
+
+	TAILQ_FOREACH(p, &asks->people, link)
+	if (p->uid == uid)
+		return p;
+	p = asks->count < PEOPLE_MOST ? calloc(1, sizeof(*p)) : NULL;
+	if (!p)
 		return NULL;
-	memset(&asks->people[asks->count], 0, sizeof(struct person));
-	asks->people[asks->count].asks = asks;
-	asks->people[asks->count].uid = uid;
-	number_as_name(uid, asks->people[asks->count].name);
-	return &asks->people[asks->count++];
+	p->asks = asks;
+	p->uid = uid;
+	number_as_name(uid, p->name);
+	TAILQ_INSERT_TAIL(&asks->people, p, link);
+	asks->count++;
+	return p;
 }
 
 /* Notes a session: a terminal, or a desktop. */
@@ -211,6 +245,7 @@ static void start(struct person *p, const struct message_restart_ask *ask)
 void asks_put(struct asks *asks, const struct message_restart_ask *ask)
 {
 	char **sessions = NULL;
+	struct person *p;
 	int n = sd_get_sessions(&sessions);
 
 	let_go(asks);
@@ -220,8 +255,8 @@ void asks_put(struct asks *asks, const struct message_restart_ask *ask)
 		free(sessions[i]);
 	}
 	free(sessions);
-	for (size_t i = 0; i < asks->count; i++)
-		start(&asks->people[i], ask);
+	TAILQ_FOREACH(p, &asks->people, link)
+	start(p, ask);
 	log_line(LOG_INFO, NULL, "%zu people are asked about a restart: %s", asks->count,
 		ask->reason);
 	nobody_left(asks);
@@ -381,6 +416,8 @@ int asks_new(struct agent *agent, struct asks **ret_asks)
 		return -ENOMEM;
 	asks->agent = agent;
 	asks->client = -1;
+	TAILQ_INIT(&asks->people);
+	TAILQ_INIT(&asks->leaving);
 	*ret_asks = asks;
 	(void)text_printf(asks->path, sizeof(asks->path), "%.90s/ask", agent->config.run_dir);
 	(void)text_copy(address.sun_path, sizeof(address.sun_path), asks->path);
@@ -402,9 +439,15 @@ int asks_new(struct agent *agent, struct asks **ret_asks)
 
 struct asks *asks_free(struct asks *asks)
 {
+	struct person *p;
+
 	if (!asks)
 		return NULL;
 	let_go(asks);
+	while ((p = TAILQ_FIRST(&asks->leaving))) {
+		TAILQ_REMOVE(&asks->leaving, p, link);
+		person_free(p);
+	}
 	client_end(asks);
 	asks->io = sd_event_source_disable_unref(asks->io);
 	asks->listener = close_fd(asks->listener);

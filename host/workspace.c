@@ -333,15 +333,21 @@ static void reopen_later(struct workspace *ws)
 		now + (wait < REOPEN_MOST ? wait : REOPEN_MOST), 100000, on_reopen, ws);
 }
 
-static void on_channel_exit(struct worker *worker, int status, bool timed_out, void *userdata)
+static void tell_end(const struct workspace *ws, int status, bool timed_out)
 {
-	struct workspace *ws = userdata;
 	struct log_about about = {.workspace = ws->name};
 	char why[160];
 
 	if (status != 0)
 		log_line(LOG_ERR, &about, "platen-channel ended (%s)",
 			worker_end_text(status, timed_out, why));
+}
+
+static void on_channel_exit(struct worker *worker, int status, bool timed_out, void *userdata)
+{
+	struct workspace *ws = userdata;
+
+	tell_end(ws, status, timed_out);
 	ws->channel = worker_free(worker);
 	channel_lost(ws, "the channel was closed by the other side");
 }
@@ -375,13 +381,15 @@ int workspace_connect(struct workspace *ws, enum transport transport, int fd)
 		.userdata = ws,
 	};
 	struct log_about about = {.workspace = ws->name};
-	int r;
+	int status, r;
 
 	if (ws->host->ending)
 		return -ESHUTDOWN;
 	if (!quota_connection(ws))
 		return -EDQUOT; /* it tries again */
 	if (ws->channel) {
+		if (worker_has_ended(ws->channel, &status)) /* its guest was quicker */
+			tell_end(ws, status, false);
 		ws->channel = worker_free(ws->channel);
 		session_lost(ws, "a new connection took its place");
 	}

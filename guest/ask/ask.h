@@ -3,9 +3,9 @@
  * What platen-agent and platen-ask say to each other (fixed messages, proto/base/ipc.h).
  *
  * Over the worker's connection: QUESTION, then NAME, then PUT when a person can see it, then at
- * most one ANSWER; or WHO, then NAME. Over the agent's socket, where the kernel says who it is:
- * ANSWER, then REPLY. What a user's name is may have to be asked for over the network, so the agent
- * never does.
+ * most one ANSWER; END takes it away. Or WHO, then NAME. Over the agent's socket, where the kernel
+ * says who it is: ANSWER, then REPLY. What a user's name is may have to be asked for over the
+ * network, so the agent never does.
  */
 #ifndef PLATEN_ASK_H
 #define PLATEN_ASK_H
@@ -23,6 +23,7 @@ enum ask_message {
 	ASK_REPLY,
 	ASK_WHO,
 	ASK_NAME,
+	ASK_END,
 };
 
 struct ask_question {

@@ -72,8 +72,8 @@ static int limits(const struct sandbox *sandbox)
 	struct rlimit none = {0, 0};
 	int r;
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
-		setrlimit(RLIMIT_CORE, &none) < 0)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
+		(!SANITIZED && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0))
 		return -errno;
 	r = limit(RLIMIT_NOFILE, sandbox->files);
 	if (r == 0)
@@ -125,7 +125,8 @@ static int allow_path(int ruleset, const struct sandbox_path *path, uint64_t kno
 	beneath.parent_fd = fd;
 	beneath.allowed_access =
 		((path->may & SANDBOX_READ ? READS : 0) | (path->may & SANDBOX_WRITE ? WRITES : 0) |
-			(path->may & SANDBOX_EXECUTE ? LANDLOCK_ACCESS_FS_EXECUTE : 0)) &
+			(path->may & SANDBOX_EXECUTE ? LANDLOCK_ACCESS_FS_EXECUTE : 0) |
+			(path->may & SANDBOX_SOCKET ? LANDLOCK_ACCESS_FS_MAKE_SOCK : 0)) &
 		known & (S_ISDIR(st.st_mode) ? ALL : OF_FILES);
 	if (beneath.allowed_access == 0)
 		return 0;
@@ -140,7 +141,7 @@ static int paths(const struct sandbox *sandbox)
 	struct ruleset all = handled(version);
 	_cleanup_close_ int fd = -1;
 
-	if (sandbox->path_count == 0 || version < 1)
+	if (sandbox->path_count == 0)
 		return 0;
 	fd = (int)syscall(SYS_landlock_create_ruleset, &all,
 		version >= 6   ? sizeof(all)
@@ -183,7 +184,7 @@ int sandbox_enter(const struct sandbox *sandbox)
 {
 	int r = limits(sandbox);
 
-	if (r == 0)
+	if (r == 0 && sandbox_has_paths())
 		r = paths(sandbox);
 	if (r == 0 && sandbox_has_filter())
 		r = filter(sandbox);
@@ -197,5 +198,5 @@ bool sandbox_has_filter(void)
 
 bool sandbox_has_paths(void)
 {
-	return landlock_version() > 0;
+	return !SANITIZED && landlock_version() > 0;
 }

@@ -27,6 +27,7 @@ enum {
 	SANDBOX_READ = 1,    /* files and folders below it can be read */
 	SANDBOX_WRITE = 2,   /* made, written, renamed and removed; no device and no socket made */
 	SANDBOX_EXECUTE = 4, /* started */
+	SANDBOX_SOCKET = 8,  /* unix sockets are made */
 };
 
 struct sandbox_path {
@@ -48,12 +49,13 @@ struct sandbox {
 
 /*
  * Enters it: for this process, its threads to come and its children, for good. 0 or -errno: it must
- * then end, for it may be half inside. A sanitizer needs more memory and system calls than any
- * program, so that builds with one leave these two out.
+ * then end, for it may be half inside. A build with a sanitizer keeps limits of files and time and
+ * gains no privileges; the rest is left out, for the search for leaks takes memory, starts a
+ * process and traces this one.
  */
 int sandbox_enter(const struct sandbox *sandbox);
 
-/* Whether this build sets the filter, and whether this kernel keeps folders apart. */
+/* Whether this build sets the filter; and whether it and this kernel keep folders apart. */
 bool sandbox_has_filter(void);
 bool sandbox_has_paths(void);
 

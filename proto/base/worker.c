@@ -370,6 +370,18 @@ struct worker *worker_dismiss(struct worker *worker, unsigned int *left)
 	return NULL;
 }
 
+bool worker_has_ended(const struct worker *worker, int *ret_status)
+{
+	siginfo_t si = {.si_pid = 0};
+
+	if (worker->pid <= 0 ||
+		waitid(P_PID, (id_t)worker->pid, &si, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+		si.si_pid != worker->pid)
+		return false;
+	*ret_status = si.si_code == CLD_EXITED ? si.si_status << 8 : si.si_status;
+	return true;
+}
+
 pid_t worker_pid(const struct worker *worker)
 {
 	return worker->pid;

@@ -73,6 +73,9 @@ struct worker *worker_free(struct worker *worker);
  * accepted. */
 struct worker *worker_dismiss(struct worker *worker, unsigned int *left);
 
+/* Whether it has ended though on_exit was not called yet, and with what wait status. */
+bool worker_has_ended(const struct worker *worker, int *ret_status);
+
 /* 0: it is served, see worker_new(), or has ended. */
 pid_t worker_pid(const struct worker *worker);
 

@@ -30,7 +30,8 @@ def judge(data, copies, state):
 
 def runs_of_the_spooler(names, log):
     """Lines of the host's cupsd that show that it ran one job of its own once for each of these files, and that
-    it was released once and restarted by nobody; an empty list if they do not."""
+    it was made and released once and restarted by nobody; an empty list if they do not. `log` begins with the
+    point: numbers of jobs are given out again."""
     parts = [name.split(".")[1:] for name in names]
     if any(len(p) != 2 for p in parts) or len({job for job, _ in parts}) != 1 or len({pid for _, pid in parts}) != len(parts):
         return []
@@ -38,10 +39,19 @@ def runs_of_the_spooler(names, log):
     lines = [line for line in log.splitlines() if f"[Job {job}] " in line]
     started = [line for line in lines for _, pid in parts
                if re.search(rf"\] Started backend \S+ \(PID {pid}\)", line)]
+    made = [line for line in lines if re.search(r"\] Queued on ", line)]
     released = [line for line in lines if re.search(r"\] (Released|Restarted) by ", line)]
-    if len(started) != len(parts) or len(released) > 1 or any("Restarted" in line for line in released):
+    if (len(started) != len(parts) or len(made) > 1 or len(released) > 1
+            or any("Restarted" in line for line in released)):
         return []
     return sorted(started + released)
+
+
+def story(names, log):
+    """What the host's cupsd says of the jobs that these files are of, its options left out."""
+    jobs = {name.split(".")[1] for name in names}
+    return [line[:200] for line in log.splitlines() if any(f"[Job {job}] " in line for job in jobs) and " argv[" not in line
+            and " envp[" not in line]
 
 
 def closing_line(tally):

@@ -122,8 +122,10 @@ static size_t right_message(enum fuzz_worker who, uint32_t type, bool largest,
 		if (type == 0 || type >= MESSAGE_TYPE_COUNT)
 			return sizeof(s->head);
 		sample(&s->message, type, largest);
-		if (type == MESSAGE_JOB_OPEN)
-			s->message.job_open.printer = 0;
+		if (type == MESSAGE_JOB_OPEN) { /* of a printer that there is */
+			s->message.job_open.printer = s->message.job_open.rendered = 0;
+			s->message.job_open.size = 10;
+		}
 		return s->message.head.size;
 	case WORKER_WATCH:
 	case WORKER_SUBMIT: return spool_message(type, s);

@@ -56,6 +56,7 @@ static void begin(void)
 	say(WORKER_FETCH, FETCH_RESULT, 0);
 	leave(WORKER_FETCH, 0);
 	say(WORKER_WATCH, SPOOL_LISTED, 0);
+	step(WORKERS_TIME, 5, NULL, 0); /* others' drivers are waited for */
 	step(WORKERS_CONNECT, 1, NULL, 0);
 	say(WORKER_CHANNEL, CHANNEL_SYNCED, 0);
 	say(WORKER_CHANNEL, MESSAGE_HELLO, 0);

@@ -39,8 +39,14 @@ class Cable:
             if self.every:
                 self.left = self.every
             self.pairs.append((near, far))
-            for a, b in ((near, far), (far, near)):
-                threading.Thread(target=self.copy, args=(a, b, a is near), daemon=True).start()
+            threading.Thread(target=self.carry, args=(near, far), daemon=True).start()
+
+    def carry(self, near, far):
+        with near, far:
+            down = threading.Thread(target=self.copy, args=(far, near, False), daemon=True)
+            down.start()
+            self.copy(near, far, True)
+            down.join()
 
     def copy(self, source, sink, upwards):
         try:

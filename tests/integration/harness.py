@@ -23,6 +23,9 @@ import ipp
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("PLATEN_BUILD", SOURCE / "build"))
+CACHE = BUILD / "CMakeCache.txt"
+# A sanitizer traces and forks, and so has no sandbox around it.
+SANITIZED = CACHE.exists() and "PLATEN_SANITIZE:STRING=\n" not in CACHE.read_text()
 SERVERBIN = pathlib.Path("/usr/lib/cups")
 
 

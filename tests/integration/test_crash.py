@@ -39,6 +39,7 @@ class JudgeTest(unittest.TestCase):
                 (["t.5.100", "t.5.300"], log, "the second run is another job's"),
                 (["t.5.100", "t.5.400"], log, "cupsd did not begin the second run"),
                 (["t.5.100", "t.5.200"], LOG, "it was released twice"),
+                (["t.5.100", "t.5.200"], log + 2 * 'I [x] [Job 5] Queued on "one" by "box".\n', "it was made twice"),
                 (["t.5.100", "t.5.200"], log.replace("Released", "Restarted"), "somebody restarted it")):
             with self.subTest(why):
                 self.assertEqual(runs_of_the_spooler(names, text), [])

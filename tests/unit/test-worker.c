@@ -182,6 +182,23 @@ START_TEST(test_hidden)
 }
 END_TEST
 
+/* Its end can be seen before it is told, and is told all the same. */
+START_TEST(test_ended_unheard)
+{
+	siginfo_t si;
+	int seen = -1;
+
+	ck_assert_int_eq(start("echo"), 0);
+	ck_assert(!worker_has_ended(worker, &seen));
+	ck_assert_int_eq(kill(worker_pid(worker), SIGSYS), 0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)worker_pid(worker), &si, WEXITED | WNOWAIT), 0);
+	ck_assert(worker_has_ended(worker, &seen));
+	ck_assert_int_eq(WTERMSIG(seen), SIGSYS);
+	run_out();
+	ck_assert_int_eq(WTERMSIG(status), SIGSYS);
+}
+END_TEST
+
 /* One that only turns in circles is ended by the kernel. */
 START_TEST(test_cpu)
 {
@@ -460,6 +477,7 @@ int main(void)
 	tcase_add_test(tc, test_answers);
 	tcase_add_test(tc, test_end_text);
 	tcase_add_test(tc, test_hidden);
+	tcase_add_test(tc, test_ended_unheard);
 	tcase_add_test(tc, test_cpu);
 	tcase_add_loop_test(tc, test_dismissed, 0, 2);
 	tcase_add_loop_test(tc, test_ends, 0, 9);
