@@ -201,9 +201,15 @@ static int follow(struct backend *b, struct backend_end *ret_end)
 static int finish(struct backend *b, const struct backend_end *end)
 {
 	struct pollfd fd = {.fd = b->signals, .events = POLLIN};
+	char held[MESSAGE_SIZE];
 
-	if (end->text[0])
+	/* cupsd keeps an error with a held job, but only one that was not the message before. */
+	if (end->exit_code == BACKEND_EXIT_HOLD) {
+		(void)text_printf(held, sizeof(held), "Held: %.500s", end->text);
+		report_line("ERROR", held);
+	} else if (end->text[0]) {
 		report_line(end->exit_code == BACKEND_EXIT_OK ? "INFO" : "ERROR", end->text);
+	}
 	switch (end->exit_code) {
 	case BACKEND_EXIT_OK:
 	case BACKEND_EXIT_HOLD:
