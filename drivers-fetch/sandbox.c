@@ -6,10 +6,9 @@
  * way to libvirt, to platend's control socket and to all others. The one that it needs, to the
  * host's spooler, is connected before, and the server's name is looked up before. It writes in the
  * store and in the folder of temporary files, starts platen-device and nothing else, and touches no
- * other process. Kerberos may keep its tickets behind a unix socket, and samba's tools, which an
- * smb: queue needs, are whole programs: there unix sockets stay, and what hides libvirt and the
- * control socket is only that platend took them out of our file system (worker.h). Refused is what
- * is listed, since libraries do much that is harmless; what none does kills.
+ * other process. Samba's tools, which an smb: queue needs, are found by PATH, so there any program
+ * may be started, which then is in here, too. Refused is what is listed, since libraries do much
+ * that is harmless; what none of them does kills.
  */
 #include "drivers-fetch/sandbox.h"
 
@@ -233,8 +232,11 @@ static void prepare(struct cage *cage, const struct fetch_get *get)
 
 int fetch_sandbox(const char *store, const struct fetch_get *get)
 {
+	/* Where samba's tools have their locks when root runs them. */
+	static const char *const samba[] = {"/run/samba", "/var/lib/samba", "/var/cache/samba"};
 	struct cage cage = {.is = {.file_size = FILE_MAX, .otherwise = SCMP_ACT_ALLOW}};
 	bool programs = get && is_smb(get), negotiate = get && get->negotiate;
+	bool as_root = programs && geteuid() == 0; /* by hand only */
 	char device[512];
 
 	cage.is.rules = cage.rules;
@@ -243,7 +245,7 @@ int fetch_sandbox(const char *store, const struct fetch_get *get)
 		prepare(&cage, get);
 	refuse_always(&cage);
 	if (get)
-		only_internet(&cage, programs || negotiate);
+		only_internet(&cage, as_root);
 	else
 		refuse_network(&cage);
 	if (!programs)
@@ -253,5 +255,7 @@ int fetch_sandbox(const char *store, const struct fetch_get *get)
 	add_paths(&cage, store, device);
 	if (programs || negotiate)
 		path(&cage, "/", SANDBOX_READ | (programs ? SANDBOX_EXECUTE : 0U));
+	for (size_t i = 0; i < sizeof(samba) / sizeof(samba[0]) && as_root; i++)
+		path(&cage, samba[i], SANDBOX_READ | SANDBOX_WRITE | SANDBOX_SOCKETS);
 	return sandbox_enter(&cage.is);
 }

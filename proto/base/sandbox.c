@@ -112,6 +112,13 @@ static struct ruleset handled(int version)
 	return all;
 }
 
+static uint64_t rights(unsigned int may)
+{
+	return (may & SANDBOX_READ ? READS : 0) | (may & SANDBOX_WRITE ? WRITES : 0) |
+	       (may & SANDBOX_EXECUTE ? LANDLOCK_ACCESS_FS_EXECUTE : 0) |
+	       (may & SANDBOX_SOCKETS ? LANDLOCK_ACCESS_FS_MAKE_SOCK : 0);
+}
+
 static int allow_path(int ruleset, const struct sandbox_path *path, uint64_t known)
 {
 	struct landlock_path_beneath_attr beneath = {0};
@@ -123,10 +130,7 @@ static int allow_path(int ruleset, const struct sandbox_path *path, uint64_t kno
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	beneath.parent_fd = fd;
-	beneath.allowed_access =
-		((path->may & SANDBOX_READ ? READS : 0) | (path->may & SANDBOX_WRITE ? WRITES : 0) |
-			(path->may & SANDBOX_EXECUTE ? LANDLOCK_ACCESS_FS_EXECUTE : 0)) &
-		known & (S_ISDIR(st.st_mode) ? ALL : OF_FILES);
+	beneath.allowed_access = rights(path->may) & known & (S_ISDIR(st.st_mode) ? ALL : OF_FILES);
 	if (beneath.allowed_access == 0)
 		return 0;
 	return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0
