@@ -53,7 +53,7 @@ static void hide(const char *const *hidden)
 	struct stat st;
 
 	if (!hidden || geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
-		mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		mount("none", "/", "none", MS_REC | MS_SLAVE, NULL) < 0)
 		return;
 	for (; *hidden; hidden++) {
 		if (stat(*hidden, &st) < 0)
