@@ -644,28 +644,35 @@ static bool is_valgrind(void)
 	return preloaded && strstr(preloaded, "vgpreload");
 }
 
+static TCase *walls(void)
+{
+	TCase *tcase = tcase_create("walls");
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_loop_test(tcase, test_channel, 0, ATTEMPTS);
+	tcase_add_loop_test(tcase, test_device, 0, ATTEMPTS);
+	tcase_add_loop_test(tcase, test_spool, 0, ATTEMPTS);
+	tcase_add_loop_test(tcase, test_spool_may, 0, 5);
+	tcase_add_loop_test(tcase, test_fetch, 0, ATTEMPTS);
+	tcase_add_loop_test(tcase, test_fetch_by_hand, 0, ATTEMPTS);
+	tcase_add_loop_test(tcase, test_fetch_may, 0, 5);
+	tcase_add_test(tcase, test_fetch_ways_round);
+	tcase_add_test(tcase, test_not_dumpable);
+	return tcase;
+}
+
 int main(void)
 {
 	Suite *suite = suite_create("sandbox");
-	TCase *tcase = tcase_create("sandbox"), *walls = tcase_create("walls");
+	TCase *tcase = tcase_create("sandbox");
 	SRunner *runner = srunner_create(suite);
 	int failed = 0;
 
-	tcase_add_checked_fixture(walls, setup, teardown);
-	tcase_add_loop_test(walls, test_channel, 0, ATTEMPTS);
-	tcase_add_loop_test(walls, test_device, 0, ATTEMPTS);
-	tcase_add_loop_test(walls, test_spool, 0, ATTEMPTS);
-	tcase_add_loop_test(walls, test_spool_may, 0, 5);
-	tcase_add_loop_test(walls, test_fetch, 0, ATTEMPTS);
-	tcase_add_loop_test(walls, test_fetch_by_hand, 0, ATTEMPTS);
-	tcase_add_loop_test(walls, test_fetch_may, 0, 5);
-	tcase_add_test(walls, test_fetch_ways_round);
-	tcase_add_test(walls, test_not_dumpable);
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, test_channel_lives);
 	suite_add_tcase(suite, tcase);
 	if (sandbox_has_filter()) /* a sanitizer leaves it out */
-		suite_add_tcase(suite, walls);
+		suite_add_tcase(suite, walls());
 	if (!is_valgrind())
 		srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
