@@ -25,21 +25,6 @@
 #define STRINGS_PATH_MAX 600
 #define STRINGS_MAX	 (1024 * 1024) /* bytes of a catalogue */
 
-/* platen-device lies beside this program. */
-static bool device_program(char *path, size_t size)
-{
-	static const char name[] = "/platen-device";
-	ssize_t n = readlink("/proc/self/exe", path, size - sizeof(name));
-	char *slash;
-
-	if (n <= 0)
-		return false;
-	path[n] = '\0';
-	slash = strrchr(path, '/');
-	memcpy(slash, name, sizeof(name));
-	return true;
-}
-
 /* Puts the device's own names for its options behind its answer, if it has any. They are asked of
  * the device itself, wherever it says they are, and are no reason to have no driver. */
 static void add_names(
@@ -88,7 +73,7 @@ static void make(const char *store, const struct http_request *asked, const char
 	if (strncasecmp(answer->type, "application/ipp", 15) != 0)
 		return source_say(
 			result, FETCH_REFUSED, url, "it does not answer in IPP: is it a printer?");
-	if (!device_program(program, sizeof(program)))
+	if (!run_beside("platen-device", program, sizeof(program)))
 		return source_say(result, FETCH_FAILED, url, "platen-device is not found");
 	if (!asked->socket)
 		add_names(asked, program, answer);
@@ -159,7 +144,7 @@ bool source_generic(const char *store, const struct fetch_get *get, struct fetch
 	(void)snprintf(url, sizeof(url), "http://localhost/printers/%s", name);
 	(void)snprintf(printer_uri, sizeof(printer_uri), "ipp://localhost/printers/%s", name);
 	ask(store, "generic", &request, printer_uri, result);
-	if (result->code == FETCH_OK)
+	if (result->code == FETCH_OK || result->code == FETCH_UNCHANGED)
 		(void)text_printf(result->text, sizeof(result->text),
 			"generic driver: vendor options are missing; give the queue a driver, or "
 			"add one by hand");

@@ -23,6 +23,7 @@
 #include "guest/cancels.h"
 #include "guest/channel.h"
 #include "guest/drivers.h"
+#include "guest/held.h"
 #include "guest/jobs.h"
 #include "guest/packages.h"
 #include "guest/needs.h"
@@ -119,6 +120,8 @@ int agent_new(const struct agent_config *config, struct agent **ret_agent)
 	if (r == 0)
 		r = jobs_init(agent);
 	if (r == 0)
+		r = held_new(agent, &agent->held);
+	if (r == 0)
 		r = queues_new(agent, &agent->queues);
 	if (r == 0)
 		r = backends_new(agent, &agent->backends);
@@ -155,6 +158,7 @@ struct agent *agent_free(struct agent *agent)
 	jobs_deinit(agent);
 	agent->backends = backends_free(agent->backends);
 	agent->queues = queues_free(agent->queues);
+	agent->held = held_free(agent->held);
 	peer_deinit(agent);
 	agent->cancels = cancels_free(agent->cancels);
 	agent->packages = packages_free(agent->packages);

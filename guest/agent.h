@@ -13,6 +13,7 @@
  *   backends.c   the spooler's backends at our socket
  *   jobs.c       their jobs, each a job.c, its document a transfer.c
  *   outcome.c    what the host's word about one means (pure)
+ *   held.c       jobs of which nobody knows whether they were printed
  *   cancels.c    jobs that were cancelled while the host was away
  *   needs.c      what a restart is needed for
  *   system.c     what this system itself says about it
@@ -37,6 +38,7 @@ struct backends;
 struct cancels;
 struct channel;
 struct drivers;
+struct held;
 struct packages;
 struct job;
 struct needs;
@@ -73,6 +75,7 @@ struct agent {
 	/* jobs.c */
 	struct job_list jobs;
 	struct cancels *cancels;
+	struct held *held;
 	sd_event_source *jobs_turn;
 	uint32_t jobs_open, last_ref;
 	uint32_t closing[JOBS_OPEN_MAX], closing_count; /* refs that could not be closed yet */

@@ -56,11 +56,12 @@ void agent_config_init(struct agent_config *config)
 
 static int fault(struct reading *reading, const char *name, const char *value, const char *expected)
 {
-	char shown[80];
+	char key[80], shown[80];
 
 	if (!reading->failed)
-		(void)snprintf(reading->why, 512, "%s:%d: %s = %s: expected %s", reading->path,
-			reading->line, name, text_escape(value, shown, sizeof(shown)), expected);
+		(void)text_printf(reading->why, 512, "%s:%d: %s = %s: expected %s", reading->path,
+			reading->line, text_escape(name, key, sizeof(key)),
+			text_escape(value, shown, sizeof(shown)), expected);
 	reading->failed = true;
 	return 0;
 }

@@ -17,6 +17,7 @@
 
 #include "guest/default.h"
 #include "guest/drivers.h"
+#include "guest/held.h"
 #include "guest/jobs.h"
 #include "guest/rendering.h"
 #include "guest/requests.h"
@@ -43,6 +44,7 @@ enum asked {
 	ASKED_SHOW,
 	ASKED_DEFAULT,
 	ASKED_JOB,
+	ASKED_HELD,
 	ASKED_PRINTING,
 };
 
@@ -351,13 +353,28 @@ static void settled(struct queues *queues)
 /* Whether a job was asked after whose backend has hung up. */
 static bool look_at_job(struct queues *queues)
 {
-	struct queues_job m = {.head = {.type = QUEUES_JOB, .size = sizeof(m)},
-		.number = jobs_in_doubt(queues->agent)};
+	struct queues_job m = {.head = {.type = QUEUES_JOB, .size = sizeof(m)}};
 
+	m.number = jobs_in_doubt(queues->agent, &m.job);
 	if (!m.number)
 		return false;
 	queues->number = m.number;
 	send(queues, ASKED_JOB, NULL, &m, -1);
+	return true;
+}
+
+/* Whether a held job was marked or released. */
+static bool look_at_held(struct queues *queues)
+{
+	const struct held_deed *deed = held_next(queues->agent->held);
+	struct queues_held m = {.head = {.type = QUEUES_HELD, .size = sizeof(m)}};
+
+	if (!deed)
+		return false;
+	m.number = deed->number;
+	m.ask = deed->ask;
+	m.job = deed->id.job;
+	send(queues, ASKED_HELD, NULL, &m, -1);
 	return true;
 }
 
@@ -382,7 +399,7 @@ static void next(struct queues *queues)
 	struct printer *p;
 
 	while (queues->up && requests_are_free(queues->requests)) {
-		if (look_at_job(queues) || look_at_printing(queues))
+		if (look_at_job(queues) || look_at_held(queues) || look_at_printing(queues))
 			return;
 		if (queues->look) {
 			if (agent_now() < queues->look_after)
@@ -500,6 +517,7 @@ static void succeeded(struct queues *queues, enum asked asked, struct printer *p
 		break;
 	case ASKED_NOTHING:
 	case ASKED_JOB:
+	case ASKED_HELD:
 	case ASKED_PRINTING:
 	case ASKED_LIST: break;
 	}
@@ -517,6 +535,8 @@ static void on_done(const struct queues_done *done, void *userdata)
 	queues->about = NULL;
 	if (asked == ASKED_JOB) {
 		jobs_doubt_settled(queues->agent, queues->number, done ? done->error : -ECONNRESET);
+	} else if (asked == ASKED_HELD) {
+		held_done(queues->agent->held, done ? done->error : -ECONNRESET);
 	} else if (asked == ASKED_PRINTING) {
 		if (done && done->error == 0)
 			respool_printing(queues->agent->respool, queues->printing);

@@ -66,3 +66,16 @@ unsigned int strings_take(FILE *in, FILE *out)
 	}
 	return written;
 }
+
+bool strings_find(const char *path, const char *key, char *text)
+{
+	char line[STRINGS_LINE_MAX * 2], is[STRINGS_LINE_MAX];
+	FILE *in = fopen(path, "re");
+	bool found = false;
+
+	while (in && !found && fgets(line, sizeof(line), in))
+		found = strings_line(line, is, text) && strcmp(is, key) == 0;
+	if (in)
+		(void)fclose(in);
+	return found;
+}

@@ -17,4 +17,7 @@ bool strings_line(char *untrusted_line, char *key, char *text);
 /* Writes what is in order of `in` to `out`. Returns the lines written. */
 unsigned int strings_take(FILE *in, FILE *out);
 
+/* The text of a key in the file `path` that strings_take() wrote; `text` of STRINGS_LINE_MAX. */
+bool strings_find(const char *path, const char *key, char *text);
+
 #endif

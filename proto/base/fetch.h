@@ -18,10 +18,17 @@
 enum fetch_message {
 	FETCH_GET = 1,
 	FETCH_RESULT,
-	FETCH_ADD,  /* struct ipc_head, with the descriptor of a driver that an admin has: cleaned
-		       and stored as any other, answered by a RESULT */
-	FETCH_KEEP, /* struct ipc_head, with a package's descriptor: answered by a RESULT */
+	FETCH_ADD,   /* struct ipc_head, with the descriptor of a driver that an admin has: cleaned
+			and stored as any other, answered by a RESULT */
+	FETCH_KEEP,  /* struct ipc_head, with a package's descriptor: answered by a RESULT */
+	FETCH_PRUNE, /* struct fetch_prune, with a descriptor of digests: answered by a RESULT,
+			whose size is the number of drivers that were removed */
 };
+
+/* Which cleaning a driver has been through: raised whenever the same original makes another driver.
+ * One with another number is cleaned anew: fetched whether it has changed or not, or, when it was
+ * added by hand, from what was added. */
+#define FETCH_CLEANER 2
 
 enum fetch_provenance {
 	FETCH_SERVER = 1, /* the print server that the device URI names */
@@ -48,6 +55,14 @@ struct fetch_get {
 	uint32_t known;	       /* enum fetch_provenance of the driver in use, 0: none */
 };
 
+/* owner → platen-fetch: remove what has not been in use for so many days (0: nothing). The
+ * descriptor is of a file with `count` digests of 32 bytes: the drivers that are in use now,
+ * cleaned and whole, and those that were added by hand. */
+struct fetch_prune {
+	struct ipc_head head;
+	uint32_t days, count;
+};
+
 enum fetch_code {
 	FETCH_OK = 1,	 /* new or changed, now in the store */
 	FETCH_UNCHANGED, /* the source says, or its bytes show, that it is what the store has */
@@ -72,6 +87,9 @@ struct fetch_result {
 	uint32_t whole_size, whole_packed_size;
 	uint8_t whole_sha256[32];
 	char filters[256]; /* that it names, comma-separated keywords */
+	/* Its *1284DeviceID, device_id_is_sound() or empty: of a driver that was added by hand.
+	   Last: a ledger may hold shorter ones of an older Platen. */
+	char device_id[256];
 };
 
 /* Reads `server, device, host, generic` or a part of it, in the order to try. False, and nothing
@@ -87,7 +105,8 @@ int fetch_credentials_read(const char *path, char *buf, size_t size);
  * driver is the same file), DIR/<sha256>.json its provenance, DIR/sources/ what makes a
  * conditional GET possible,
  * DIR/windows/ what Windows-type print servers have,
- * DIR/whole/ which whole driver, in a file like any other, goes with a source. Files are made whole
- * (O_EXCL, fsync, rename) and mode 0644. */
+ * DIR/whole/ which whole driver, in a file like any other, goes with a source,
+ * DIR/originals/<sha256>.gz what an admin added by hand. Files are made whole (O_EXCL, fsync,
+ * rename) and mode 0644; who changes more than one holds flock(2) on DIR. */
 
 #endif

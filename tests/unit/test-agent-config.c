@@ -114,7 +114,7 @@ START_TEST(test_unreadable)
 }
 END_TEST
 
-/* A value's escape sequences do not reach a terminal. */
+/* Neither a key's nor a value's escape sequences reach a terminal. */
 START_TEST(test_escaped)
 {
 	struct agent_config config;
@@ -123,6 +123,9 @@ START_TEST(test_escaped)
 	ck_assert_int_eq(read_text("[agent]\ntransport = \x1b[31mred\n", &config, why), -EINVAL);
 	ck_assert_ptr_null(strchr(why, '\x1b'));
 	ck_assert_ptr_nonnull(strstr(why, "\\x1b[31mred"));
+	ck_assert_int_eq(read_text("[agent]\n\x1b[31mred = 1\n", &config, why), -EINVAL);
+	ck_assert_ptr_null(strchr(why, '\x1b'));
+	ck_assert_ptr_nonnull(strstr(why, "\\x1b[31mred = 1"));
 }
 END_TEST
 
