@@ -10,7 +10,6 @@ import ssl
 import struct
 import subprocess
 import threading
-import time
 import unittest
 
 import ipp
