@@ -251,8 +251,36 @@ static void agent(seed_save_fn *save)
 	save("agent", "rendered-here", script, used);
 }
 
+/* What a device may say of itself, shown by a backend. */
+static void report(seed_save_fn *save)
+{
+	static struct {
+		struct backend_status first, second;
+		char before[64];
+	} r = {
+		.first = {.progress = 50,
+			.pages = 2,
+			.text = "page 2 of 5: it's \\ \"fine\"",
+			.reasons = "media-empty,toner-low-warning,paused,none",
+			.marker_names = "\"Black\",\"Cy'an\\\",\"a,b\"",
+			.marker_types = "toner,toner",
+			.marker_colors = "#000000,#00FFFF",
+			.marker_levels = "80,-1,20",
+			.marker_low_levels = "10,10",
+			.marker_high_levels = "100,100"},
+		.second = {.progress = 100,
+			.pages = 5,
+			.text = "INFO: done",
+			.reasons = "cover-open"},
+		.before = "cover-open,offline-report",
+	};
+
+	save("report", "two", &r, sizeof(r));
+}
+
 void seed_script(seed_save_fn *save)
 {
+	report(save);
 	workers(save);
 	agent(save);
 }
