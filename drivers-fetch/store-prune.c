@@ -159,7 +159,7 @@ int store_prune(const char *store, const uint8_t (*used)[32], size_t count, unsi
 	} below[] = {{"sources", on_record}, {"whole", on_record}, {"originals", on_original},
 		{"windows", on_windows}};
 	struct pruning p = {.used = used, .count = count, .now = now};
-	_cleanup_close_ int lock = store_lock(store);
+	_cleanup_close_ int lock __attribute__((unused)) = store_lock(store);
 	char path[NAME_SIZE];
 	int r;
 

@@ -256,7 +256,7 @@ static int provenance_put(const char *store, const char *hex, const char *url,
 
 void store_checked(const char *store, const char *url, const struct fetch_result *result)
 {
-	_cleanup_close_ int lock = store_lock(store);
+	_cleanup_close_ int lock __attribute__((unused)) = store_lock(store);
 	json_auto_t *news = json_object();
 	char hex[65];
 
@@ -295,7 +295,7 @@ int store_put(const char *store, const char *text, size_t size, const char *url,
 	const char *modified, json_t *left_out, unsigned int dropped, struct fetch_result *result)
 {
 	_cleanup_free_ uint8_t *packed = NULL;
-	_cleanup_close_ int lock = store_lock(store);
+	_cleanup_close_ int lock __attribute__((unused)) = store_lock(store);
 	json_auto_t *news = NULL;
 	char hex[65], path[PATH_SIZE];
 	size_t packed_size;
@@ -335,7 +335,7 @@ int store_original_put(
 	const char *store, const uint8_t sha256[static 32], const void *bytes, size_t size)
 {
 	_cleanup_free_ uint8_t *packed = NULL;
-	_cleanup_close_ int lock = store_lock(store);
+	_cleanup_close_ int lock __attribute__((unused)) = store_lock(store);
 	char hex[65], path[PATH_SIZE];
 	size_t packed_size;
 	int r;
