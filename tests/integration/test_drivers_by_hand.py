@@ -55,7 +55,7 @@ class ByHandTest(unittest.TestCase):
         self.assertEqual(self.spooler.jobs()[-1]["StapleLocation"], "UpperLeft")
         self.assertIn("manual", self.ctl("driver", "list"))
         shown = self.ctl("driver", "show", "bare", "--diff")
-        self.assertIn("by hand", shown)
+        self.assertRegex(shown, r"(?m)^checked +20\d\d-\d\d-\d\d \d\d:\d\d from by hand$")
         self.assertRegex(shown, r"line \d+: \*cupsFilter.*: ")
         # It wins over what the host's own queue has, and outlives platend.
         other = vendor_ppd(self.lab.dir / "other.ppd", "Other 7")
