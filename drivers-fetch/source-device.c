@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "drivers-fetch/ipp-request.h"
-#include "drivers-fetch/names.h"
+#include "drivers-fetch/catalogues.h"
 #include "drivers-fetch/ppd.h"
 #include "drivers-fetch/run.h"
 #include "drivers-fetch/source.h"
@@ -100,7 +100,7 @@ static void ask(const char *store, const char *kind, struct http_request *reques
 	r = http_ask(request, &answer);
 	if (r == 0 && answer.status == 200 && answer.body && languages && is_ipp(&answer) &&
 		device_program(program, sizeof(program)))
-		names_add(request, printer_uri, languages, program, &answer);
+		catalogues_add(request, printer_uri, languages, program, &answer);
 	if (r == 0 && answer.status == 200 && answer.body)
 		make(store, request, kind, &answer, result);
 	else

@@ -6,7 +6,7 @@
  * language: so it is asked once more for each that is wanted and that it says it has. platen-device
  * reads the answers; here they are bytes. All of it has a size and a time that it may take.
  */
-#include "drivers-fetch/names.h"
+#include "drivers-fetch/catalogues.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,8 +107,8 @@ static void add_language(const struct http_request *asked, const char *printer_u
 		add_catalogue(asked, told, wanted, room, answer);
 }
 
-void names_add(const struct http_request *asked, const char *printer_uri, const char *languages,
-	const char *program, struct http_answer *answer)
+void catalogues_add(const struct http_request *asked, const char *printer_uri,
+	const char *languages, const char *program, struct http_answer *answer)
 {
 	_cleanup_free_ char *told = tell(program, languages[0] ? languages : NULL, answer);
 	size_t room = NAMES_MAX;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A device's own names for its options, in the languages that are wanted. */
-#ifndef PLATEN_NAMES_H
-#define PLATEN_NAMES_H
+#ifndef PLATEN_CATALOGUES_H
+#define PLATEN_CATALOGUES_H
 
 #include "drivers-fetch/http.h"
 
@@ -12,7 +12,7 @@
  * platen-device. `languages` as fetch_languages_parse() writes them. What cannot be had is left
  * out, and is no reason to have no driver.
  */
-void names_add(const struct http_request *asked, const char *printer_uri, const char *languages,
-	const char *program, struct http_answer *answer);
+void catalogues_add(const struct http_request *asked, const char *printer_uri,
+	const char *languages, const char *program, struct http_answer *answer);
 
 #endif
