@@ -19,6 +19,8 @@
 
 #include "drivers-fetch/package.h"
 #include "drivers-fetch/ppd.h"
+#include "drivers-fetch/sandbox.h"
+#include "drivers-fetch/serve.h"
 #include "drivers-fetch/source.h"
 #include "drivers-fetch/store.h"
 #include "proto/base/cleanup.h"
@@ -35,10 +37,12 @@ static int usage(FILE *out, int status)
 	fprintf(out,
 		"Usage: platen-fetch STORE\n"
 		"       platen-fetch STORE --queue NAME --uri URI --cups-socket PATH\n"
+		"       platen-fetch STORE --serve\n"
 		"       platen-fetch --clean FILE\n"
 		"       platen-fetch --whole FILE\n"
 		"Gets a printer's driver from its print server, the device or the host's queue,\n"
 		"cleans it, and leaves it in the store. Without options: started by platend(8).\n\n"
+		"      --serve             take connections of the socket at descriptor 3\n"
 		"      --queue NAME        the host's queue\n"
 		"      --uri URI           its device URI\n"
 		"      --cups-socket PATH  the host's cupsd (default /run/cups/cups.sock)\n"
@@ -55,7 +59,7 @@ static int usage(FILE *out, int status)
 	return status;
 }
 
-/* No more of the machine than one driver needs. */
+/* No more of the machine than one driver needs; fetch_sandbox() does the rest. */
 static void limit(void)
 {
 	struct rlimit memory = {MEMORY_MAX, MEMORY_MAX}, cpu = {CPU_MAX, CPU_MAX}, none = {0, 0};
@@ -67,7 +71,6 @@ static void limit(void)
 #endif
 	(void)setrlimit(RLIMIT_CPU, &cpu);
 	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
@@ -92,6 +95,11 @@ static int clean_file(const char *path, bool whole)
 	}
 	size = fread(bytes, 1, PPD_SIZE_MAX + 1, file);
 	(void)fclose(file);
+	r = fetch_sandbox(NULL, NULL);
+	if (r < 0) {
+		fprintf(stderr, "platen-fetch: the sandbox cannot be entered: %s\n", strerror(-r));
+		return 1;
+	}
 	r = (whole ? ppd_clean_whole : ppd_clean)(
 		bytes, size, on_dropped, NULL, &report, &text, &text_size);
 	if (r < 0) {
@@ -128,6 +136,23 @@ static int credentials(const char *path, struct fetch_get *get)
 	return r;
 }
 
+/* What an admin gave, in a descriptor. */
+static int take_file(const char *store, const struct ipc_head *m, int fd)
+{
+	struct fetch_result result;
+	int r = fetch_sandbox(store, NULL);
+
+	if (r < 0) {
+		log_line(LOG_ERR, NULL, "the sandbox cannot be entered: %s", strerror(-r));
+		return 1;
+	}
+	if (m->type == FETCH_ADD)
+		source_add(store, fd, &result);
+	else
+		package_keep(store, fd, &result);
+	return ipc_send(IPC_FD, &result, -1) < 0 ? 1 : 0;
+}
+
 static void prune(
 	const char *store, const struct fetch_prune *asked, int fd, struct fetch_result *result)
 {
@@ -161,18 +186,17 @@ static int for_owner(const char *store)
 	_cleanup_close_ int fd = -1;
 	int r = ipc_recv(IPC_FD, &get, sizeof(get), &fd);
 
-	if (r == sizeof(get.head) && get.head.type == FETCH_ADD) {
-		source_add(store, fd, &result);
-		return ipc_send(IPC_FD, &result, -1) < 0 ? 1 : 0;
-	}
-	if (r == sizeof(get.head) && get.head.type == FETCH_KEEP) {
-		package_keep(store, fd, &result);
-		return ipc_send(IPC_FD, &result, -1) < 0 ? 1 : 0;
-	}
+	if (r == sizeof(get.head) && (get.head.type == FETCH_ADD || get.head.type == FETCH_KEEP))
+		return take_file(store, &get.head, fd);
 	if (r == sizeof(struct fetch_prune) && get.head.type == FETCH_PRUNE) {
 		struct fetch_prune asked;
 
 		memcpy(&asked, &get, sizeof(asked));
+		r = fetch_sandbox(store, NULL);
+		if (r < 0) {
+			log_line(LOG_ERR, NULL, "the sandbox cannot be entered: %s", strerror(-r));
+			return 1;
+		}
 		prune(store, &asked, fd, &result);
 		return ipc_send(IPC_FD, &result, -1) < 0 ? 1 : 0;
 	}
@@ -202,6 +226,7 @@ int main(int argc, char **argv)
 		{"pin", required_argument, NULL, 'p'},
 		{"credentials", required_argument, NULL, 'C'},
 		{"negotiate", no_argument, NULL, 'n'},
+		{"serve", no_argument, NULL, 'S'},
 		{"clean", required_argument, NULL, 'c'},
 		{"whole", required_argument, NULL, 'w'},
 		{"help", no_argument, NULL, 'h'},
@@ -210,6 +235,7 @@ int main(int argc, char **argv)
 	};
 	struct fetch_get get = {.cups_socket = "/run/cups/cups.sock",
 		.sources = {FETCH_SERVER, FETCH_DEVICE, FETCH_HOST}};
+	bool served = false;
 	int option, r = 0;
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
@@ -226,6 +252,7 @@ int main(int argc, char **argv)
 		case 'p': r |= text_copy(get.pin, sizeof(get.pin), optarg); break;
 		case 'C': r |= credentials(optarg, &get); break;
 		case 'n': get.negotiate = true; break;
+		case 'S': served = true; break;
 		case 'c':
 		case 'w': return clean_file(optarg, option == 'w');
 		case 'h': return usage(stdout, 0);
@@ -236,6 +263,14 @@ int main(int argc, char **argv)
 	if (optind + 1 != argc || r < 0 || (get.queue[0] && !text_is_queue(get.queue)))
 		return usage(stderr, 2);
 	log_open("platen-fetch", LOG_INFO);
+	if (served) {
+		r = serve();
+		if (r < 0)
+			log_line(LOG_ERR, NULL,
+				"descriptor 3: %s (is platen-fetch.socket started?)", strerror(-r));
+		if (r != 1)
+			return r < 0 ? 1 : 0;
+	}
 	limit();
 	(void)umask(022);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)

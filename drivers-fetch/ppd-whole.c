@@ -141,10 +141,13 @@ bool ppd_code_is_sound(const char *value)
 {
 	size_t n = 0;
 
-	for (; *value; value++, n++)
+	for (; *value; value++, n++) {
 		if (*value != '\n' && *value != '\r' && *value != '\t' &&
 			(*value < ' ' || *value >= 0x7F || *value == '"'))
 			return false;
+		if ((*value == '\n' || *value == '\r') && value[1] == '*')
+			return false; /* for who loses count of quotes, a statement */
+	}
 	return n <= PPD_CODE_MAX;
 }
 

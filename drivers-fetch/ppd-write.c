@@ -396,7 +396,7 @@ static bool is_custom(const struct cleaning *c, const char *keyword, const char 
 static bool is_ours(const char *keyword)
 {
 	static const char *const names[] = {"cupsFilter", "cupsSingleFile", "APRemoteQueueID",
-		"cupsManualCopies", "cupsSNMPSupplies", "LanguageEncoding"};
+		"cupsManualCopies", "cupsSNMPSupplies", "LanguageEncoding", "platenRendering"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], keyword) == 0)
@@ -414,7 +414,8 @@ static bool whole_write(struct cleaning *c, const struct ppd_statement *s)
 		if (!ppd_filter_write(
 			    s->keyword, value, line, sizeof(line), c->report->filters, &why))
 			return drop(c, s, why);
-		put(c, "%s", line);
+		if (!strstr(ppd_whole_head, line)) /* else it is there */
+			put(c, "%s", line);
 		return true;
 	}
 	if (!ppd_attribute_passes(s->keyword, value, &why))
@@ -467,6 +468,17 @@ static bool judge(struct cleaning *c, const struct ppd_statement *s)
 	return drop(c, s, "not known to the model");
 }
 
+/* libcups lets a quote anywhere on a line begin a string that goes on over the lines that follow:
+ * with one too many, what is a string here would be statements there, and the other way round. */
+static bool quotes_are_pairs(const char *text, size_t size)
+{
+	bool open = false;
+
+	for (size_t i = 0; i < size; i++)
+		open ^= text[i] == '"';
+	return !open;
+}
+
 bool ppd_write_statement(struct cleaning *c, const struct ppd_statement *s)
 {
 	size_t before = c->out_used;
@@ -474,6 +486,10 @@ bool ppd_write_statement(struct cleaning *c, const struct ppd_statement *s)
 
 	if (!judge(c, s))
 		return false;
+	if (!quotes_are_pairs(c->out + before, c->out_used - before)) {
+		c->out_used = before;
+		return drop(c, s, "its quotes are not in pairs");
+	}
 	if (strcmp(s->keyword, "cupsLanguages") == 0)
 		c->translated = true;
 	for (size_t i = before; keyword == s->keyword && i < c->out_used; i++)

@@ -24,21 +24,6 @@
 
 #define MAKE_MSEC 20000
 
-/* platen-device lies beside this program. */
-static bool device_program(char *path, size_t size)
-{
-	static const char name[] = "/platen-device";
-	ssize_t n = readlink("/proc/self/exe", path, size - sizeof(name));
-	char *slash;
-
-	if (n <= 0)
-		return false;
-	path[n] = '\0';
-	slash = strrchr(path, '/');
-	memcpy(slash, name, sizeof(name));
-	return true;
-}
-
 static bool is_ipp(const struct http_answer *answer)
 {
 	return strncasecmp(answer->type, "application/ipp", 15) == 0;
@@ -57,7 +42,7 @@ static void make(const char *store, const struct http_request *asked, const char
 	if (!is_ipp(answer))
 		return source_say(
 			result, FETCH_REFUSED, url, "it does not answer in IPP: is it a printer?");
-	if (!device_program(program, sizeof(program)))
+	if (!run_beside("platen-device", program, sizeof(program)))
 		return source_say(result, FETCH_FAILED, url, "platen-device is not found");
 	r = run_program(argv, answer->body, answer->size, PPD_SIZE_MAX, MAKE_MSEC, &made);
 	if (r == 0 && WIFEXITED(made.status) && WEXITSTATUS(made.status) == 0) {
@@ -99,7 +84,7 @@ static void ask(const char *store, const char *kind, struct http_request *reques
 		return source_say(result, FETCH_FAILED, request->url, "its URI is too long");
 	r = http_ask(request, &answer);
 	if (r == 0 && answer.status == 200 && answer.body && languages && is_ipp(&answer) &&
-		device_program(program, sizeof(program)))
+		run_beside("platen-device", program, sizeof(program)))
 		catalogues_add(request, printer_uri, languages, program, &answer);
 	if (r == 0 && answer.status == 200 && answer.body)
 		make(store, request, kind, &answer, result);

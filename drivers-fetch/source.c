@@ -20,6 +20,7 @@
 #include "drivers-fetch/http.h"
 #include "drivers-fetch/ppd.h"
 #include "drivers-fetch/resolve.h"
+#include "drivers-fetch/sandbox.h"
 #include "drivers-fetch/store.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
@@ -388,11 +389,15 @@ static void clean_stored(const char *store, struct fetch_result *result)
 	*result = again;
 }
 
+/* Nothing of a server's is read before its sandbox is around us. */
 static void fetch_in_order(
 	const char *store, const struct fetch_get *get, struct fetch_result *result)
 {
 	bool first = true;
+	int r = fetch_sandbox(store, get);
 
+	if (r < 0)
+		return source_say(result, FETCH_FAILED, "sandbox", strerror(-r));
 	for (size_t i = 0; i < FETCH_SOURCES_MAX && get->sources[i]; i++) {
 		struct fetch_result one = {.head = result->head, .provenance = get->sources[i]};
 

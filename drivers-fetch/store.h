@@ -38,6 +38,9 @@ int store_stale_read(const char *store, const char *url, uint8_t **ret_bytes, si
 int store_put(const char *store, const char *text, size_t size, const char *url,
 	const char *modified, json_t *left_out, unsigned int dropped, struct fetch_result *result);
 
+/* Remembers what a source has that is no driver for us; takes `record` over. 0 or -errno. */
+int store_record_put(const char *store, const char *url, json_t *record);
+
 /* The source has said that `result`'s driver is still the one: its provenance gets the time. */
 void store_checked(const char *store, const char *url, const struct fetch_result *result);
 
@@ -53,9 +56,6 @@ int store_original_put(
  */
 int store_prune(const char *store, const uint8_t (*used)[32], size_t count, unsigned int days,
 	time_t now, unsigned int *ret_removed);
-
-/* Remembers what a source has that is no driver for us; takes `record` over. 0 or -errno. */
-int store_record_put(const char *store, const char *url, json_t *record);
 
 /* The same driver whole: its text goes into the store too, and with which filters it goes with the
  * source is remembered. Fills in whole_… and filters. 0 or -errno. */

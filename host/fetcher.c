@@ -114,15 +114,20 @@ static void on_exit_worker(struct worker *worker, int status, bool timed_out, vo
 	struct fetcher *fetcher = fetch->fetcher;
 	struct printer *printer = fetch->printer;
 	struct fetch_result *result = &fetch->result;
+	char why[160];
 
 	fetch->worker = worker_free(worker);
 	fetch->printer = NULL;
 	if (!fetch->answered || status != 0) {
 		*result = (struct fetch_result){.code = FETCH_FAILED};
-		(void)text_printf(result->text, sizeof(result->text),
-			timed_out ? "the fetch took longer than %llu s and was ended"
-				  : "platen-fetch ended without an answer after %llu s at most",
-			FETCH_DEADLINE / 1000000);
+		if (timed_out)
+			(void)text_printf(result->text, sizeof(result->text),
+				"the fetch took longer than %llu s and was ended",
+				FETCH_DEADLINE / 1000000);
+		else
+			(void)text_printf(result->text, sizeof(result->text),
+				"platen-fetch ended without an answer (%s)",
+				worker_end_text(status, false, why));
 	}
 	if (printer) {
 		printer->fetching = false;
@@ -173,6 +178,8 @@ static int fetch_start(struct fetch *fetch, struct printer *printer)
 	struct worker_setup setup = {
 		.argv = argv,
 		.user = host_worker_user(host),
+		.hidden = host_hidden(host),
+		.socket = host->config.fetch_socket[0] ? host->config.fetch_socket : NULL,
 		.on_message = on_message,
 		.on_exit = on_exit_worker,
 		.userdata = fetch,
@@ -227,7 +234,9 @@ static void start_next(struct fetcher *fetcher)
 		printer->retry_usec = 0;
 		r = fetch_start(free_one, printer);
 		if (r < 0) {
-			log_line(LOG_ERR, NULL, "cannot start platen-fetch: %s", strerror(-r));
+			log_line(LOG_ERR, NULL, "cannot start platen-fetch%s%s: %s",
+				fetcher->host->config.fetch_socket[0] ? " by " : "",
+				fetcher->host->config.fetch_socket, strerror(-r));
 			printer->fetching = false;
 			printer->looked = FETCH_FAILED;
 			(void)text_printf(printer->looked_text, sizeof(printer->looked_text),

@@ -38,6 +38,8 @@ struct host {
 	char name[TEXT_SIZE]; /* of this machine, for people */
 	enum mode mode;	      /* the default in force */
 	struct ledger *ledger;
+	bool rebuilding;  /* the ledger is not whole yet, see rebuild.h */
+	uint32_t rebuilt; /* jobs that it has from the spooler */
 	struct spooler *spooler;
 	struct fetcher *fetcher;
 	struct domains *domains;
@@ -68,6 +70,9 @@ const char *host_program(const struct host *host, const char *name, char buf[sta
 
 /* The user that workers without a need for more run as, or NULL. */
 const char *host_worker_user(const struct host *host);
+
+/* What those workers do not find in their file system: the ways to libvirt and to us. */
+const char *const *host_hidden(const struct host *host);
 
 /* A printer is there, has changed in what is offered or in its state, or is about to go. */
 void host_printer_changed(struct host *host, struct printer *printer, bool offer, bool state);

@@ -409,6 +409,7 @@ static int begin(struct manuals *manuals, const char *name, bool is_model, int f
 	struct worker_setup setup = {
 		.argv = argv,
 		.user = host_worker_user(host),
+		.hidden = host_hidden(host),
 		.on_message = on_message,
 		.on_exit = on_exit_worker,
 		.userdata = manuals,

@@ -4,10 +4,11 @@
  *
  *   REST ─► (a question) ─► DRAIN ─► DOWN ─► CHECK ─► REST
  *
- * What is to be done is restart.c's to say; here it is carried out and remembered. In DRAIN jobs
- * under way are let finish and new ones wait in the guest; DOWN is the guest's own shutdown, and
- * a reset only where the settings allow one; CHECK waits until every offered printer is there.
- * Everything is done in a turn of its own, so that who brings news is never taken away under it.
+ * What is to be done is restart.c's and course.c's to say; here it is carried out and remembered.
+ * In DRAIN jobs under way are let finish and new ones wait in the guest; DOWN is the guest's own
+ * shutdown, and a reset only where the settings allow one; CHECK waits until every offered printer
+ * is there. Everything is done in a turn of its own, so that who brings news is never taken away
+ * under it.
  */
 #include "host/restarts.h"
 
@@ -17,25 +18,16 @@
 #include <string.h>
 #include <time.h>
 
+#include "host/course.h"
 #include "host/domains.h"
 #include "host/job.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define DRAIN_SEC    60	 /* jobs under way are waited for so long; then they resume afterwards */
-#define SETTLE_SEC   3	 /* what is installed together comes within it, and is one restart */
-#define FRESH_SEC    10	 /* an answer to ACTIVITY_GET is waited for so long */
-#define DOWN_SEC     600 /* from the request, or the reset, to the guest's coming back */
-#define CHECK_SEC    120 /* from the guest's coming back to its printers' */
-#define NEWS_MAX     256 /* changes of needs that are heard in one session */
+#define LOOK_USEC    200000ULL	 /* between two looks at a restart that goes on */
+#define DOWN_USEC    1000000ULL	 /* the same while the guest is down */
+#define NEWS_MAX     256	 /* changes of needs that are heard in one session */
 #define LONGEST_USEC 60000000ULL /* between two looks: clocks are set, hosts sleep */
-
-enum phase {
-	PHASE_REST = 0,
-	PHASE_DRAIN,
-	PHASE_DOWN,
-	PHASE_CHECK,
-};
 
 enum bad {
 	BAD_NONE = 0,
@@ -52,7 +44,7 @@ struct need {
 
 /* As the ledger has it: whole, zero where nothing is. Times are seconds since the epoch. */
 struct state {
-	int64_t born, until, last, since;
+	int64_t born, until, last;
 	uint32_t hold, order, phase;
 	uint32_t dismissed, reminded, forced, bad, need_count;
 	struct uuid boot; /* the last that was heard of */
@@ -66,6 +58,8 @@ struct restarts {
 	struct state state;
 	struct message_activity activity; /* state 0: not told in this session */
 	bool asked, nobody, fresh, gentle;
+	bool requested;	 /* libvirt was asked to restart it, by this platend */
+	int64_t entered; /* its phase, sec of the monotonic clock */
 	bool boot_heard; /* a session has one boot */
 	uint32_t ask;	 /* the last question's number */
 	uint32_t news;
@@ -76,6 +70,15 @@ struct restarts {
 static int64_t now_sec(void)
 {
 	return time(NULL);
+}
+
+/* Seconds of a clock that nobody sets. */
+static int64_t now_monotonic(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
 }
 
 static struct log_about about(const struct restarts *r)
@@ -219,10 +222,10 @@ static void request(struct restarts *r, uint32_t type)
 	over(r, BAD_FAILED, text);
 }
 
-static void set_phase(struct restarts *r, enum phase phase)
+static void set_phase(struct restarts *r, enum course_phase phase)
 {
 	r->state.phase = phase;
-	r->state.since = now_sec();
+	r->entered = now_monotonic();
 	keep(r);
 }
 
@@ -238,6 +241,7 @@ static void go_down(struct restarts *r)
 		return;
 	}
 	log_line(LOG_INFO, &a, "restarts");
+	r->requested = true;
 	request(r, VIRT_RESTART);
 }
 
@@ -259,53 +263,13 @@ static void begin(struct restarts *r, const char *why)
 
 	log_line(LOG_INFO, &a, "is to restart, for %s: %s", why, reasons(r, text));
 	end_question(r, why);
-	r->fresh = false;
+	r->fresh = r->requested = false;
 	r->gentle = r->state.order != ORDER_NOW &&
 		    (r->activity.state == ACTIVITY_NOBODY || r->activity.state == ACTIVITY_IDLE);
 	set_phase(r, PHASE_DRAIN);
 	message_init(&m, MESSAGE_ACTIVITY_GET);
-	(void)workspace_send(r->ws, &m, -1); /* without an answer FRESH_SEC pass */
-	look_in(r, 100000);
-}
-
-static void drain(struct restarts *r)
-{
-	int64_t passed = now_sec() - r->state.since;
-	struct log_about a = about(r);
-
-	if (r->gentle && r->activity.state == ACTIVITY_APPLICATIONS) {
-		log_line(LOG_INFO, &a, "an application was started: it does not restart now");
-		set_phase(r, PHASE_REST);
-		return restarts_look(r);
-	}
-	if ((r->gentle && passed < SETTLE_SEC) || (!r->fresh && passed < FRESH_SEC) ||
-		(jobs_under_way(r) && passed < DRAIN_SEC))
-		return look_in(r, 200000);
-	go_down(r);
-	look_in(r, 1000000);
-}
-
-static void wait_down(struct restarts *r)
-{
-	int64_t passed = now_sec() - r->state.since;
-	int64_t force = (int64_t)r->ws->host->config.restart_force * 60;
-	struct log_about a = about(r);
-
-	if (!r->ws->by_libvirt)
-		return;
-	if (force && !r->state.forced && passed >= force) {
-		log_line(LOG_WARNING, &a, "did not restart within %u minutes: it is reset",
-			r->ws->host->config.restart_force);
-		r->state.forced = true;
-		set_phase(r, PHASE_DOWN);
-		request(r, VIRT_RESET);
-	} else if (passed >= DOWN_SEC && (!force || r->state.forced)) {
-		return over(r, BAD_FAILED,
-			force ? "it did not come back after a reset: look at its console"
-			      : "it did not restart: look at its console; restart-force in "
-				"platen.conf would allow a reset");
-	}
-	look_in(r, 1000000);
+	(void)workspace_send(r->ws, &m, -1); /* without an answer COURSE_FRESH passes */
+	look_in(r, LOOK_USEC);
 }
 
 /* Whether every printer is there; names those that are not. */
@@ -334,14 +298,13 @@ static bool printers_there(const struct restarts *r, char missing[static MESSAGE
 	return all;
 }
 
-static void check(struct restarts *r)
+/* The guest was restarted and has had its time: what is still needed, the restart did not meet. */
+static void come_back(struct restarts *r)
 {
 	char missing[MESSAGE_SIZE], text[MESSAGE_SIZE];
 	int count;
 	bool there = printers_there(r, missing, &count);
 
-	if (!there && now_sec() - r->state.since < CHECK_SEC)
-		return look_in(r, 500000);
 	for (uint32_t i = 0; i < r->state.need_count; i++)
 		if (r->state.needs[i].before && r->state.needs[i].state == NEED_OPEN)
 			r->state.needs[i].state = NEED_UNMET;
@@ -352,6 +315,76 @@ static void check(struct restarts *r)
 		(void)text_printf(text, sizeof(text), "restarted; of its printers are missing: %s",
 			missing[0] ? missing : "all");
 	over(r, there ? BAD_NONE : BAD_MISSING, text);
+}
+
+static void to_rest(struct restarts *r, const char *why)
+{
+	struct log_about a = about(r);
+
+	log_line(LOG_INFO, &a, "%s", why);
+	set_phase(r, PHASE_REST);
+	restarts_look(r);
+}
+
+static void reset(struct restarts *r)
+{
+	struct log_about a = about(r);
+
+	log_line(LOG_WARNING, &a, "did not restart within %u minutes: it is reset",
+		r->ws->host->config.restart_force);
+	r->state.forced = true;
+	set_phase(r, PHASE_DOWN);
+	request(r, VIRT_RESET);
+}
+
+static struct course_view course_of(const struct restarts *r)
+{
+	char missing[MESSAGE_SIZE];
+	int count;
+
+	return (struct course_view){
+		.phase = (enum course_phase)r->state.phase,
+		.passed = (now_monotonic() - r->entered),
+		.gentle = r->gentle,
+		.fresh = r->fresh,
+		.applications = r->activity.state == ACTIVITY_APPLICATIONS,
+		.installing = r->activity.installing > 0,
+		.jobs = jobs_under_way(r) > 0,
+		.by_libvirt = r->ws->by_libvirt,
+		.requested = r->requested,
+		.same_boot = r->ws->greeted && r->boot_heard,
+		.force = (int64_t)r->ws->host->config.restart_force * 60,
+		.forced = r->state.forced,
+		.printers = printers_there(r, missing, &count),
+	};
+}
+
+/* Goes on with a restart that has begun. */
+static void go_on(struct restarts *r)
+{
+	struct course_view view = course_of(r);
+
+	look_in(r, view.phase != PHASE_DOWN ? LOOK_USEC
+		   : view.by_libvirt	    ? DOWN_USEC
+					    : LONGEST_USEC);
+	switch (course_next(&view)) {
+	case COURSE_BUSY: return to_rest(r, "an application was started: it does not restart now");
+	case COURSE_INSTALL:
+		return to_rest(r, "a driver package came: it restarts when that is installed");
+	case COURSE_REQUEST: return go_down(r);
+	case COURSE_RESET: return reset(r);
+	case COURSE_STUCK:
+		return over(r, BAD_FAILED,
+			"it did not restart: look at its console; restart-force in platen.conf "
+			"would allow a reset");
+	case COURSE_LOST:
+		return over(
+			r, BAD_FAILED, "it did not come back after a reset: look at its console");
+	case COURSE_MISSING:
+	case COURSE_DONE: return come_back(r);
+	case COURSE_WAIT:
+	case COURSE_STEP_COUNT: return;
+	}
 }
 
 static void decide(struct restarts *r)
@@ -366,6 +399,7 @@ static void decide(struct restarts *r)
 		.connected = r->ws->greeted,
 		.activity = r->activity.state,
 		.sessions = r->activity.sessions,
+		.installing = r->activity.installing > 0,
 		.asked = r->asked,
 		.nobody_to_ask = r->nobody,
 		.reminded = r->state.reminded,
@@ -407,12 +441,10 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	(void)usec;
 	if (r->ws->host->ending)
 		return 0;
-	switch ((enum phase)r->state.phase) {
-	case PHASE_DRAIN: drain(r); break;
-	case PHASE_DOWN: wait_down(r); break;
-	case PHASE_CHECK: check(r); break;
-	default: decide(r); break;
-	}
+	if (r->state.phase == PHASE_REST)
+		decide(r);
+	else
+		go_on(r);
 	return 0;
 }
 
@@ -432,6 +464,9 @@ int restarts_new(struct workspace *ws, struct restarts **ret_restarts)
 			!text_terminated(r->state.who, sizeof(r->state.who)) ||
 			!text_terminated(r->state.text, sizeof(r->state.text))))
 		memset(&r->state, 0, sizeof(r->state));
+	if (r->state.phase == PHASE_DRAIN)
+		r->state.phase = PHASE_REST; /* nothing was done yet: decided anew */
+	r->entered = now_monotonic();
 	e = sd_event_add_time_relative(
 		ws->host->event, &r->timer, CLOCK_MONOTONIC, 0, 10000, on_timer, r);
 	if (e < 0) {
@@ -485,10 +520,13 @@ void restarts_need(struct restarts *r, const struct message_restart_need *m)
 	struct log_about a = about(r);
 	struct need *n = r->state.needs;
 	uint32_t i = 0;
+	bool same;
 
 	while (i < r->state.need_count && memcmp(n[i].name, m->need, NEED_SIZE) != 0)
 		i++;
-	if (i < r->state.need_count && n[i].state == m->state && n[i].level == m->level)
+	same = i < r->state.need_count && n[i].level == m->level &&
+	       strcmp(n[i].reason, m->reason) == 0;
+	if (same && n[i].state == m->state)
 		return;
 	if (++r->news > NEWS_MAX || i == RESTART_NEEDS_MAX)
 		return; /* bounded: more than so many are no needs */
@@ -498,14 +536,14 @@ void restarts_need(struct restarts *r, const struct message_restart_need *m)
 		keep(r);
 		return restarts_look(r);
 	}
-	if (i < r->state.need_count && n[i].state == NEED_UNMET)
+	if (same && n[i].state == NEED_UNMET)
 		return; /* our own finding: only a restart that meets it takes it away */
-	if (i == r->state.need_count) {
-		if (!open_needs(r) && m->level == LEVEL_WORKSPACE)
+	if (m->state == NEED_OPEN && m->level == LEVEL_WORKSPACE) {
+		if (!open_needs(r))
 			r->state.born = now_sec();
-		r->state.need_count++;
 		r->state.dismissed = 0;
 	}
+	r->state.need_count += i == r->state.need_count;
 	memcpy(n[i].name, m->need, NEED_SIZE);
 	n[i].level = m->level;
 	n[i].state = m->state;
@@ -701,12 +739,12 @@ json_t *restarts_json(const struct restarts *r)
 			json_pack("{s:s, s:s, s:s}", "level", levels[n->level % LEVEL_COUNT],
 				"state", states[n->state % NEED_STATE_COUNT], "reason", n->reason));
 	}
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:b}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:s, s:b}",
 		"workspace", r->ws->name, "policy", restart_policy_name(restarts_policy(r->ws)),
 		"policy_from", r->ws->own_restart ? "workspace" : "host", "state", phase_word(r),
 		"needs", needs, "activity", activities[r->activity.state % ACTIVITY_STATE_COUNT],
-		"activity_text", r->activity.text, "who", r->state.who, "until",
-		(json_int_t)r->state.until, "limit",
+		"activity_text", r->activity.text, "installing", (json_int_t)r->activity.installing,
+		"who", r->state.who, "until", (json_int_t)r->state.until, "limit",
 		(json_int_t)(limit && (open_needs(r) || r->state.order) ? r->state.born + limit
 									: 0),
 		"last", (json_int_t)r->state.last, "text",

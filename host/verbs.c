@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "host/control.h"
+#include "host/decide.h"
 #include "host/doctor.h"
 #include "host/domains.h"
 #include "host/job.h"
@@ -24,7 +25,8 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define JOBS_SHOWN 1000
+#define JOBS_SHOWN 1000	 /* unless a request says another limit */
+#define JOBS_MOST  20000 /* in one answer */
 
 static const char *text_of(const json_t *untrusted_request, const char *key)
 {
@@ -225,39 +227,82 @@ static void verb_printers(struct control_client *client, const json_t *request)
 
 static json_t *job_row(const struct ledger_job *row, const char *phase, const char *text)
 {
-	char uuid[UUID_TEXT_SIZE];
+	char uuid[UUID_TEXT_SIZE], workspace[UUID_TEXT_SIZE], name[32];
 
-	return json_pack(
-		"{s:s, s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:i, s:I, s:I, s:s}",
-		"uuid", uuid_format(&row->key.job, uuid), "file", (int)row->key.file, "workspace",
-		row->workspace_name, "printer", row->printer, "host_job", (int)row->host_job,
-		"title", row->title, "user", row->user, "owner", row->owner, "phase", phase,
-		"bytes", (json_int_t)(row->state == LEDGER_OPEN ? 0 : row->size), "size",
-		(json_int_t)row->size, "pages", (int)row->pages, "opened", (json_int_t)row->opened,
-		"ended", (json_int_t)row->ended, "text", text);
+	(void)uuid_format(&row->key.job, uuid);
+	(void)snprintf(name, sizeof(name), "%.8s/%u", uuid, row->key.file);
+	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s, s:s, s:I, s:I,"
+			 " s:i, s:i, s:I, s:I, s:I, s:s}",
+		"name", name, "uuid", uuid, "file", (int)row->key.file, "workspace",
+		row->workspace_name, "workspace_uuid", uuid_format(&row->key.workspace, workspace),
+		"printer", row->printer, "host_job", (int)row->host_job, "guest_job",
+		(int)row->guest_job, "title", row->title, "user", row->user, "owner", row->owner,
+		"phase", phase, "bytes", (json_int_t)(row->state == LEDGER_OPEN ? 0 : row->size),
+		"size", (json_int_t)row->size, "pages", (int)row->pages, "sheets", (int)row->sheets,
+		"opened", (json_int_t)row->opened, "released", (json_int_t)row->released, "ended",
+		(json_int_t)row->ended, "text", text);
+}
+
+/* Rows that a request asks for. */
+struct jobs_wanted {
+	json_t *rows;
+	const char *workspace; /* of that name only; NULL: of all */
+	json_int_t most;
+};
+
+static void add_job(struct jobs_wanted *wanted, const struct ledger_job *row, const char *phase,
+	const char *text)
+{
+	if (!wanted->workspace || strcmp(wanted->workspace, row->workspace_name) == 0)
+		json_array_append_new(wanted->rows, job_row(row, phase, text));
+}
+
+static int add_asked(const struct ledger_job *row, void *userdata)
+{
+	add_job(userdata, row, job_row_phase(row), row->text);
+	return 0;
+}
+
+static int add_decided(const struct ledger_job *row, void *userdata)
+{
+	return row->ended ? 0 : add_asked(row, userdata);
 }
 
 static int add_ended(const struct ledger_job *row, void *userdata)
 {
-	if (row->ended)
-		json_array_append_new(
-			userdata, job_row(row, job_phase_name(job_phase_of(row)), row->text));
-	return 0;
+	struct jobs_wanted *wanted = userdata;
+
+	if (row->ended && row->state != LEDGER_ASK)
+		(void)add_asked(row, userdata);
+	return (json_int_t)json_array_size(wanted->rows) >= wanted->most;
 }
 
 static void verb_jobs(struct control_client *client, const json_t *request)
 {
 	struct host *host = control_host(client);
-	json_t *rows = json_array();
+	json_t *limit = json_object_get(request, "limit");
+	struct jobs_wanted wanted = {.workspace = text_of(request, "workspace"),
+		.most = limit ? json_integer_value(limit) : JOBS_SHOWN};
 	struct job *job;
 
+	if (wanted.most < 1 || wanted.most > JOBS_MOST)
+		return control_fault(client, "bad-request", NULL,
+			"a limit of 1 to %d jobs is wanted", JOBS_MOST);
+	wanted.rows = json_array();
 	TAILQ_FOREACH(job, &host->jobs, link)
-	if (!job->row.ended)
-		json_array_append_new(
-			rows, job_row(&job->row, job_phase_name(job->phase), job->text));
+	if (!job->row.ended && job->row.state != LEDGER_RETRY)
+		add_job(&wanted, &job->row, job_phase_name(job->phase), job->text);
+	(void)ledger_walk(host->ledger, LEDGER_ASKED, JOBS_MOST, add_asked, &wanted);
+	(void)ledger_walk(host->ledger, LEDGER_DECIDED, JOBS_MOST, add_decided, &wanted);
 	if (json_is_true(json_object_get(request, "all")))
-		(void)ledger_walk(host->ledger, false, JOBS_SHOWN, add_ended, rows);
-	control_answer(client, json_pack("{s:o}", "jobs", rows));
+		(void)ledger_walk(host->ledger, LEDGER_ALL, UINT32_MAX, add_ended, &wanted);
+	control_answer(client, json_pack("{s:o}", "jobs", wanted.rows));
+}
+
+static void verb_job(struct control_client *client, const json_t *request)
+{
+	if (must_change(client))
+		decide_verb(client, request);
 }
 
 static json_t *mode_data(struct host *host, const struct workspace *ws)
@@ -718,6 +763,7 @@ void verbs_dispatch(struct control_client *client, const json_t *untrusted_reque
 		{"workspaces", verb_workspaces},
 		{"printers", verb_printers},
 		{"jobs", verb_jobs},
+		{"job", verb_job},
 		{"mode", verb_mode},
 		{"attach", verb_attach},
 		{"detach", verb_detach},

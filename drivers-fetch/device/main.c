@@ -16,13 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "drivers-fetch/device/answer.h"
 #include "drivers-fetch/device/attributes.h"
 #include "drivers-fetch/device/ppd-make.h"
 #include "drivers-fetch/device/sandbox.h"
 #include "drivers-fetch/device/strings.h"
 #include "drivers-fetch/device/translations.h"
 #include "proto/base/fetch.h"
-#include "proto/base/text.h"
 
 /* Bytes: the largest answer that platen-fetch takes, and the largest catalogue behind it. */
 #define INPUT_MAX (5 * 1024 * 1024 + 1)
@@ -50,8 +50,7 @@ static int fail(int status, const char *why)
 	return status;
 }
 
-/* All of standard input, and how much of it was read. libcups takes a short read of a pipe for the
- * end of the message, so the message is read from here. */
+/* All of standard input, and how much of it is the answer. */
 struct input {
 	uint8_t *bytes;
 	size_t size, used;
@@ -69,36 +68,17 @@ static int input_fill(struct input *input)
 	return ferror(stdin) ? -EIO : n == INPUT_MAX ? -EFBIG : 0;
 }
 
-static ssize_t on_read(void *userdata, ipp_uchar_t *buf, size_t size)
-{
-	struct input *input = userdata;
-	size_t left = input->size - input->used;
-
-	if (size > left)
-		size = left;
-	memcpy(buf, input->bytes + input->used, size);
-	input->used += size;
-	return (ssize_t)size;
-}
-
 /* Reads the answer; what follows it is left unread. */
 static int read_answer(struct input *input, ipp_t **ret_untrusted)
 {
-	ipp_t *untrusted = ippNew();
-	ipp_state_t state = IPP_STATE_ERROR;
+	int r = input_fill(input);
 
-	if (untrusted && input_fill(input) == 0)
-		do
-			state = ippReadIO(input, on_read, 1, NULL, untrusted);
-		while (state != IPP_STATE_DATA && state != IPP_STATE_ERROR);
-	if (state == IPP_STATE_DATA &&
-		ippGetStatusCode(untrusted) < IPP_STATUS_REDIRECTION_OTHER_SITE) {
-		*ret_untrusted = untrusted;
+	if (r == 0)
+		r = answer_read(input->bytes, input->size, ret_untrusted, &input->used);
+	if (r == 0)
 		return 0;
-	}
-	ippDelete(untrusted);
-	return state == IPP_STATE_DATA ? fail(3, "the printer does not tell its attributes")
-				       : fail(1, "the answer is not in order, or was cut off");
+	return r == -EREMOTEIO ? fail(3, "the printer does not tell its attributes")
+			       : fail(1, "the answer is not in order, or was cut off");
 }
 
 /* The device's own names that follow the answer: catalogues as files, which is what libcupsfilters
@@ -284,26 +264,18 @@ static void tell_languages(ipp_t *untrusted, const char *wanted)
 	}
 }
 
-/* Where on the device its names are: a path and nothing else, whatever host it says. */
+/* Where on the device its names are. */
 static int tell_strings(const char *languages)
 {
-	char scheme[32], user[256], host[256], path[512];
+	char path[ANSWER_PATH_SIZE];
 	struct input input = {0};
-	ipp_attribute_t *a;
-	const char *uri;
 	ipp_t *untrusted;
-	int port, r = read_answer(&input, &untrusted);
+	int r = read_answer(&input, &untrusted);
 
 	free(input.bytes);
 	if (r)
 		return r;
-	a = ippFindAttribute(untrusted, "printer-strings-uri", IPP_TAG_URI);
-	uri = a ? ippGetString(a, 0, NULL) : NULL;
-	if (uri &&
-		httpSeparateURI(HTTP_URI_CODING_NONE, uri, scheme, sizeof(scheme), user,
-			sizeof(user), host, sizeof(host), &port, path,
-			sizeof(path)) == HTTP_URI_STATUS_OK &&
-		path[0] == '/' && text_is_line(path) && !strpbrk(path, " \"<>\\#@"))
+	if (answer_strings_path(untrusted, path))
 		printf("%s", path);
 	putchar('\n');
 	tell_languages(untrusted, languages);
@@ -326,7 +298,7 @@ int main(int argc, char **argv)
 		(!strings && strcmp(argv[1], "device") != 0 && strcmp(argv[1], "generic") != 0) ||
 		(argc == 3 && !fetch_languages_parse(argv[2], languages, sizeof(languages))))
 		return usage(stderr, 2);
-	if (sandbox_enter() < 0)
+	if (device_sandbox() < 0)
 		return fail(1, "the sandbox cannot be entered");
 	if (strings)
 		return tell_strings(languages);

@@ -118,6 +118,7 @@ static int on_message(struct server *server, const struct ipc_head *m, int fd)
 	const struct queues_put *put = (const struct queues_put *)m;
 	const struct queues_state *state = (const struct queues_state *)m;
 	const struct queues_job *job = (const struct queues_job *)m;
+	const struct queues_held *held = (const struct queues_held *)m;
 
 	switch (m->type) {
 	case QUEUES_PING:
@@ -138,7 +139,12 @@ static int on_message(struct server *server, const struct ipc_head *m, int fd)
 	case QUEUES_JOB:
 		if (m->size != sizeof(*job))
 			return -EPROTO;
-		done(server, job->serial, "", queue_job(&server->cupsd, job->number));
+		done(server, job->serial, "", queue_job(&server->cupsd, job->number, &job->job));
+		return 0;
+	case QUEUES_HELD:
+		if (m->size != sizeof(*held))
+			return -EPROTO;
+		done(server, held->serial, "", queue_held(&server->cupsd, held));
 		return 0;
 	case QUEUES_STATE:
 		if (m->size != sizeof(*state))

@@ -156,6 +156,8 @@ static int create_job(struct submission *s)
 		uuid_format(&o->workspace, workspace));
 	(void)ippAddString(request, IPP_TAG_JOB, IPP_TAG_NAME, SPOOL_ATTR_USER, NULL, o->user);
 	(void)ippAddString(request, IPP_TAG_JOB, IPP_TAG_NAME, SPOOL_ATTR_OWNER, NULL, o->owner);
+	(void)ippAddInteger(
+		request, IPP_TAG_JOB, IPP_TAG_INTEGER, SPOOL_ATTR_NUMBER, (int)o->guest_job);
 	add_options(s, request);
 	r = ipp_do(s->http, request, &response);
 	if (r < 0)
@@ -372,9 +374,10 @@ int submit_run(const char *socket)
 {
 	static _Alignas(max_align_t) unsigned char buf[IPC_SIZE_MAX];
 	struct submission s = {.socket = socket, .pipe = -1, .hash = XXH3_createState()};
+	int sandbox = spool_sandbox();
 
-	if (!s.hash)
-		return -ENOMEM;
+	if (sandbox < 0 || !s.hash)
+		return sandbox < 0 ? sandbox : -ENOMEM;
 	s.http = ipp_connect(socket); /* ready beforehand; later is as good */
 	if (say(SUBMIT_READY) < 0)
 		return -ENOTCONN;
