@@ -251,6 +251,11 @@ int fetch_sandbox(const char *store, const struct fetch_get *get)
 	if (!programs && !negotiate)
 		refuse_keys(&cage);
 	add_paths(&cage, store, device);
+	if (programs) { /* samba's tools end when they cannot have a socket for each other */
+		const char *temporary = getenv("TMPDIR");
+
+		path(&cage, temporary && *temporary ? temporary : "/tmp", SANDBOX_SOCKET);
+	}
 	if (programs || negotiate)
 		path(&cage, "/", SANDBOX_READ | (programs ? SANDBOX_EXECUTE : 0U));
 	return sandbox_enter(&cage.is);

@@ -125,7 +125,8 @@ static int allow_path(int ruleset, const struct sandbox_path *path, uint64_t kno
 	beneath.parent_fd = fd;
 	beneath.allowed_access =
 		((path->may & SANDBOX_READ ? READS : 0) | (path->may & SANDBOX_WRITE ? WRITES : 0) |
-			(path->may & SANDBOX_EXECUTE ? LANDLOCK_ACCESS_FS_EXECUTE : 0)) &
+			(path->may & SANDBOX_EXECUTE ? LANDLOCK_ACCESS_FS_EXECUTE : 0) |
+			(path->may & SANDBOX_SOCKET ? LANDLOCK_ACCESS_FS_MAKE_SOCK : 0)) &
 		known & (S_ISDIR(st.st_mode) ? ALL : OF_FILES);
 	if (beneath.allowed_access == 0)
 		return 0;

@@ -27,6 +27,7 @@ enum {
 	SANDBOX_READ = 1,    /* files and folders below it can be read */
 	SANDBOX_WRITE = 2,   /* made, written, renamed and removed; no device and no socket made */
 	SANDBOX_EXECUTE = 4, /* started */
+	SANDBOX_SOCKET = 8,  /* unix sockets are made */
 };
 
 struct sandbox_path {
