@@ -15,7 +15,7 @@ import time
 import unittest
 
 import ipp
-from harness import BUILD, SANITIZED, Guest, Host, Lab, SERVERBIN, Spooler, VENDOR_PPD, free_port, vendor_ppd, wait_for
+from harness import BUILD, SANITIZED, Guest, Host, Lab, SERVERBIN, Spooler, VENDOR_PPD, free_port, pdf, vendor_ppd, wait_for
 from test_fetch import give
 
 PPD = VENDOR_PPD.replace("{model}", "Laser 100").encode("latin-1")
@@ -399,6 +399,46 @@ ATTR text printer-make-and-model "Acme Everything"
         self.assertEqual(shown["StapleLocation"], {"None", "SingleAuto", "SinglePortrait", "DualPortrait"})
         self.assertEqual(shown["PunchMedia"], {"None", "SingleAuto", "SinglePortrait"})
         self.assertIn("RGB", shown["ColorModel"])
+
+    def test_choices_reach_the_device_by_its_own_words(self):
+        """The host's queue has no driver that would know the words of the one in the guest."""
+        attributes = self.lab.dir / "device.attrs"
+        attributes.write_text("""
+ATTR keyword media-source-supported auto,main,tray-1,tray-2
+ATTR keyword media-type-supported stationery,photographic-glossy
+ATTR keyword output-bin-supported face-down,mailbox-3
+ATTR enum finishings-supported 3,4,16,20,28,70
+ATTR enum finishings-default 3
+ATTR keyword media-default iso_a4_210x297mm
+ATTR keyword media-supported iso_a4_210x297mm,iso_a3_297x420mm
+ATTR collection media-size-supported {MEMBER integer x-dimension 21000 MEMBER integer y-dimension 29700},{MEMBER integer x-dimension 29700 MEMBER integer y-dimension 42000}
+ATTR mimeMediaType document-format-supported application/pdf,image/urf,image/pwg-raster
+ATTR mimeMediaType document-format-default application/pdf
+ATTR keyword sides-supported one-sided,two-sided-long-edge
+ATTR keyword sides-default one-sided
+ATTR keyword print-color-mode-supported monochrome,color
+ATTR keyword print-color-mode-default monochrome
+ATTR text printer-make-and-model "Acme Everything"
+""")
+        said, command = self.lab.dir / "said", self.lab.dir / "command"
+        said.mkdir(mode=0o777)
+        command.write_text(f"#!/bin/sh\nenv >{said}/$$.new && mv {said}/$$.new {said}/$$.job\n")
+        command.chmod(0o755)
+        uri = device(self.lab, "Everything", "-a", attributes, "-c", command)
+        spooler = Spooler(self.lab, "host", notifier=True, env={"PLATEN_RUNDIR": self.lab.dir / "platend-run"})
+        spooler.add_queue("hall", uri)
+        guest = Guest(self.lab, Host(self.lab, spooler, settings="mode = all\ndrivers = device\n").start()).start()
+        wait_for(lambda: guest.spooler.printer("hall"), "the queue in the guest")
+        options = [f"-o{o}" for o in ("InputSlot=Tray1", "MediaType=PhotographicGlossy", "StapleLocation=SinglePortrait",
+                                      "PunchMedia=SinglePortrait", "Laminate=True", "Duplex=DuplexNoTumble", "PageSize=A3",
+                                      "ColorModel=RGB", "OutputBin=Mailbox3")]
+        expected = {"SIDES": {"two-sided-long-edge"}, "PRINT_COLOR_MODE": {"color"}, "OUTPUT_BIN": {"mailbox-3"},
+                    "FINISHINGS": {"staple-top-left", "punch-top-left", "laminate"},
+                    "MEDIA_COL": {"{media-size={x-dimension=29700 y-dimension=42000} media-source=tray-1 media-type=photographic-glossy}"}}
+        guest.print("hall", pdf(1), *options)
+        wait_for(lambda: list(said.glob("*.job")), "the job at the device", 30)
+        job = dict(line.split("=", 1) for line in next(said.glob("*.job")).read_text().splitlines() if line.startswith("IPP_"))
+        self.assertEqual({name: set(job.get("IPP_" + name, "").split(",")) for name in expected}, expected)
 
     def finishings(self, ppd):
         """What the PPD has a choice for: enum → (option, choice)."""
