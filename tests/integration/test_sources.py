@@ -793,7 +793,7 @@ class OrderTest(SourceTest):
 
     def test_settings_that_cannot_be(self):
         for text, words in (("[host]\ndrivers = server, sambda\n", "drivers = server, sambda: expected server, device, host"),
-                            ("[host]\nlanguages = de, german\n", "languages = de, german: expected at most 8 languages such as de"),
+                            ("[host]\nlanguages = de, german\n", "languages = de, german: expected none, or at most 8 languages such as de"),
                             ("[host]\ndriver-days = a month\n", "driver-days = a month: expected a number of days, 0 for ever"),
                             ("[host]\ndrivers = host, host\n", "at most once"), ("[host]\ndrivers =\n", "expected server"),
                             ("[printer a]\ndrivers = x\n", ":2: drivers = x"), ("[printer a]\ndriver = host\n", "key"),
