@@ -127,6 +127,8 @@ struct submit_open {
 	uint32_t copies;
 	uint32_t pages_only; /* bool: printer commands are refused, see commands.h */
 	uint32_t guest_job;
+	uint32_t of_device; /* bool: the options are of a driver made of IPP attributes */
+	uint32_t reserved;
 	struct uuid job;
 	struct uuid workspace;
 	char printer[NAME_SIZE];
