@@ -28,9 +28,12 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define GRACE_USEC     60000000ULL  /* a broken-off transfer may go on within */
-#define ANSWER_USEC    30000000ULL  /* cupsd's answer to one request */
-#define DRAIN_USEC     300000000ULL /* the rest of a sealed document into cupsd */
+#define GRACE_USEC  60000000ULL	 /* a broken-off transfer may go on within */
+#define ANSWER_USEC 30000000ULL	 /* cupsd's answer to one request */
+#define DRAIN_USEC  300000000ULL /* the rest of a sealed document into cupsd */
+#define LOOK_FIRST  5000000ULL /* usec until a released job of which nothing is heard is looked at \
+				*/
+#define LOOK_MOST      60000000ULL /* doubles up to this */
 #define PIPE_BYTES     (512 * 1024)
 #define HOST_HELD      4 /* job-state, RFC 8011 5.3.7 */
 #define HOST_STOPPED   6
@@ -94,6 +97,7 @@ static void job_free(struct job *job)
 {
 	TAILQ_REMOVE(&job->host->jobs, job, link);
 	job->grace = sd_event_source_disable_unref(job->grace);
+	job->look = sd_event_source_disable_unref(job->look);
 	job->pipe = close_fd(job->pipe);
 	if (job->submit)
 		submit_kill(job->submit);
@@ -112,6 +116,40 @@ static struct job *job_new(struct host *host, const struct ledger_key *key)
 	job->phase = JOB_PHASE_TRANSFER;
 	TAILQ_INSERT_TAIL(&host->jobs, job, link);
 	return job;
+}
+
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct job *job = userdata;
+
+	(void)usec;
+	if (job->stage != JOB_FOLLOWED)
+		return 0;
+	if (job->row.host_job)
+		spooler_look(job->host->spooler, job->row.host_job);
+	job->look_wait = job->look_wait < LOOK_MOST / 2 ? job->look_wait * 2 : LOOK_MOST;
+	(void)sd_event_source_set_time_relative(source, job->look_wait);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* What is heard of the job comes by events. Those may be lost with cupsd's notifier, so that it is
+ * looked at now and then when there are none. */
+static void look_later(struct job *job)
+{
+	job->look_wait = LOOK_FIRST;
+	if (!job->look) {
+		(void)sd_event_add_time_relative(job->host->event, &job->look, CLOCK_MONOTONIC,
+			job->look_wait, 500000, on_look, job);
+		return;
+	}
+	(void)sd_event_source_set_time_relative(job->look, job->look_wait);
+	(void)sd_event_source_set_enabled(job->look, SD_EVENT_ONESHOT);
+}
+
+static void job_set_followed(struct job *job)
+{
+	job->stage = JOB_FOLLOWED;
+	look_later(job);
 }
 
 static bool key_equal(const struct ledger_key *a, const struct ledger_key *b)
@@ -534,7 +572,7 @@ void job_workspace_lost(struct workspace *ws, bool gone)
 static void job_released(struct job *job, uint32_t host_job)
 {
 	job->row.host_job = host_job;
-	job->stage = JOB_FOLLOWED;
+	job_set_followed(job);
 	job->unsure = false;
 	if (job->phase < JOB_PHASE_PENDING)
 		job->phase = JOB_PHASE_PENDING;
@@ -552,7 +590,7 @@ static void on_failed(struct job *job, const struct submit_failed *f)
 		return;
 	if (f->released || job->stage >= JOB_RELEASING) {
 		transfer_end(job, false);
-		job->stage = JOB_FOLLOWED;
+		job_set_followed(job);
 		job->unsure = true;
 		SAY(LOG_WARNING, job, "the release was not answered: %s", f->text);
 		spooler_check(job->host->spooler);
@@ -604,7 +642,7 @@ void job_on_submit_exit(struct job *job, bool timed_out)
 
 	job->submit = NULL;
 	if (job->stage >= JOB_RELEASING) {
-		job->stage = JOB_FOLLOWED;
+		job_set_followed(job);
 		job->unsure = true;
 		spooler_check(job->host->spooler);
 		return;
@@ -704,6 +742,8 @@ static void job_follow(struct job *job, const struct spool_job *is)
 		return job_end(job, phase, LEDGER_ABORTED, why_aborted(job, is));
 	default: break;
 	}
+	if (job->phase != phase)
+		look_later(job);
 	job->phase = phase;
 	text_copy_line(job->text, sizeof(job->text), is->text);
 	job_tell(job);
@@ -716,6 +756,31 @@ static void cancel_stale(struct host *host, const struct spool_job *is)
 		spooler_cancel(host->spooler, is->host_job, &is->job, is->file);
 }
 
+/* A job that was purged before anybody looked at it: it is known by its number alone, which no two
+ * that are in the spooler have. */
+static void on_purged(struct host *host, const struct spool_job *gone)
+{
+	struct spool_job is = *gone;
+	struct job *job, *found = NULL;
+
+	TAILQ_FOREACH(job, &host->jobs, link)
+	{
+		if (job->row.host_job != gone->host_job || job->unsure || job->missed ||
+			(job->stage != JOB_FOLLOWED && job->stage != JOB_RELEASING))
+			continue;
+		if (found)
+			return; /* one of them is forgotten, and will be missed */
+		found = job;
+	}
+	if (!found)
+		return;
+	is.job = found->row.key.job;
+	is.workspace = found->row.key.workspace;
+	is.file = found->row.key.file;
+	memcpy(is.printer, found->row.printer, sizeof(is.printer));
+	job_on_host(host, &is);
+}
+
 void job_on_host(struct host *host, const struct spool_job *is)
 {
 	struct ledger_key key = {.workspace = is->workspace, .job = is->job, .file = is->file};
@@ -724,6 +789,8 @@ void job_on_host(struct host *host, const struct spool_job *is)
 	if (!text_terminated(is->reasons, sizeof(is->reasons)) ||
 		!text_terminated(is->text, sizeof(is->text)))
 		return;
+	if (uuid_is_null(&is->job))
+		return on_purged(host, is);
 	if (!job || job->stage == JOB_ENDED) {
 		struct ledger_job row;
 
@@ -810,7 +877,7 @@ static int load_one(const struct ledger_job *row, void *userdata)
 	if (!job)
 		return -ENOMEM;
 	job->row = *row;
-	job->stage = JOB_FOLLOWED;
+	job_set_followed(job);
 	job->phase = JOB_PHASE_PENDING;
 	job->unsure = true; /* whether the release arrived, the spooler's list tells */
 	return 0;
