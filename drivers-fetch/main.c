@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,6 +22,7 @@
 #include "drivers-fetch/source.h"
 #include "drivers-fetch/store.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/confine.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
@@ -56,21 +55,6 @@ static int usage(FILE *out, int status)
 		"      --whole FILE        the same with its filters, for rendering in the guest\n"
 		"  -h, --help, --version\n");
 	return status;
-}
-
-/* No more of the machine than one driver needs; fetch_sandbox() does the rest. */
-static void limit(void)
-{
-	struct rlimit memory = {MEMORY_MAX, MEMORY_MAX}, cpu = {CPU_MAX, CPU_MAX}, none = {0, 0};
-
-#if !defined(__SANITIZE_ADDRESS__)
-	(void)setrlimit(RLIMIT_AS, &memory);
-#else
-	(void)memory;
-#endif
-	(void)setrlimit(RLIMIT_CPU, &cpu);
-	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
 static void on_dropped(const char *keyword, unsigned int line, const char *reason, void *userdata)
@@ -263,7 +247,9 @@ int main(int argc, char **argv)
 		if (r != 1)
 			return r < 0 ? 1 : 0;
 	}
-	limit();
+	/* No more of the machine than one driver needs; fetch_sandbox() does the rest. */
+	if (confine(&(struct confine){.memory = MEMORY_MAX, .cpu_sec = CPU_MAX}) < 0)
+		return 1;
 	(void)umask(022);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return 1;

@@ -369,12 +369,11 @@ static void add_passed_over(struct fetch_result *found, const char *troubles)
 	text_copy_line(found->text, sizeof(found->text), text);
 }
 
-/* Nothing of a server's is read before its sandbox is around us. */
 static void fetch_in_order(
 	const char *store, const struct fetch_get *get, struct fetch_result *result)
 {
 	bool first = true;
-	int r = fetch_sandbox(store, get);
+	int r = fetch_sandbox(store, get); /* before a byte of a server's */
 
 	if (r < 0)
 		return source_say(result, FETCH_FAILED, "sandbox", strerror(-r));

@@ -40,6 +40,18 @@ static bool is_given_up(const struct spool_job *is)
 	return is->state == HOST_STOPPED;
 }
 
+static const char *why_aborted(const struct job *job, const struct spool_job *is)
+{
+	if (is->text[0])
+		return is->text;
+	if (is_given_up(is))
+		return "the host's filters could not make pages of the document";
+	return job->phase < JOB_PHASE_PROCESSING
+		       ? "the host's spooler gave the job up before it was printed"
+		       : "the host's spooler gave the job up while it was printed: look whether it "
+			 "came out";
+}
+
 /* The host's job was not cancelled by anybody: it went with its printer. */
 static void job_lost_printer(struct job *job)
 {
@@ -72,9 +84,7 @@ static void job_follow(struct job *job, const struct spool_job *is)
 	case JOB_PHASE_ABORTED:
 		if (is_given_up(is))
 			spooler_cancel(job->host->spooler, is->host_job, &is->job, is->file);
-		return job_end(job, phase, LEDGER_ABORTED,
-			is->text[0] ? is->text
-				    : "the host's filters could not make pages of the document");
+		return job_end(job, phase, LEDGER_ABORTED, why_aborted(job, is));
 	default: break;
 	}
 	job->phase = phase;

@@ -302,6 +302,7 @@ void job_open(struct workspace *ws, const struct message_job_open *open)
 {
 	struct ledger_key key = {.workspace = ws->uuid, .job = open->job, .file = open->file};
 	struct job *job = job_find(ws->host, &key);
+	char text[MESSAGE_SIZE];
 	int r;
 
 	if (job && job->stage == JOB_ENDED &&
@@ -335,7 +336,7 @@ void job_open(struct workspace *ws, const struct message_job_open *open)
 			"the host's ledger is built anew from its spooler; the job waits for it");
 	if (r < 0 && rebuild_is_unsure(ws->host, open)) {
 		row_fill(job, ws, ws->offers[open->printer].name, false, open);
-		return job_ask(job);
+		return quota_job(job, text) ? job_ask(job) : job_refuse(job, REFUSAL_QUOTA, text);
 	}
 	open_new(job, ws, open);
 }

@@ -32,7 +32,7 @@
 
 #define REOPEN_FIRST 200000ULL	 /* usec */
 #define REOPEN_MOST  10000000ULL /* usec */
-#define CHANNEL_CPU  60		 /* seconds of processor time between two answers */
+#define CHANNEL_CPU  60000000ULL /* usec of processor time between two answers */
 
 int workspace_new(struct host *host, const struct uuid *uuid, struct workspace **ret_workspace)
 {

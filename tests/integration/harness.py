@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -101,6 +102,11 @@ class Lab:
         return "".join(f"--- {f.name}\n{f.read_text(errors='replace')[-6000:]}"
                        for f in sorted(self.dir.glob("*.log")))
 
+    def sanitizers(self):
+        """What AddressSanitizer and UBSan have found in any program of a test, where the build has them."""
+        return "".join(f"--- {f}\n{f.read_text(errors='replace')[-6000:]}" for f in self.dir.rglob("*log*")
+                       if f.is_file() and re.search(rb"ERROR: \w+Sanitizer|: runtime error: ", f.read_bytes()))
+
     def close(self):
         for closer in reversed(self.closers):
             closer()
@@ -108,9 +114,12 @@ class Lab:
         for p in reversed(self.processes):
             self.stop(p, timeout=5)
         self.processes.clear()
+        found = self.sanitizers()
         if not os.environ.get("PLATEN_KEEP"):
             shutil.rmtree(self.dir, ignore_errors=True)
         atexit.unregister(self.close)
+        if found:
+            raise AssertionError(found)
 
 
 class Spooler:
@@ -178,7 +187,6 @@ Browsing Off
 WebInterface No
 IdleExitTimeout 0
 MaxJobs 0
-PreserveJobHistory Yes
 DefaultShared Yes
 {self.extra}
 <Location />

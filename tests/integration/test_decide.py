@@ -85,6 +85,8 @@ class DecideTest(unittest.TestCase):
         row, name = self.asked()
         self.assertEqual((row["title"], row["guest_job"]), ("important", number))
         self.assertIn("not known", row["text"])
+        self.assertIn("not known", self.guest.job(number)["job-printer-state-message"])
+        self.assertIn("platenctl job", next(c["fix"] for c in self.host.ask("doctor")["data"]["checks"] if c["link"] == "jobs"))
         p = self.ctl("job", "retry", "box", name)
         self.assertEqual(p.returncode, 0, p.stderr)
         self.assertIn("important", p.stdout)

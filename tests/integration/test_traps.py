@@ -12,7 +12,7 @@ import unittest
 from harness import Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
 
 HELD, CANCELED, COMPLETED = 4, 7, 9
-DATA = os.urandom(1 << 20) * 24
+DATA = os.urandom(1 << 20) * 64
 
 
 class TrapsTest(unittest.TestCase):
