@@ -28,12 +28,11 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define GRACE_USEC  60000000ULL	 /* a broken-off transfer may go on within */
-#define ANSWER_USEC 30000000ULL	 /* cupsd's answer to one request */
-#define DRAIN_USEC  300000000ULL /* the rest of a sealed document into cupsd */
-#define LOOK_FIRST  5000000ULL /* usec until a released job of which nothing is heard is looked at \
-				*/
-#define LOOK_MOST      60000000ULL /* doubles up to this */
+#define GRACE_USEC     60000000ULL  /* a broken-off transfer may go on within */
+#define ANSWER_USEC    30000000ULL  /* cupsd's answer to one request */
+#define DRAIN_USEC     300000000ULL /* the rest of a sealed document into cupsd */
+#define LOOK_FIRST     5000000ULL   /* of silence about a released job; doubles up to */
+#define LOOK_MOST      60000000ULL
 #define PIPE_BYTES     (512 * 1024)
 #define HOST_HELD      4 /* job-state, RFC 8011 5.3.7 */
 #define HOST_STOPPED   6
@@ -267,7 +266,7 @@ static void job_end(struct job *job, uint32_t phase, enum ledger_state state, co
 static void job_ask(struct job *job)
 {
 	SAY(LOG_WARNING, job,
-		"the spooler does not know the job any more: look whether it was printed");
+		"the spooler cannot tell what became of the job: look whether it was printed");
 	job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
 		"It is not known whether this was printed: look at the printer, then print it "
 		"again or cancel it");
@@ -756,6 +755,14 @@ static void cancel_stale(struct host *host, const struct spool_job *is)
 		spooler_cancel(host->spooler, is->host_job, &is->job, is->file);
 }
 
+/* We cancelled it because nobody knew whether the release had reached cupsd. */
+static void withdrawn(struct job *job, const struct spool_job *is)
+{
+	if (is->released)
+		return job_ask(job);
+	job_refuse(job, REFUSAL_FAILED, "the release did not reach the spooler");
+}
+
 /* A job that was purged before anybody looked at it: it is known by its number alone, which no two
  * that are in the spooler have. */
 static void on_purged(struct host *host, const struct spool_job *gone)
@@ -812,10 +819,13 @@ void job_on_host(struct host *host, const struct spool_job *is)
 	if (job->stage != JOB_FOLLOWED)
 		return;
 	if (job->unsure && is->state == HOST_HELD) {
-		/* The release never reached cupsd: the held job goes, the guest sends again. */
-		cancel_stale(host, is);
-		return job_refuse(job, REFUSAL_FAILED, "the release did not reach the spooler");
+		/* It may be that the release is still on its way, or that this was read before it:
+		 * only a cancel settles it. */
+		job->withdrawn = true;
+		return cancel_stale(host, is);
 	}
+	if (is->state == HOST_CANCELED && (job->withdrawn || (job->unsure && !is->released)))
+		return withdrawn(job, is);
 	job->unsure = false;
 	job_follow(job, is);
 }

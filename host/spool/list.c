@@ -25,7 +25,7 @@ static const char *const printer_attrs[] = {"printer-name", "printer-info", "pri
 
 static const char *const job_attrs[] = {"job-id", "job-state", "job-state-reasons",
 	"job-printer-state-message", "job-impressions-completed", "job-media-sheets-completed",
-	"job-printer-uri", SPOOL_ATTR_JOB, SPOOL_ATTR_WORKSPACE};
+	"job-printer-uri", "job-hold-until", SPOOL_ATTR_JOB, SPOOL_ATTR_WORKSPACE};
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
@@ -290,6 +290,8 @@ static bool read_job(ipp_t *ipp, struct spool_job *j)
 		return false;
 	j->host_job = (uint32_t)ipp_int(ipp, "job-id", 0);
 	j->state = (uint32_t)ipp_int(ipp, "job-state", 0);
+	ipp_text(ipp, "job-hold-until", text, sizeof(text));
+	j->released = strcmp(text, "indefinite") != 0;
 	j->pages = (uint32_t)ipp_int(
 		ipp, "job-impressions-completed", ipp_int(ipp, "job-media-sheets-completed", 0));
 	ipp_text(ipp, "job-printer-uri", text, sizeof(text));
@@ -379,6 +381,7 @@ void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state)
 		if (j->host_job != host_job)
 			continue;
 		j->state = state;
+		j->released = 1;
 		tell(j);
 		if (state >= IPP_JSTATE_CANCELED)
 			*j = watch->jobs[--watch->job_count];
@@ -387,7 +390,8 @@ void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state)
 	/* It came and went between two looks of ours: platend may know it by its number. */
 	tell(&(struct spool_job){.head = {.type = SPOOL_JOB, .size = sizeof(struct spool_job)},
 		.host_job = host_job,
-		.state = state});
+		.state = state,
+		.released = 1});
 }
 
 void watch_forget_job(struct watch *watch, uint32_t host_job)

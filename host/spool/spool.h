@@ -111,6 +111,8 @@ struct spool_job {
 	uint32_t state;	   /* 3 pending … 9 completed (RFC 8011 5.3.7) */
 	uint32_t pages;	   /* job-impressions-completed */
 	uint32_t file;
+	uint32_t released; /* bool: it was, for all that is known: a held one never was */
+	uint32_t reserved;
 	struct uuid job;       /* from SPOOL_ATTR_JOB */
 	struct uuid workspace; /* from SPOOL_ATTR_WORKSPACE */
 	char printer[NAME_SIZE];
