@@ -208,7 +208,7 @@ void job_end(struct job *job, uint32_t phase, enum ledger_state state, const cha
 void job_ask(struct job *job)
 {
 	JOB_SAY(LOG_WARNING, job,
-		"the spooler does not know the job any more: look whether it was printed");
+		"the spooler cannot tell what became of the job: look whether it was printed");
 	job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
 		"It is not known whether this was printed: look at the printer, then release it "
 		"to print it again, or cancel it");
