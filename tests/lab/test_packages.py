@@ -3,7 +3,7 @@
 
 The root is a folder of the lab's cache with an overlay for each test, so nothing of this machine is
 touched. No service starts there: a root without an init has none; the units are looked at by
-systemd-analyze, and by the tests that boot a workspace.
+systemd-analyze, and at work in test_units.py.
 """
 import os
 import pathlib
@@ -13,12 +13,10 @@ import subprocess
 import tempfile
 import unittest
 
+from container import PACKAGES, build_packages
 from lab import SOURCE, Image, own_namespace, say
 
 TIMEOUT = 600
-PACKAGES = ("systemd,systemd-sysv,udev,dbus,passwd,cups-daemon,cups-client,libcups2,libprotobuf-c1,libinih1,"
-            "libxxhash0,libnettle8,zlib1g,libsystemd0,libcupsfilters1,libcurl4,libjansson4,libseccomp2,libsqlite3-0,"
-            "libvirt0,libxml2")
 # What dpkg, ld.so and systemd note down about any package.
 NOTES = re.compile(r"^(var/(lib/dpkg|lib/apt|cache|log)/|etc/ld\.so\.cache|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$"
                    r"|etc/\.pwd\.lock|var/lib/systemd/deb-systemd-helper|debs|tmp/|proc|dev|sys)")
@@ -40,16 +38,10 @@ FILES = {
 class Packages(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        for tool in ("dh", "dpkg-buildpackage", "lintian", "mmdebstrap"):
-            if not shutil.which(tool):
-                raise unittest.SkipTest(f"{tool} is missing: apt-get install debhelper dpkg-dev lintian mmdebstrap")
         own_namespace()
         cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="packages"))
         cls.addClassCleanup(shutil.rmtree, cls.dir, True)
-        cls.debs = cls.dir / "debs"
-        p = subprocess.run([SOURCE / "packaging/build-deb", "--lintian", "-o", cls.debs], capture_output=True, text=True)
-        if p.returncode:
-            raise AssertionError(f"build-deb: {p.stdout[-3000:]}{p.stderr[-3000:]}")
+        cls.debs = build_packages(cls.dir / "debs", "--lintian")
         cls.image = Image(PACKAGES, "packages")
 
     def setUp(self):
