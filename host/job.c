@@ -45,14 +45,16 @@ static struct log_about about_of(const struct job *job, char uuid[static UUID_TE
 		.printer = job->row.printer};
 }
 
-#define SAY(priority, job, ...)                                                                    \
+#define TELL(id, priority, job, ...)                                                               \
 	do {                                                                                       \
 		if ((job)->workspace && !quota_line((job)->workspace))                             \
 			break;                                                                     \
 		char say_uuid[UUID_TEXT_SIZE];                                                     \
 		struct log_about say_about = about_of(job, say_uuid);                              \
-		log_line(priority, &say_about, __VA_ARGS__);                                       \
+		log_event(id, priority, &say_about, __VA_ARGS__);                                  \
 	} while (0)
+
+#define SAY(priority, job, ...) TELL(NULL, priority, job, __VA_ARGS__)
 
 const char *job_phase_name(uint32_t phase)
 {
@@ -197,7 +199,7 @@ static void transfer_end(struct job *job, bool kill)
 /* The job will not be taken now: nothing of it can have printed. */
 static void job_refuse(struct job *job, enum job_refusal refusal, const char *text)
 {
-	SAY(LOG_NOTICE, job, "not taken: %s", text);
+	TELL(LOG_ID_JOB_REFUSED, LOG_NOTICE, job, "not taken: %s", text);
 	transfer_end(job, false);
 	(void)ledger_remove(job->host->ledger, &job->row.key); /* an OPEN row would do no harm */
 	job->stage = JOB_ENDED;
@@ -218,8 +220,8 @@ static void job_end(struct job *job, uint32_t phase, enum ledger_state state, co
 	if (text)
 		text_copy_line(job->text, sizeof(job->text), text);
 	(void)job_record(job, state); /* said; a later question finds the host's job */
-	SAY(LOG_INFO, job, "%s on the host, job %u, %u pages", job_phase_name(phase),
-		job->row.host_job, job->row.pages);
+	TELL(LOG_ID_JOB_ENDED, LOG_INFO, job, "%s on the host, job %u, %u pages",
+		job_phase_name(phase), job->row.host_job, job->row.pages);
 	job_tell(job);
 	if (!job->open)
 		job_free(job);
@@ -228,7 +230,7 @@ static void job_end(struct job *job, uint32_t phase, enum ledger_state state, co
 /* The host may have printed it or not, and nobody can tell. */
 static void job_ask(struct job *job)
 {
-	SAY(LOG_WARNING, job,
+	TELL(LOG_ID_JOB_UNSURE, LOG_WARNING, job,
 		"the spooler does not know the job any more: look whether it was printed");
 	job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
 		"It is not known whether this was printed: look at the printer, then print it "
@@ -540,8 +542,8 @@ static void job_released(struct job *job, uint32_t host_job)
 		job->phase = JOB_PHASE_PENDING;
 	transfer_end(job, false);
 	(void)job_record(job, LEDGER_RELEASE); /* the row that matters is on disk already */
-	SAY(LOG_INFO, job, "released, job %u on the host, %llu bytes", host_job,
-		(unsigned long long)job->row.size);
+	TELL(LOG_ID_JOB_RELEASED, LOG_INFO, job, "released, job %u on the host, %llu bytes",
+		host_job, (unsigned long long)job->row.size);
 	job_tell(job);
 }
 

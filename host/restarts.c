@@ -175,8 +175,8 @@ static void question(struct restarts *r, bool reminder)
 		r->state.reminded = true;
 		keep(r);
 	}
-	log_line(LOG_INFO, &a, "%s: %s", reminder ? "reminded of its restart" : "asked to restart",
-		m.restart_ask.reason);
+	log_event(LOG_ID_WORKSPACE_RESTART_ASK, LOG_INFO, &a, "%s: %s",
+		reminder ? "reminded of its restart" : "asked to restart", m.restart_ask.reason);
 }
 
 /* Over, well or not. A failure is shown and not tried again before something new happens. */
@@ -237,7 +237,7 @@ static void go_down(struct restarts *r)
 		log_line(LOG_NOTICE, &a, "libvirt does not know it: restart it by hand");
 		return;
 	}
-	log_line(LOG_INFO, &a, "restarts");
+	log_event(LOG_ID_WORKSPACE_RESTART, LOG_INFO, &a, "restarts");
 	request(r, VIRT_RESTART);
 }
 

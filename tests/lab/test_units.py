@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import select
 import shutil
 import struct
@@ -16,7 +17,7 @@ import time
 import unittest
 
 from container import Container, build_packages, own_namespace
-from harness import VENDOR_PPD, Lab, Sink, wait_for
+from harness import SOURCE, VENDOR_PPD, Lab, Sink, wait_for
 
 TIMEOUT = 400
 TIOCSPTLCK, TIOCGPTN = 0x40045431, 0x80045430  # of linux/tty.h, which Python does not have
@@ -26,6 +27,7 @@ HOST_CONF = f"""
 uuid = {UUID}
 socket = /run/channel/box
 """
+ID = dict(re.findall(r'#define (LOG_ID_\w+)\s+"(\w+)"', (SOURCE / "proto/base/log-ids.h").read_text()))
 CHANNEL = """[Service]
 ReadWritePaths=/run/channel
 """
@@ -121,6 +123,14 @@ class UnitsTest(Deployed):
             self.assertEqual(self.device.received[-1], f"document {count}".encode())
         self.assertEqual(host.prop("platend", "ActiveState"), "active")
         self.no_denial(host, guest)
+        # The journal has them by kind and by job, with their unit.
+        job, = {line["PLATEN_JOB"] for line in host.journal("platend", "MESSAGE_ID=" + ID["LOG_ID_JOB_ENDED"])[-1:]}
+        lines = host.journal("platend", f"PLATEN_JOB={job}")
+        self.assertIn(ID["LOG_ID_JOB_RELEASED"], [line.get("MESSAGE_ID") for line in lines])
+        self.assertEqual({(line["PLATEN_WORKSPACE"], line["PLATEN_PRINTER"], line["SYSLOG_IDENTIFIER"]) for line in lines},
+                         {("box", "laser", "platend")})
+        ended, = guest.journal("platen-agent", f"PLATEN_JOB={job}", "MESSAGE_ID=" + ID["LOG_ID_AGENT_JOB_ENDED"])
+        self.assertTrue(ended["MESSAGE"].startswith("done job="), ended["MESSAGE"])
         # platend and what it starts have no network; what fetches drivers is a unit of its own.
         pid = host.prop("platend", "MainPID")
         self.assertNotEqual(host.out(f"readlink /proc/{pid}/ns/net"), host.out("readlink /proc/1/ns/net"))
