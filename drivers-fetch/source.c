@@ -293,7 +293,7 @@ static bool source_cups(const char *store, const struct fetch_get *get, struct f
 static bool source_server(
 	const char *store, const struct fetch_get *get, struct fetch_result *result)
 {
-	static source_fn *const kinds[] = {source_cups};
+	static source_fn *const kinds[] = {source_cups, source_smb};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (kinds[i](store, get, result))
@@ -353,6 +353,15 @@ static void add_trouble(
 	}
 }
 
+/* A driver that was found, although earlier sources had nothing good. */
+static void add_passed_over(struct fetch_result *found, const char *troubles)
+{
+	char text[1200];
+
+	(void)snprintf(text, sizeof(text), "%s; passed over: %s", found->text, troubles);
+	text_copy_line(found->text, sizeof(found->text), text);
+}
+
 static void fetch_in_order(
 	const char *store, const struct fetch_get *get, struct fetch_result *result)
 {
@@ -365,6 +374,8 @@ static void fetch_in_order(
 			!sources[get->sources[i]].fetch(store, get, &one))
 			continue;
 		if (is_found(&one) || (one.code == FETCH_FAILED && one.provenance == get->known)) {
+			if (!first)
+				add_passed_over(&one, result->text);
 			*result = one;
 			return;
 		}

@@ -18,6 +18,7 @@ void source_fetch(const char *store, const struct fetch_get *get, struct fetch_r
 typedef bool source_fn(const char *store, const struct fetch_get *get, struct fetch_result *result);
 
 source_fn source_device;  /* the device itself: source-device.c */
+source_fn source_smb;	  /* a Windows-type print server: source-smb.c */
 source_fn source_generic; /* what the host reports of the queue: source-device.c */
 
 /* Cleans and stores the driver that an admin's file has. */

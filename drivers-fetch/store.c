@@ -213,6 +213,22 @@ int store_put(const char *store, const char *text, size_t size, const char *url,
 			      (int)result->size, "packed_size", (int)result->packed_size));
 }
 
+int store_record_put(const char *store, const char *url, json_t *record)
+{
+	char path[PATH_SIZE], hex[65];
+	uint8_t digest[32];
+
+	(void)snprintf(path, sizeof(path), "%s/windows", store);
+	if (mkdir(path, 0755) < 0 && errno != EEXIST) {
+		json_decref(record);
+		return -errno;
+	}
+	sha256_of(url, strlen(url), digest);
+	hex_of(digest, hex);
+	(void)snprintf(path, sizeof(path), "%s/windows/%s.json", store, hex);
+	return json_put(path, record);
+}
+
 static void whole_path(const char *store, const char *url, char path[static PATH_SIZE])
 {
 	uint8_t digest[32];

@@ -29,6 +29,9 @@ int store_source_read(const char *store, const char *url, struct store_source *r
 int store_put(const char *store, const char *text, size_t size, const char *url,
 	const char *modified, json_t *left_out, unsigned int dropped, struct fetch_result *result);
 
+/* Remembers what a source has that is no driver for us; takes `record` over. 0 or -errno. */
+int store_record_put(const char *store, const char *url, json_t *record);
+
 /* The same driver whole: its text goes into the store too, and with which filters it goes with the
  * source is remembered. Fills in whole_… and filters. 0 or -errno. */
 int store_whole_put(const char *store, const char *text, size_t size, const char *url,

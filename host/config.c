@@ -321,6 +321,12 @@ const struct config_server *config_server_find(const struct config *config, cons
 		return NULL;
 	host += 3;
 	len = strcspn(host, "/?#");
+	/* smb://[user@]WORKGROUP/SERVER/PRINTER, smbspool(8) */
+	if (strncasecmp(device_uri, "smb://", 6) == 0 && host[len] == '/' &&
+		strchr(host + len + 1, '/')) {
+		host += len + 1;
+		len = strcspn(host, "/?#");
+	}
 	at = memrchr(host, '@', len);
 	if (at) {
 		len -= (size_t)(at + 1 - host);

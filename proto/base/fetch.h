@@ -86,6 +86,7 @@ int fetch_credentials_read(const char *path, char *buf, size_t size);
 /* The store: DIR/<sha256 in hex>.ppd.gz is the cleaned driver (gzip, RFC 1952, mtime 0: the same
  * driver is the same file), DIR/<sha256>.json its provenance, DIR/sources/ what makes a
  * conditional GET possible,
+ * DIR/windows/ what Windows-type print servers have,
  * DIR/whole/ which whole driver, in a file like any other, goes with a source. Files are made whole
  * (O_EXCL, fsync, rename) and mode 0644. */
 
