@@ -24,6 +24,7 @@ foreach(unit platend.service platen-fetch.service)
   install(FILES packaging/systemd/${unit}.d/10-hardening.conf
     DESTINATION ${PLATEN_UNITDIR}/${unit}.d COMPONENT host)
 endforeach()
+install(FILES packaging/apparmor/platen DESTINATION /etc/apparmor.d COMPONENT host)
 install(FILES packaging/tmpfiles.d/platen-host.conf DESTINATION ${PLATEN_TMPFILESDIR} COMPONENT host)
 install(FILES packaging/sysusers.d/platen-host.conf DESTINATION ${PLATEN_SYSUSERSDIR} COMPONENT host)
 foreach(page platend platen-channel platen-virt platen-spool platen-fetch platen-device)
