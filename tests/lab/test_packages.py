@@ -14,7 +14,7 @@ import tempfile
 import unittest
 
 from container import PACKAGES, build_packages
-from lab import SOURCE, Image, own_namespace, say
+from lab import SOURCE, Image, own_namespace, say, wait_for
 
 TIMEOUT = 600
 # What dpkg, ld.so and systemd note down about any package.
@@ -29,7 +29,7 @@ FILES = {
     "etc/platen/platen.conf": 0o644, "etc/platen/platen-agent.conf": 0o644,
     "lib/systemd/system/platend.service": 0o644, "lib/systemd/system/platend.socket": 0o644,
     "lib/systemd/system/platen-fetch.service": 0o644, "usr/lib/tmpfiles.d/platen-host.conf": 0o644,
-    "lib/systemd/system/platen-agent.service": 0o644,
+    "lib/systemd/system/platen-agent.service": 0o644, "etc/init.d/platen-agent": 0o755, "etc/apparmor.d/platen": 0o644,
     "lib/udev/rules.d/60-platen-guest.rules": 0o644, "usr/share/bash-completion/completions/platenctl": 0o644,
     "usr/share/zsh/vendor-completions/_platenctl": 0o644,
 }
@@ -121,6 +121,27 @@ class Packages(unittest.TestCase):
             self.assertNotIn("libvirt", libraries)
             self.assertNotIn("not found", libraries)
         self.assertFalse((self.root / "usr/sbin/platend").exists())
+
+    def test_the_agent_without_systemd(self):
+        """Below an init that runs scripts: it starts, waits for its channel, answers for its state, and ends."""
+        self.install("guest")
+        conf = self.root / "etc/platen/platen-agent.conf"
+        conf.write_text(conf.read_text() + "transport = virtio\n")
+        script = "/etc/init.d/platen-agent"
+        subprocess.run(["mount", "-t", "proc", "proc", self.root / "proc"], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", self.root / "proc"])
+        self.addCleanup(self.run_in, script, "stop", check=False)
+        self.assertEqual(self.run_in(script, "status", check=False).returncode, 3)
+        self.run_in(script, "start")
+        log = self.root / "var/log/platen-agent.log"
+        wait_for(lambda: log.exists() and "no channel to the host yet" in log.read_text(), "the agent to wait for its channel")
+        self.run_in(script, "status")
+        pid = (self.root / "run/platen-agent.pid").read_text().strip()
+        self.run_in(script, "restart")
+        self.assertNotEqual((self.root / "run/platen-agent.pid").read_text().strip(), pid)
+        self.run_in(script, "stop")
+        self.assertEqual(self.run_in(script, "status", check=False).returncode, 3)
+        self.assertEqual(len([p for p in os.listdir(self.root / "etc/rc2.d") if p.endswith("platen-agent")]), 1)
 
     def test_units(self):
         self.install("host", "guest", "tools")
