@@ -7,13 +7,10 @@ import unittest
 
 import lab as vm
 from container import build_packages
+from test_host import HOST_PACKAGES, POLICY, confined
 from harness import Lab, vendor_ppd, wait_for
 
 TIMEOUT = 560
-HOST_PACKAGES = ("systemd,systemd-sysv,udev,dbus,polkitd,initramfs-tools,linux-image-cloud-amd64,cups-daemon,cups-client,"
-                 "libvirt-daemon-system,libvirt-clients,qemu-system-x86,libcups2,libprotobuf-c1,libinih1,libxxhash0,"
-                 "libnettle8,zlib1g,libsystemd0,libjansson4,libsqlite3-0,libcurl4,libxml2,libseccomp2,libcupsfilters1,passwd,"
-                 "apparmor")
 HOST_CPU = ("<cpu mode='custom' match='exact' check='none'><model fallback='allow'>EPYC</model>"
             "<feature policy='require' name='svm'/><feature policy='require' name='npt'/></cpu>")
 
@@ -36,12 +33,6 @@ ExecStart=/bin/bash -c 'until lpstat -e | grep -q laser; do sleep 0.5; done; lp 
 [Install]
 WantedBy=multi-user.target
 """
-
-# The host's printer here is a file, which is a local one.
-POLICY = """[host]
-mode = all
-"""
-
 
 class VsockTest(unittest.TestCase):
     def setUp(self):
@@ -100,20 +91,8 @@ class VsockTest(unittest.TestCase):
         wait_for(lambda: "laser-1" in host.run("lpstat -W completed -o"), "the page on the host's spooler", 60)
         self.assertIn("inner", host.run("lpstat -W completed -o"))
         vm.say(f"printed after {time.monotonic() - begin:.0f} s")
-        self.confined(host)
+        confined(self, host, "platen-spool", "platen-virt", "platen-channel")
         # Somebody who is not root in the workspace cannot pose as its agent: his port is above 1023 (unit test of transport).
-
-    def confined(self, host):
-        """Each program runs below its profile, and none was refused anything by it."""
-        self.assertEqual(host.run("aa-enabled").strip(), "Yes")
-        found = host.run("for p in $(pgrep plate); do echo $(cat /proc/$p/comm) $(tr -d '\\0' </proc/$p/attr/current); done")
-        for line in ("platend platend (enforce)", "platen-spool platend//&platen-spool (enforce)",
-                     "platen-channel platend//&platen-channel (enforce)", "platen-virt platend//&platen-virt (enforce)"):
-            self.assertIn(line, found)
-        denied = [line for line in host.run("journalctl -k --no-pager | grep DENIED || true").splitlines() if "platen" in line]
-        self.assertEqual(denied, [])
-        self.assertEqual(host.run("systemctl show -P NRestarts platend").strip(), "0")
-        self.assertRegex(host.run("platenctl doctor || true"), r"ok +events +- +of cupsd arrive")
 
 
 if __name__ == "__main__":
