@@ -18,8 +18,9 @@ import unittest
 
 from container import Container, build_packages, own_namespace
 from harness import SOURCE, VENDOR_PPD, Lab, Sink, wait_for
+from lab import say
 
-TIMEOUT = 400
+TIMEOUT = 600
 TIOCSPTLCK, TIOCGPTN = 0x40045431, 0x80045430  # of linux/tty.h, which Python does not have
 UUID = "5f1a1d0c-7d38-4a0e-9a3f-0d1c6f2b7a11"
 HOST_CONF = f"""
@@ -78,6 +79,12 @@ class Deployed(unittest.TestCase):
         conf = guest.root / "etc/platen/platen-agent.conf"
         conf.write_text(conf.read_text() + "transport = unix\npath = /run/channel/box\n")
         guest.run("systemctl restart platen-agent")
+        return guest
+
+    def boot_guest_with(self, host):
+        """One that is connected, and has its printer."""
+        guest = self.boot_guest()
+        self.ready(host)
         return guest
 
     def drop_in(self, container, unit, text):
@@ -215,6 +222,15 @@ class UnitsTest(Deployed):
         wait_for(lambda: "member=Notify" in guest.out("journalctl -u ear --no-pager -o cat"), "the question on the person's bus", 30)
         self.assertIn("This workspace needs a restart", guest.out("journalctl -u ear --no-pager -o cat"))
         self.no_denial(host, guest)
+
+    def test_what_the_agent_costs(self):
+        """Said, not judged: its memory when idle, and how long it takes to be ready; the boot does not wait for it."""
+        guest = self.boot_guest_with(self.boot_host())
+        pss = guest.out("cat $(for p in $(pgrep platen-); do echo /proc/$p/smaps_rollup; done) | awk '/^Pss:/ {n += $2} END {print n}'")
+        since = [int(guest.prop("platen-agent", f"{what}TimestampMonotonic")) for what in ("InactiveExit", "ActiveEnter")]
+        say(f"the agent and its workers: {int(pss) / 1024:.1f} MiB idle (PSS), ready {(since[1] - since[0]) / 1000:.0f} ms after its start")
+        # Started by udev beside the boot: nothing that a boot needs waits for it.
+        self.assertEqual(guest.out("systemctl list-dependencies --reverse --plain --no-legend platen-agent").split(), ["platen-agent.service"])
 
     def test_the_control_socket_is_there_before_platend(self):
         host = self.boot_host()
