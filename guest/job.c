@@ -128,6 +128,9 @@ static void job_end(struct job *job, enum backend_exit code, const char *text)
 		"%s%s%s", word, text[0] ? ": " : "", text);
 	job_close_ref(job);
 	note_cancel(job, false);
+	if (code == BACKEND_EXIT_HOLD && job->backend)
+		held_mark(job->agent->held, &job->id, job->number, job->asked,
+			job->open && job->open->more);
 	end_backend(job, code, text);
 	job_free(job);
 }
@@ -428,6 +431,23 @@ static void try_later(struct job *job, const struct outcome *outcome, uint32_t r
 			  refusal == REFUSAL_PRINTER_GONE;
 }
 
+/* This file is done, and was before. One that says the same may be the one that is meant. */
+static bool next_same(struct job *job)
+{
+	uint32_t file = job->id.file + 1;
+
+	if (!job->open || job->cancelled)
+		return false;
+	while (file <= JOB_FILES_MAX && !(job->open->same[file / 8] & 1U << (file % 8)))
+		file++;
+	if (file > JOB_FILES_MAX)
+		return false;
+	job_close_ref(job);
+	job->id.file = file;
+	jobs_kick(job->agent);
+	return true;
+}
+
 void job_told(struct job *job, const struct message_job_state *s)
 {
 	struct outcome outcome = outcome_of(s, job->cancelled);
@@ -440,7 +460,11 @@ void job_told(struct job *job, const struct message_job_state *s)
 		return job_tell_cancel(job);
 	}
 	if (s->phase == JOB_PHASE_ASK && s->final && !job->cancelled)
-		held_mark(job->agent->held, &job->id, job->number, s->ask);
+		job->asked = s->ask;
+	if (job->stage == JOB_ASKED && outcome.kind == OUTCOME_END &&
+		outcome.exit != BACKEND_EXIT_HOLD && s->phase != JOB_PHASE_REFUSED &&
+		next_same(job))
+		return;
 	switch (outcome.kind) {
 	case OUTCOME_END:
 		show(job, outcome.text[0] ? outcome.text : job->status.text, "");

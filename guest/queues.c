@@ -374,6 +374,7 @@ static bool look_at_held(struct queues *queues)
 		return false;
 	m.number = deed->number;
 	m.ask = deed->ask;
+	m.hold = deed->hold;
 	m.job = deed->id.job;
 	send(queues, ASKED_HELD, NULL, &m, -1);
 	return true;
