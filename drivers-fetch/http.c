@@ -143,7 +143,8 @@ static void set_up(CURL *curl, const struct http_request *request, struct http_a
 	(void)curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_SEC);
-	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)HTTP_TOTAL_SEC);
+	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT,
+		request->seconds ? (long)request->seconds : (long)HTTP_TOTAL_SEC);
 	(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)HTTP_SLOW_SEC);
 	(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)HTTP_SLOW_BYTES);
 	(void)curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, (long)HTTP_BODY_MAX);

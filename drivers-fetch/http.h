@@ -34,6 +34,7 @@ struct http_request {
 	bool negotiate;		 /* Kerberos, likewise */
 	const uint8_t *body;	 /* an IPP request to POST, or NULL: a GET */
 	size_t body_size;
+	unsigned int seconds; /* that it may take; 0: HTTP_TOTAL_SEC */
 };
 
 /*

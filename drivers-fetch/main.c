@@ -47,6 +47,7 @@ static int usage(FILE *out, int status)
 		"      --cups-socket PATH  the host's cupsd (default /run/cups/cups.sock)\n"
 		"      --drivers LIST      sources in the order to try (default server, device, "
 		"host)\n"
+		"      --languages LIST    of a device's own names: de, zh-tw\n"
 		"      --pin SHA256        the server's key: sha256//BASE64\n"
 		"      --credentials FILE  of mode 0600 with user:password, for TLS only\n"
 		"      --negotiate         name yourself by Kerberos, over TLS only\n"
@@ -188,6 +189,7 @@ static int for_owner(const char *store)
 		!text_terminated(get.device_uri, sizeof(get.device_uri)) ||
 		!text_terminated(get.cups_socket, sizeof(get.cups_socket)) ||
 		!text_terminated(get.pin, sizeof(get.pin)) ||
+		!text_terminated(get.languages, sizeof(get.languages)) ||
 		!text_terminated(get.credentials, sizeof(get.credentials))) {
 		log_line(LOG_ERR, NULL,
 			"no request at descriptor 3 (started by platend, not by hand?)");
@@ -204,6 +206,7 @@ int main(int argc, char **argv)
 		{"uri", required_argument, NULL, 'u'},
 		{"cups-socket", required_argument, NULL, 's'},
 		{"drivers", required_argument, NULL, 'd'},
+		{"languages", required_argument, NULL, 'l'},
 		{"pin", required_argument, NULL, 'p'},
 		{"credentials", required_argument, NULL, 'C'},
 		{"negotiate", no_argument, NULL, 'n'},
@@ -225,6 +228,11 @@ int main(int argc, char **argv)
 		case 'u': r |= text_copy(get.device_uri, sizeof(get.device_uri), optarg); break;
 		case 's': r |= text_copy(get.cups_socket, sizeof(get.cups_socket), optarg); break;
 		case 'd': r |= fetch_sources_parse(optarg, get.sources) ? 0 : -EINVAL; break;
+		case 'l':
+			r |= fetch_languages_parse(optarg, get.languages, sizeof(get.languages))
+				     ? 0
+				     : -EINVAL;
+			break;
 		case 'p': r |= text_copy(get.pin, sizeof(get.pin), optarg); break;
 		case 'C': r |= credentials(optarg, &get); break;
 		case 'n': get.negotiate = true; break;

@@ -84,6 +84,13 @@ class Lab:
         self.processes.append(p)
         return p
 
+    def wrapped(self, *argv):
+        """A daemon's command line; with PLATEN_VALGRIND the daemon itself, not its workers, runs under valgrind."""
+        if not os.environ.get("PLATEN_VALGRIND"):
+            return argv
+        return ["valgrind", "-q", "--leak-check=full", "--errors-for-leak-kinds=definite", "--child-silent-after-fork=yes",
+                f"--suppressions={SOURCE / 'tests/valgrind.supp'}", f"--log-file={self.dir}/valgrind-%p.log", *argv]
+
     def stop(self, p, sig=signal.SIGTERM, timeout=10):
         if p.poll() is None:
             p.send_signal(sig)
@@ -103,9 +110,9 @@ class Lab:
                        for f in sorted(self.dir.glob("*.log")))
 
     def sanitizers(self):
-        """What AddressSanitizer and UBSan have found in any program of a test, where the build has them."""
+        """What AddressSanitizer and UBSan, or valgrind, have found in any program of a test, where they are used."""
         return "".join(f"--- {f}\n{f.read_text(errors='replace')[-6000:]}" for f in self.dir.rglob("*log*")
-                       if f.is_file() and re.search(rb"ERROR: \w+Sanitizer|: runtime error: ", f.read_bytes()))
+                       if f.is_file() and re.search(rb"ERROR: \w+Sanitizer|: runtime error: |^==\d+== ", f.read_bytes(), re.M))
 
     def close(self):
         for closer in reversed(self.closers):
@@ -438,7 +445,7 @@ vsock-port = 0
         return self.lab.dir / f"{workspace}.channel"
 
     def start(self):
-        self.process = self.lab.start(self.name, [BUILD / "platend", "-c", self.config])
+        self.process = self.lab.start(self.name, self.lab.wrapped(BUILD / "platend", "-c", self.config))
         wait_for(lambda: "ready, mode" in self.lab.log(self.name) or self.process.poll() is not None,
                  "platend to be ready")
         assert self.process.poll() is None, self.lab.log(self.name)
@@ -495,7 +502,7 @@ libexec-dir = {lab.programs}
         self.process = None
 
     def start(self):
-        self.process = self.lab.start(f"{self.name}-agent", [BUILD / "platen-agent", "-c", self.config])
+        self.process = self.lab.start(f"{self.name}-agent", self.lab.wrapped(BUILD / "platen-agent", "-c", self.config))
         return self
 
     def stop(self, sig=signal.SIGTERM):
