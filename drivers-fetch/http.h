@@ -13,6 +13,7 @@
 #define HTTP_TOTAL_SEC	 60
 #define HTTP_SLOW_SEC	 15 /* below HTTP_SLOW_BYTES a second for so long: given up */
 #define HTTP_SLOW_BYTES	 256
+#define HTTP_KEPT_MAX	 4
 
 struct http_answer {
 	long status;	   /* 200, 304, 404, …; 0: no answer */
@@ -33,6 +34,7 @@ struct http_request {
 	bool negotiate;		 /* Kerberos, likewise */
 	const uint8_t *body;	 /* an IPP request to POST, or NULL: a GET */
 	size_t body_size;
+	unsigned int seconds; /* that it may take; 0: HTTP_TOTAL_SEC */
 };
 
 /*
@@ -43,5 +45,17 @@ struct http_request {
  * The caller frees answer->body.
  */
 int http_ask(const struct http_request *request, struct http_answer *answer);
+
+/* From now on the server called `host` is at these addresses (CURLOPT_RESOLVE(3), without a port),
+ * and is not looked up. The last word holds. */
+void http_know(const char *host, const char *addresses);
+
+/*
+ * Connects to the unix socket at `path` now, for the next `count` requests over one, at most
+ * HTTP_KEPT_MAX: from now on these are used, and no other is made. Returns how many there are, and
+ * their descriptors: libcurl will call connect(2) for them once more, and must be told that they
+ * are connected. A request without one fails as if nobody listened.
+ */
+unsigned int http_keep(const char *path, unsigned int count, int fds[static HTTP_KEPT_MAX]);
 
 #endif

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "drivers-fetch/ppd-whole.h"
+#include "proto/base/device-id.h"
 #include "proto/base/text.h"
 
 enum rule {
@@ -23,6 +24,7 @@ enum rule {
 	RULE_WORDS,	   /* words, no quotes: constraints, parameters, fonts */
 	RULE_NUMBERS,	   /* "numbers" */
 	RULE_BARE_NUMBERS, /* numbers without quotes */
+	RULE_DEVICE_ID,	   /* "MFG:maker;MDL:model;" */
 	RULE_CODE,	   /* "" whatever stood there */
 };
 
@@ -72,7 +74,7 @@ static const struct {
 	{"cupsMediaQualifier2", RULE_TEXT},
 	{"cupsMediaQualifier3", RULE_TEXT},
 	{"cupsIPPFinishings", RULE_TEXT},
-	{"1284DeviceID", RULE_TEXT},
+	{"1284DeviceID", RULE_DEVICE_ID},
 	{"Translation", RULE_CODE},
 };
 
@@ -178,26 +180,6 @@ static void close_group(struct cleaning *c)
 	c->group[0] = '\0';
 }
 
-/* What a spooler, a dialog or a filter acts on names no option, whatever a file declares: its
- * choices would be written under that keyword. */
-static bool is_reserved(const char *keyword)
-{
-	static const char *const begins[] = {"cupsFilter", "cupsPreFilter", "cupsPortMonitor",
-		"cupsCommands", "cupsICCProfile", "Foomatic", "foomatic", "JobPatchFile",
-		"APDialog", "APPrinter", "APRemoteQueueID", "Include", "SymbolValue", "?"};
-	static const char *const names[] = {"JCLBegin", "JCLEnd", "JCLToPSInterpreter",
-		"ExitServer", "Reset", "cupsSingleFile", "cupsManualCopies", "cupsSNMPSupplies",
-		"LanguageEncoding"};
-
-	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
-		if (strncmp(keyword, begins[i], strlen(begins[i])) == 0)
-			return true;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(keyword, names[i]) == 0)
-			return true;
-	return false;
-}
-
 bool ppd_declares(const struct ppd_statement *s)
 {
 	static const char *const kinds[] = {"PickOne", "PickMany", "Boolean"};
@@ -205,7 +187,7 @@ bool ppd_declares(const struct ppd_statement *s)
 	if (strcmp(s->keyword, "OpenUI") != 0 && strcmp(s->keyword, "JCLOpenUI") != 0)
 		return false;
 	if (!s->option || s->option[0] != '*' || !ppd_is_word(s->option + 1) || !s->value ||
-		is_reserved(s->option + 1))
+		!ppd_may_be_option(s->option + 1))
 		return false;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(s->value, kinds[i]) == 0)
@@ -348,6 +330,13 @@ static bool write_by_rule(struct cleaning *c, const struct ppd_statement *s, enu
 	case RULE_TEXT:
 		(void)ppd_text_take(c->encoding, value, text, sizeof(text));
 		put(c, "*%s%s: \"%s\"\n", s->keyword, option, text);
+		return true;
+	case RULE_DEVICE_ID:
+		if (!blanks_take(value, words) || !device_id_is_sound(words))
+			break;
+		if (!c->report->device_id[0])
+			(void)text_copy(c->report->device_id, sizeof(c->report->device_id), words);
+		put(c, "*%s%s: \"%s\"\n", s->keyword, option, words);
 		return true;
 	case RULE_BARE_TEXT:
 		if (!ppd_text_take(c->encoding, value, text, sizeof(text)))

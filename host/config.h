@@ -57,18 +57,23 @@ struct config_server {
 struct config {
 	enum mode mode;
 	struct config_drivers drivers;
+	char languages[128];  /* of devices' own names, as in struct fetch_get */
+	uint32_t driver_days; /* that one without a printer is kept, 0: for ever */
 	char control[CONFIG_PATH_SIZE];
 	char run_dir[CONFIG_PATH_SIZE];
 	char state_dir[CONFIG_PATH_SIZE];
 	char libexec_dir[CONFIG_PATH_SIZE];
 	char cups_socket[CONFIG_PATH_SIZE];
-	char libvirt_uri[TEXT_SIZE]; /* empty: no libvirt */
-	char worker_user[USER_SIZE]; /* empty: as platend */
+	char fetch_socket[CONFIG_PATH_SIZE]; /* of the command line; empty: platen-fetch is started
+					      */
+	char libvirt_uri[TEXT_SIZE];	     /* empty: no libvirt */
+	char worker_user[USER_SIZE];	     /* empty: as platend */
 	char admin_group[USER_SIZE];
 	uint32_t vsock_port; /* 0: none */
 	uint32_t keepalive_msec;
 	bool raw; /* workspaces may send printer commands */
 	uint32_t jobs_per_minute, mib_per_minute, held_mib; /* of a workspace; 0: no limit */
+	uint32_t ledger_jobs, ledger_days; /* ended ones, and for how long; 0: no limit */
 	enum restart_policy restart;
 	uint32_t restart_limit; /* minutes, 0: none */
 	uint32_t restart_force; /* minutes after which a guest is reset, 0: never */

@@ -9,6 +9,7 @@
 #include "host/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "host/domains.h"
@@ -46,6 +48,7 @@ struct control_client {
 struct control {
 	struct host *host;
 	int listener;
+	bool activated; /* systemd listens too, and stays when we end */
 	sd_event_source *io;
 	gid_t admins;
 	bool has_admins;
@@ -293,6 +296,22 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
 	return 0;
 }
 
+/* The socket that systemd listens at for us (sd_listen_fds(3)), if it is the one that the settings
+ * name; -1: there is none. */
+static int inherited(const char *path)
+{
+	int n = sd_listen_fds(1), found = -1;
+
+	for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n; fd++) {
+		if (found < 0 && sd_is_socket_unix(fd, SOCK_STREAM, 1, path, 0) > 0 &&
+			fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0)
+			found = fd;
+		else
+			(void)close(fd);
+	}
+	return found;
+}
+
 int control_new(struct host *host, struct control **ret_control)
 {
 	struct control *control = calloc(1, sizeof(*control));
@@ -307,7 +326,10 @@ int control_new(struct host *host, struct control **ret_control)
 	group = host->config.admin_group[0] ? getgrnam(host->config.admin_group) : NULL;
 	control->has_admins = group != NULL;
 	control->admins = group ? group->gr_gid : 0;
-	control->listener = transport_unix_listen(path);
+	control->listener = inherited(path);
+	control->activated = control->listener >= 0;
+	if (!control->activated)
+		control->listener = transport_unix_listen(path);
 	if (control->listener < 0) {
 		r = control->listener;
 		log_line(LOG_ERR, NULL, "cannot listen at %s: %s", path, strerror(-r));
@@ -315,7 +337,7 @@ int control_new(struct host *host, struct control **ret_control)
 		return r;
 	}
 	/* Reading is for everyone; changing is judged per client. */
-	r = chmod(path, 0666) < 0 ? -errno : 0;
+	r = !control->activated && chmod(path, 0666) < 0 ? -errno : 0;
 	if (r == 0)
 		r = sd_event_add_io(host->event, &control->io, control->listener, EPOLLIN,
 			on_connection, control);
@@ -335,7 +357,8 @@ struct control *control_free(struct control *control)
 		client_free(TAILQ_FIRST(&control->clients));
 	control->io = sd_event_source_disable_unref(control->io);
 	control->listener = close_fd(control->listener);
-	(void)unlink(control->host->config.control);
+	if (!control->activated)
+		(void)unlink(control->host->config.control);
 	free(control);
 	return NULL;
 }

@@ -6,6 +6,7 @@ set(PLATEN_CUPS_SERVERBIN "lib/cups" CACHE STRING "The spooler's ServerBin")
 set(PLATEN_UNITDIR "lib/systemd/system" CACHE STRING "systemd's units")
 set(PLATEN_UDEVDIR "lib/udev/rules.d" CACHE STRING "udev's rules")
 set(PLATEN_SYSUSERSDIR "lib/sysusers.d" CACHE STRING "systemd's users")
+set(PLATEN_TMPFILESDIR "lib/tmpfiles.d" CACHE STRING "systemd's folders")
 set(PLATEN_ZSHDIR "share/zsh/site-functions" CACHE STRING "zsh's completions")
 set(PLATEN_CONFDIR "/etc/platen" CACHE STRING "Settings; the programs look there")
 
@@ -16,9 +17,14 @@ install(TARGETS platen-channel platen-virt platen-spool platen-fetch platen-devi
 install(PROGRAMS $<TARGET_FILE:platen-notifier> DESTINATION ${PLATEN_CUPS_SERVERBIN}/notifier
   RENAME platen COMPONENT host)
 install(FILES packaging/platen.conf DESTINATION ${PLATEN_CONFDIR} COMPONENT host)
-install(FILES packaging/systemd/platend.service DESTINATION ${PLATEN_UNITDIR} COMPONENT host)
-install(FILES packaging/systemd/platend.service.d/10-hardening.conf
-  DESTINATION ${PLATEN_UNITDIR}/platend.service.d COMPONENT host)
+foreach(unit platend.service platend.socket platen-fetch.service platen-fetch.socket)
+  install(FILES packaging/systemd/${unit} DESTINATION ${PLATEN_UNITDIR} COMPONENT host)
+endforeach()
+foreach(unit platend.service platen-fetch.service)
+  install(FILES packaging/systemd/${unit}.d/10-hardening.conf
+    DESTINATION ${PLATEN_UNITDIR}/${unit}.d COMPONENT host)
+endforeach()
+install(FILES packaging/tmpfiles.d/platen-host.conf DESTINATION ${PLATEN_TMPFILESDIR} COMPONENT host)
 install(FILES packaging/sysusers.d/platen-host.conf DESTINATION ${PLATEN_SYSUSERSDIR} COMPONENT host)
 foreach(page platend platen-channel platen-virt platen-spool platen-fetch platen-device)
   install(FILES packaging/man/${page}.8 DESTINATION share/man/man8 COMPONENT host)

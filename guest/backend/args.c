@@ -157,6 +157,24 @@ int args_options(const char *text, char *options, size_t capacity, uint32_t *ret
 	return left_out;
 }
 
+uint32_t args_answer(const char *text)
+{
+	char name[NAME_MOST + 1], value[VALUE_SIZE], *end;
+	unsigned long answer = 0;
+
+	for (;;) {
+		while (is_blank(*text))
+			text++;
+		if (!*text)
+			return (uint32_t)answer;
+		if (!option_read(&text, name, value) || strcmp(name, BACKEND_ASKED) != 0)
+			continue;
+		answer = strtoul(value, &end, 10);
+		if (*end || answer > JOB_ASK_MAX)
+			answer = 0;
+	}
+}
+
 /* d00091-002: the second document of the job. */
 static uint32_t file_index(const char *path)
 {
@@ -220,6 +238,7 @@ enum backend_exit args_read(int argc, char *const *argv, struct backend_open *re
 			"the document anew");
 		return BACKEND_EXIT_HOLD;
 	}
+	o->answer = args_answer(argv[5]);
 	o->file = argc == 7 ? file_index(argv[6]) : 1;
 	/* A pipe instead of a file: filters have run, and where they are the printer's own, they
 	 * have made the copies too (backend(7)). Others only unpacked it. */

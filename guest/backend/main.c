@@ -26,6 +26,7 @@
 #include "guest/backend/document.h"
 #include "guest/backend/report.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/confine.h"
 #include "proto/base/text.h"
 
 #define RUN_DIR	    "/run/platen-agent"
@@ -35,7 +36,8 @@
 #define LISTEN_MSEC 20	  /* from the making of its socket to its listening */
 #define PARENT_MSEC 150	  /* in which a cupsd that ends is gone after its SIGTERM */
 #define CANCEL_MSEC 20000 /* for the agent's answer: cupsd kills after 30 s (JobKillDelay) */
-#define AGAIN_MSEC  2000  /* before an end after which cupsd starts us again at once */
+#define MEMORY_MAX  (256UL * 1024 * 1024) /* bytes of address space */
+#define AGAIN_MSEC  2000 /* before an end after which cupsd starts us again at once */
 
 struct backend {
 	struct backend_open open;
@@ -201,9 +203,15 @@ static int follow(struct backend *b, struct backend_end *ret_end)
 static int finish(struct backend *b, const struct backend_end *end)
 {
 	struct pollfd fd = {.fd = b->signals, .events = POLLIN};
+	char held[MESSAGE_SIZE];
 
-	if (end->text[0])
+	/* cupsd keeps an error with a held job, but only one that was not the message before. */
+	if (end->exit_code == BACKEND_EXIT_HOLD) {
+		(void)text_printf(held, sizeof(held), "Held: %.500s", end->text);
+		report_line("ERROR", held);
+	} else if (end->text[0]) {
 		report_line(end->exit_code == BACKEND_EXIT_OK ? "INFO" : "ERROR", end->text);
+	}
 	switch (end->exit_code) {
 	case BACKEND_EXIT_OK:
 	case BACKEND_EXIT_HOLD:
@@ -294,8 +302,11 @@ int main(int argc, char **argv)
 	 * not to offer what a person cannot use. */
 	if (argc == 1)
 		return BACKEND_EXIT_OK;
-	if (argc == 6 || argc == 7)
+	if (argc == 6 || argc == 7) {
+		/* What cupsd's own profile forbids is no reason not to print. */
+		(void)confine(&(struct confine){.memory = MEMORY_MAX, .secret = true});
 		return job(argc, argv);
+	}
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		printf("platen-backend %s\n", PLATEN_VERSION);
 		return 0;

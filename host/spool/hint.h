@@ -12,13 +12,14 @@
 
 #define HINT_SCHEME "platen" /* of notify-recipient-uri: the notifier's file name */
 #define HINT_SOCKET "events" /* in the run folder: SOCK_DGRAM */
-#define HINT_RUNDIR "/run/platen"
+#define HINT_RUNDIR "/run/cups/platen"
 #define HINT_ENV    "PLATEN_RUNDIR" /* another run folder, by cupsd's SetEnv */
 
 struct spool_hint {
 	uint32_t host_job;	 /* 0: not about a job */
 	uint32_t job_state;	 /* as the event had it; for a job that is purged already */
 	uint32_t printers;	 /* bool: printers came or went */
+	uint32_t lost;		 /* bool: hints did not get through before this one */
 	char printer[NAME_SIZE]; /* empty: not about one printer */
 };
 

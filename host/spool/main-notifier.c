@@ -8,6 +8,8 @@
  * path: the folder is fixed, or set by cupsd's own configuration.
  */
 #include <cups/cups.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,8 @@
 
 #include "host/spool/hint.h"
 #include "proto/base/text.h"
+
+#define AGAIN_MSEC 300 /* between two tries to say that something was left out */
 
 static int hint_from(ipp_t *event, struct spool_hint *hint)
 {
@@ -40,28 +44,49 @@ static int hint_from(ipp_t *event, struct spool_hint *hint)
 	return 0;
 }
 
+/* Whether another event came, or cupsd closed, within this time. */
+static bool comes(int msec)
+{
+	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	return poll(&in, 1, msec) != 0;
+}
+
+/* platen-spool is behind, or not there: cupsd must not wait for it, so it is told later that
+ * something was left out. */
+static bool pass_on(int sock, const struct sockaddr_un *to, const struct spool_hint *hint)
+{
+	if (sendto(sock, hint, sizeof(*hint), MSG_DONTWAIT, (const struct sockaddr *)to,
+		    sizeof(*to)) >= 0)
+		return true;
+	if (!hint->lost)
+		fprintf(stderr, "DEBUG: platen: platen-spool does not listen at %s\n",
+			to->sun_path);
+	return false;
+}
+
 int main(void)
 {
 	const char *folder = getenv(HINT_ENV);
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool lost = false;
 
 	if (sock < 0 || snprintf(to.sun_path, sizeof(to.sun_path), "%s/" HINT_SOCKET,
 				folder ? folder : HINT_RUNDIR) >= (int)sizeof(to.sun_path))
 		return 1;
 	for (;;) {
 		ipp_t *event = ippNew();
-		struct spool_hint hint;
+		struct spool_hint hint = {.lost = 1};
 		ipp_state_t state;
 
+		while (lost && !comes(AGAIN_MSEC))
+			lost = !pass_on(sock, &to, &hint);
 		while ((state = ippReadFile(STDIN_FILENO, event)) != IPP_STATE_DATA)
 			if (state <= IPP_STATE_IDLE)
 				break;
-		if (state == IPP_STATE_DATA && hint_from(event, &hint) == 0 &&
-			sendto(sock, &hint, sizeof(hint), MSG_DONTWAIT, (struct sockaddr *)&to,
-				sizeof(to)) < 0)
-			fprintf(stderr, "DEBUG: platen: platen-spool does not listen at %s\n",
-				to.sun_path);
+		if (state == IPP_STATE_DATA && hint_from(event, &hint) == 0)
+			lost |= !pass_on(sock, &to, &hint);
 		ippDelete(event);
 		if (state <= IPP_STATE_IDLE)
 			return 0; /* cupsd closed: it ends or the subscription does */

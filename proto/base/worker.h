@@ -9,12 +9,15 @@
 #ifndef PLATEN_BASE_WORKER_H
 #define PLATEN_BASE_WORKER_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #include "proto/base/ipc.h"
+
+#define WORKER_SIGCPU SIGPROF
 
 struct worker;
 
@@ -35,6 +38,12 @@ typedef void worker_room_fn(struct worker *worker, void *userdata);
 struct worker_setup {
 	const char *const *argv; /* argv[0]: absolute path; read by worker_new() only */
 	const char *user;	 /* when we are root: the user to become, or NULL to stay */
+	/* When we are root, and the kernel lets us: paths that are not there for it, to a NULL; or
+	 * NULL. A folder is empty and a file is /dev/null, in a mount namespace of its own. */
+	const char *const *hidden;
+	/* Instead of argv and user: where a service hands each connection to such a program, see
+	 * worker_new(). NULL: none; read by worker_new() only. */
+	const char *socket;
 	worker_message_fn *on_message;
 	worker_exit_fn *on_exit;
 	worker_room_fn *on_room;
@@ -47,6 +56,10 @@ struct worker_setup {
  * threads before (sd_event_add_child(3): -EBUSY otherwise) and SIGPIPE ignored, and must not reap
  * children that it did not start. A program that cannot be executed is told here (-ENOENT, -EACCES)
  * or ends with status 126 or 127. 0 or -errno.
+ *
+ * With `socket` nothing is started: the worker is whoever serves the connection to that unix socket
+ * (SOCK_SEQPACKET). It then has no process id (0), its user and limits are its service's, closing
+ * the connection is what ends it, and its own end is told with status 0.
  */
 int worker_new(sd_event *event, const struct worker_setup *setup, struct worker **ret_worker);
 
@@ -63,7 +76,15 @@ struct worker *worker_free(struct worker *worker);
  * accepted. */
 struct worker *worker_dismiss(struct worker *worker, unsigned int *left);
 
+/* Whether it has ended though on_exit was not called yet, and with what wait status. */
+bool worker_has_ended(const struct worker *worker, int *ret_status);
+
+/* 0: it is served, see worker_new(), or has ended. */
 pid_t worker_pid(const struct worker *worker);
+
+/* From now on it may use so much processor time; then it is ended, by WORKER_SIGCPU. Each call
+ * replaces the last. */
+void worker_allow_cpu(struct worker *worker, uint64_t usec);
 
 /* Sends; never blocks. 0, -EAGAIN (on_room will tell), or -errno. The caller keeps `fd`. */
 int worker_send(struct worker *worker, const void *msg, int fd);

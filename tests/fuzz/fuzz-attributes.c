@@ -15,7 +15,9 @@
 #include "drivers-fetch/device/attributes.h"
 #include "drivers-fetch/device/ppd-make.h"
 #include "drivers-fetch/device/strings.h"
+#include "drivers-fetch/device/translations.h"
 #include "drivers-fetch/ppd.h"
+#include "proto/base/fetch.h"
 #include "proto/base/text.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -57,7 +59,7 @@ static void look_at(ipp_t *ipp, int depth)
 /* The names, as a file of ours. Its path, or an empty one. */
 static void take_strings(const uint8_t *bytes, size_t size, char path[static 1024])
 {
-	char *text = NULL;
+	char *text = NULL, next[FETCH_LANGUAGE_SIZE];
 	size_t text_size = 0;
 	FILE *in = size ? fmemopen((void *)(uintptr_t)bytes, size, "r") : NULL;
 	FILE *out = open_memstream(&text, &text_size);
@@ -65,7 +67,9 @@ static void take_strings(const uint8_t *bytes, size_t size, char path[static 102
 
 	PROMISE(out);
 	if (in) {
-		PROMISE(strings_take(in, out) <= STRINGS_LINES_MAX);
+		do
+			PROMISE(strings_take(in, out, next) <= STRINGS_LINES_MAX);
+		while (next[0]);
 		(void)fclose(in);
 	}
 	PROMISE(fclose(out) == 0);
@@ -79,8 +83,22 @@ static void take_strings(const uint8_t *bytes, size_t size, char path[static 102
 	free(text);
 }
 
+/* The same with its own texts as a translation. */
+static char *translate(char *ppd, size_t *ret_size)
+{
+	struct translation translation = {.language = "zh-tw", .ppd = ppd};
+	char *text = NULL;
+	FILE *out = open_memstream(&text, ret_size);
+
+	PROMISE(out);
+	translations_write(ppd, &translation, 1, out);
+	PROMISE(fclose(out) == 0);
+	free(ppd);
+	return text;
+}
+
 /* Makes the PPD, and cleans it. */
-static void make(ipp_t *attributes)
+static void make(ipp_t *attributes, const char *names)
 {
 	struct ppd_report report;
 	char *made = NULL, *clean;
@@ -89,10 +107,11 @@ static void make(ipp_t *attributes)
 	int r;
 
 	PROMISE(out);
-	r = ppd_make(attributes, out);
+	r = ppd_make(attributes, names, out);
 	PROMISE(fclose(out) == 0);
 	PROMISE(r == 0 || r == -ENODATA);
 	if (r == 0) {
+		made = translate(made, &made_size);
 		r = ppd_clean(
 			(const uint8_t *)made, made_size, NULL, NULL, &report, &clean, &clean_size);
 		PROMISE(r == 0 || (r == -EBADMSG && text_is_line(report.why) && report.why[0]));
@@ -121,10 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	take_strings(data + 1 + used, size - 1 - used, strings);
 	if (data[0] & 1)
 		PROMISE(ppd_make_generic(attributes) == 0);
-	else if (strings[0])
-		(void)ippAddString(attributes, IPP_TAG_PRINTER, IPP_TAG_URI, "printer-strings-uri",
-			NULL, strings);
-	make(attributes);
+	make(attributes, strings[0] ? strings : NULL);
 	if (strings[0])
 		(void)unlink(strings);
 	ippDelete(attributes);

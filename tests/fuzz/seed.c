@@ -175,6 +175,7 @@ static void guest_sessions(void)
 	op_message(MESSAGE_JOB_ACCEPT, true);
 	op_message(MESSAGE_JOB_CREDIT, true);
 	op_message(MESSAGE_JOB_STATE, true);
+	op_message(MESSAGE_JOB_RELEASE, true);
 	op_message(MESSAGE_PRINTER_GONE, true);
 	op(SESSION_TIME, NULL, 900);
 	op(SESSION_TIME, NULL, 900);

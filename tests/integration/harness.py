@@ -24,6 +24,9 @@ import ipp
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("PLATEN_BUILD", SOURCE / "build"))
+CACHE = BUILD / "CMakeCache.txt"
+# A sanitizer traces and forks, and so has no sandbox around it.
+SANITIZED = CACHE.exists() and "PLATEN_SANITIZE:STRING=\n" not in CACHE.read_text()
 SERVERBIN = pathlib.Path("/usr/lib/cups")
 
 
@@ -47,7 +50,7 @@ def free_port():
 
 JOB_ATTRIBUTES = ("job-id", "job-name", "job-state", "job-state-reasons", "job-originating-user-name", "job-printer-uri",
                   "job-hold-until", "job-impressions-completed", "job-printer-state-message", "platen-job-uuid",
-                  "platen-workspace-uuid", "platen-guest-user", "platen-owner", "copies", "number-up", "sides",
+                  "platen-workspace-uuid", "platen-guest-user", "platen-owner", "platen-asked", "copies", "number-up", "sides",
                   "page-ranges", "StapleLocation", "InputSlot", "PageSize", "document-format", "document-format-supplied",
                   "job-sheets", "job-uuid", "job-priority", "outputorder", "media")
 
@@ -191,7 +194,6 @@ Browsing Off
 WebInterface No
 IdleExitTimeout 0
 MaxJobs 0
-PreserveJobHistory Yes
 DefaultShared Yes
 {self.extra}
 <Location />

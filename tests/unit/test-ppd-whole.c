@@ -111,6 +111,12 @@ static const struct {
 	{"cupsICCProfile", "x.icc", false},
 	{"Include", "other.ppd", false},
 	{"?PageSize", "save exec", false},
+	/* A spooler looks for these without regard to case. */
+	{"CupsFilter2", "application/pdf a/b 0 /bin/sh", false},
+	{"CUPSPREFILTER", "application/pdf 0 /bin/sh", false},
+	{"FOOMATICRIPCommandLine", "id", false},
+	{"apdialogextension", "x", false},
+	{"platenRendering", "Host", false},
 	{"Vendor", "/etc/passwd", false},
 	{"Vendor", "a/../../b", false},
 	/* No bounded printable text. */

@@ -6,10 +6,14 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -144,6 +148,73 @@ START_TEST(test_end_text)
 	ck_assert_str_eq(worker_end_text(9, false, buf), "killed by signal 9");
 	ck_assert_str_eq(worker_end_text(9, true, buf), "it did not answer in time");
 	ck_assert_ptr_nonnull(strstr(worker_end_text(127 << 8, false, buf), "be executed"));
+	ck_assert_ptr_nonnull(
+		strstr(worker_end_text(SIGSYS, false, buf), "its system call filter"));
+	ck_assert_ptr_nonnull(strstr(worker_end_text(WORKER_SIGCPU, false, buf), "processor time"));
+}
+END_TEST
+
+/* What is hidden from it is not there, and still is for us. */
+START_TEST(test_hidden)
+{
+	static const char *const hidden[] = {"/nonexistent/x", "/etc/ssl", "/etc/hostname", NULL};
+	const char *argv[] = {HELPER, "look", NULL};
+	struct worker_setup s = {.argv = argv,
+		.hidden = hidden,
+		.on_message = on_message,
+		.on_exit = on_exit_,
+		.userdata = &event};
+	bool can = false;
+	int r;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(unshare(CLONE_NEWNS) < 0 ||
+			mount("none", "/", "none", MS_REC | MS_SLAVE, NULL) < 0);
+	ck_assert_int_eq(waitpid(pid, &r, 0), pid);
+	can = r == 0; /* root, and not in a container that forbids it */
+	ck_assert_int_eq(access("/etc/ssl/certs", F_OK), 0);
+	ck_assert_int_eq(worker_new(event, &s, &worker), 0);
+	run_out();
+	ck_assert_int_eq(count, 1);
+	ck_assert_uint_eq(values[0], can ? 0 : 3);
+	ck_assert_int_eq(access("/etc/ssl/certs", F_OK), 0);
+}
+END_TEST
+
+/* Its end can be seen before it is told, and is told all the same. */
+START_TEST(test_ended_unheard)
+{
+	siginfo_t si;
+	int seen = -1;
+
+	ck_assert_int_eq(start("echo"), 0);
+	ck_assert(!worker_has_ended(worker, &seen));
+	ck_assert_int_eq(kill(worker_pid(worker), SIGSYS), 0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)worker_pid(worker), &si, WEXITED | WNOWAIT), 0);
+	ck_assert(worker_has_ended(worker, &seen));
+	ck_assert_int_eq(WTERMSIG(seen), SIGSYS);
+	run_out();
+	ck_assert_int_eq(WTERMSIG(status), SIGSYS);
+}
+END_TEST
+
+/* One that only turns in circles is ended, even if it is deaf; one that waits is not. */
+START_TEST(test_cpu)
+{
+	ck_assert_int_eq(start(_i ? "spin-deaf" : "spin"), 0);
+	worker_allow_cpu(worker, 60000000);
+	worker_allow_cpu(worker, 300000);
+	run_out();
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(WTERMSIG(status), _i ? SIGKILL : WORKER_SIGCPU);
+	ck_assert(!timed_out);
+	exits = 0;
+	ck_assert_int_eq(start("echo"), 0);
+	worker_allow_cpu(worker, 100000);
+	ck_assert_int_ge(sd_event_run(event, 2000000), 0); /* it is looked at */
+	ck_assert_int_eq(tell(1, -1), 0);
+	run_to(1);
 }
 END_TEST
 
@@ -327,6 +398,68 @@ START_TEST(test_not_started)
 }
 END_TEST
 
+/* Served at a socket: the helper, started by us in the place of a service, has the connection that
+ * we take. It answers; its end, its broken connection and its deadline are told; freed, its
+ * connection is closed. What listens to nothing is told at once. */
+START_TEST(test_served)
+{
+	static const struct {
+		const char *how;
+		uint64_t deadline; /* usec */
+		bool timed_out;
+		int status, messages;
+	} rows[] = {
+		{"echo", 0, false, 0, 1}, /* freed */
+		{"die", 0, false, 0, 0},
+		{"flood", 60000000, false, 0, 200},
+		{"garbage", 0, false, SIGKILL, 0},
+		{"hang", 50000, true, SIGKILL, 0},
+	};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct worker_setup s = {.socket = address.sun_path,
+		.on_message = on_message,
+		.on_exit = on_exit_,
+		.userdata = &event};
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), connection;
+	unsigned int left = 0;
+	pid_t child;
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/platen-worker.%d.%d",
+		(int)getpid(), _i);
+	ck_assert_int_eq(worker_new(event, &s, &worker), -ENOENT);
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(worker_new(event, &s, &worker), 0);
+	ck_assert_int_eq(unlink(address.sun_path), 0);
+	ck_assert_int_eq(worker_pid(worker), 0);
+	connection = accept(listener, NULL, NULL);
+	child = fork();
+	if (child == 0) {
+		(void)dup2(connection, IPC_FD);
+		(void)close_range(IPC_FD + 1, ~0U, 0);
+		(void)execl(HELPER, HELPER, rows[_i].how, NULL);
+		_exit(127);
+	}
+	(void)close(connection);
+	(void)close(listener);
+	ck_assert_int_eq(worker_deadline(worker, rows[_i].deadline), 0);
+	if (_i == 0) {
+		ck_assert_int_eq(tell(1, -1), 0);
+		run_to(1);
+		worker = worker_dismiss(worker, &left);
+		ck_assert_uint_eq(left, 0);
+	} else {
+		run_out();
+		ck_assert_int_eq(status, rows[_i].status);
+		ck_assert_int_eq(timed_out, rows[_i].timed_out);
+		ck_assert_int_eq(count, rows[_i].messages);
+		if (rows[_i].status)
+			(void)kill(child, SIGKILL);
+	}
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+}
+END_TEST
+
 /* SIGCHLD must be blocked: told at the start, not by a lost end. */
 START_TEST(test_sigchld)
 {
@@ -350,6 +483,9 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, test_answers);
 	tcase_add_test(tc, test_end_text);
+	tcase_add_test(tc, test_hidden);
+	tcase_add_test(tc, test_ended_unheard);
+	tcase_add_loop_test(tc, test_cpu, 0, 2);
 	tcase_add_loop_test(tc, test_dismissed, 0, 2);
 	tcase_add_loop_test(tc, test_ends, 0, 9);
 	tcase_add_test(tc, test_deadline_moves);
@@ -358,6 +494,7 @@ int main(void)
 	tcase_add_test(tc, test_clean);
 	tcase_add_test(tc, test_children);
 	tcase_add_loop_test(tc, test_not_started, 0, 3);
+	tcase_add_loop_test(tc, test_served, 0, 5);
 	tcase_add_test(tc, test_sigchld);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
