@@ -30,16 +30,18 @@ struct job {
 	struct workspace *workspace; /* NULL: it went away */
 	struct ledger_job row;	     /* key, and what is recorded */
 	enum job_stage stage;
-	bool open;   /* the guest has it open, as `ref` */
-	bool tell;   /* a JOB_STATE is owed */
-	bool unsure; /* released with the answer unknown: the next listing decides */
-	bool seen;   /* in the listing under way */
-	bool missed; /* not in the last listing, which may have been made before the job */
+	bool open;	/* the guest has it open, as `ref` */
+	bool tell;	/* a JOB_STATE is owed */
+	bool unsure;	/* released with the answer unknown: the next listing decides */
+	bool withdrawn; /* cancelled by us, as the release's answer is unknown */
+	bool seen;	/* in the listing under way */
+	bool missed;	/* not in the last listing, which may have been made before the job */
 	uint32_t ref;
 	uint32_t phase, refusal; /* enum job_phase, enum job_refusal */
 	struct submit *submit;
 	int pipe; /* our copy of the write end: the worker sees no end when a channel dies */
-	sd_event_source *grace;
+	sd_event_source *grace, *look;
+	uint64_t look_wait;	       /* usec */
 	struct submit_open submission; /* what the worker is told */
 	char reasons[REASONS_SIZE];
 	char text[MESSAGE_SIZE];

@@ -16,6 +16,7 @@ struct restarts {
 	struct message_activity activity; /* state 0: not told in this session */
 	bool asked, nobody, fresh, gentle;
 	bool requested;	 /* libvirt was asked to restart it, by this platend */
+	bool booting;	 /* it has gone down since, and boots */
 	int64_t entered; /* its phase, sec of the monotonic clock */
 	bool boot_heard; /* a session has one boot */
 	uint32_t ask;	 /* the last question's number */

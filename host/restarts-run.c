@@ -110,7 +110,7 @@ void restarts_begin(struct restarts *r, const char *why)
 	log_line(LOG_INFO, &a, "is to restart, for %s: %s", why,
 		restart_state_reasons(&r->state, text));
 	restarts_end_question(r, why);
-	r->fresh = r->requested = false;
+	r->fresh = r->requested = r->booting = false;
 	r->gentle = r->state.order != ORDER_NOW &&
 		    (r->activity.state == ACTIVITY_NOBODY || r->activity.state == ACTIVITY_IDLE);
 	restarts_set_phase(r, PHASE_DRAIN);
@@ -178,6 +178,7 @@ static void reset(struct restarts *r)
 	log_line(LOG_WARNING, &a, "did not restart within %u minutes: it is reset",
 		r->ws->host->config.restart_force);
 	r->state.forced = true;
+	r->booting = false;
 	restarts_set_phase(r, PHASE_DOWN);
 	request(r, VIRT_RESET);
 }
@@ -197,6 +198,7 @@ static struct course_view course_of(const struct restarts *r)
 		.jobs = jobs_under_way(r) > 0,
 		.by_libvirt = r->ws->by_libvirt,
 		.requested = r->requested,
+		.booting = r->booting,
 		.same_boot = r->ws->greeted && r->boot_heard,
 		.force = (int64_t)r->ws->host->config.restart_force * 60,
 		.forced = r->state.forced,
@@ -224,7 +226,7 @@ void restarts_go_on(struct restarts *r)
 			"would allow a reset");
 	case COURSE_LOST:
 		return over(
-			r, BAD_FAILED, "it did not come back after a reset: look at its console");
+			r, BAD_FAILED, "it went down and did not come back: look at its console");
 	case COURSE_MISSING:
 	case COURSE_DONE: return come_back(r);
 	case COURSE_WAIT:

@@ -239,6 +239,15 @@ static void booted(struct restarts *r, const struct uuid *boot)
 	restarts_keep(r);
 }
 
+void restarts_rebooted(struct restarts *r)
+{
+	if (r->state.phase != PHASE_DOWN || r->booting)
+		return;
+	r->booting = true;
+	restarts_set_phase(r, PHASE_DOWN); /* from now on it has its time to boot */
+	restarts_look(r);
+}
+
 void restarts_activity(struct restarts *r, const struct message_activity *m)
 {
 	r->activity = *m;

@@ -369,6 +369,15 @@ void spooler_check(struct spooler *spooler)
 		(void)worker_send(spooler->watch, &m, -1);
 }
 
+void spooler_look(struct spooler *spooler, uint32_t host_job)
+{
+	struct spool_look m = {
+		.head = {.type = SPOOL_LOOK, .size = sizeof(m)}, .host_job = host_job};
+
+	if (spooler->watch)
+		(void)worker_send(spooler->watch, &m, -1); /* comes again */
+}
+
 void spooler_tick(struct spooler *spooler)
 {
 	struct ipc_head ping = {.type = SPOOL_PING, .size = sizeof(ping)};

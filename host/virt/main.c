@@ -59,6 +59,16 @@ static void on_metadata(
 	virt_look(opaque, domain);
 }
 
+static void on_reboot(virConnectPtr connection, virDomainPtr domain, void *opaque)
+{
+	struct virt_domain m = {.head = {.type = VIRT_REBOOTED, .size = sizeof(m)}};
+
+	(void)connection;
+	(void)opaque;
+	if (virDomainGetUUID(domain, m.uuid.bytes) == 0)
+		virt_tell(&m);
+}
+
 static void on_close(virConnectPtr connection, int reason, void *opaque)
 {
 	struct virt *virt = opaque;
@@ -89,6 +99,8 @@ static void up(struct virt *virt)
 	(void)virConnectRegisterCloseCallback(virt->connection, on_close, virt, NULL);
 	(void)virConnectDomainEventRegisterAny(virt->connection, NULL,
 		VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), virt, NULL);
+	(void)virConnectDomainEventRegisterAny(virt->connection, NULL, VIR_DOMAIN_EVENT_ID_REBOOT,
+		VIR_DOMAIN_EVENT_CALLBACK(on_reboot), virt, NULL);
 	(void)virConnectDomainEventRegisterAny(virt->connection, NULL,
 		VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, VIR_DOMAIN_EVENT_CALLBACK(on_device), virt, NULL);
 	(void)virConnectDomainEventRegisterAny(virt->connection, NULL,

@@ -146,6 +146,7 @@ static void workers(seed_save_fn *save)
 	say(WORKER_VIRT, VIRT_LISTED, 0);
 	say(WORKER_VIRT, VIRT_RESULT, 2);
 	say(WORKER_CHANNEL, CHANNEL_SYNCED, 0);
+	say(WORKER_VIRT, VIRT_REBOOTED, 0);
 	say(WORKER_VIRT, VIRT_PONG, 0);
 	say(WORKER_VIRT, VIRT_GONE, 0);
 	say(WORKER_VIRT, VIRT_DOWN, 0);

@@ -176,6 +176,7 @@ class ForceTest(Case):
         asked = time.time()
         wait_for(lambda: "did not restart within 1 minutes: it is reset" in self.lab.log("platend"), "the reset", 120)
         self.assertGreater(time.time() - asked, 50)
+        self.assertEqual(self.lab.log("platend").count("is reset"), 1)  # not so the first time
         self.wait_restarted(boot, begin)
         self.prints(2)
 
