@@ -64,6 +64,9 @@ static size_t on_header(char *data, size_t size, size_t count, void *userdata)
 	struct http_answer *answer = userdata;
 	size_t n = size * count;
 
+	answer->head += n;
+	if (answer->head > HTTP_HEAD_MAX)
+		return 0; /* ends the transfer, before libcurl has kept too many */
 	if (n > 14 && strncasecmp(data, "Last-Modified:", 14) == 0)
 		header_value(data + 14, n - 14, answer->modified, sizeof(answer->modified));
 	else if (n > 13 && strncasecmp(data, "Content-Type:", 13) == 0)
@@ -140,7 +143,8 @@ static void set_up(CURL *curl, const struct http_request *request, struct http_a
 	(void)curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_SEC);
-	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)HTTP_TOTAL_SEC);
+	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT,
+		request->seconds ? (long)request->seconds : (long)HTTP_TOTAL_SEC);
 	(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)HTTP_SLOW_SEC);
 	(void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)HTTP_SLOW_BYTES);
 	(void)curl_easy_setopt(curl, CURLOPT_MAXFILESIZE, (long)HTTP_BODY_MAX);
@@ -167,7 +171,9 @@ static bool set_trust(CURL *curl, const struct http_request *request)
 
 	if (!tls)
 		return true;
-	if (pinned) {
+	/* Whatever this machine's settings for OpenSSL allow others. */
+	r = curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	if (r == CURLE_OK && pinned) {
 		r = curl_easy_setopt(curl, CURLOPT_PINNEDPUBLICKEY, request->pin);
 		(void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
 		(void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -208,7 +214,16 @@ static int explain(CURLcode r, const char *error, struct http_answer *answer)
 {
 	free(answer->body);
 	answer->body = NULL;
+	if (answer->head > HTTP_HEAD_MAX) {
+		(void)snprintf(answer->why, sizeof(answer->why),
+			"it sends a head of more than %d KiB", HTTP_HEAD_MAX / 1024);
+		return -EFBIG;
+	}
 	switch (r) {
+	case CURLE_OUT_OF_MEMORY: /* also said of one line that is too long */
+		(void)snprintf(answer->why, sizeof(answer->why),
+			"its head has a line that is too long, or there is no memory");
+		return -EIO;
 	case CURLE_WRITE_ERROR:
 	case CURLE_FILESIZE_EXCEEDED:
 		(void)snprintf(answer->why, sizeof(answer->why), "it sends more than %d MiB",

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #define HTTP_BODY_MAX	 (4 * 1024 * 1024) /* bytes transferred */
+#define HTTP_HEAD_MAX	 (64 * 1024)	   /* bytes of all heads and trailers of an answer */
 #define HTTP_CONNECT_SEC 10
 #define HTTP_TOTAL_SEC	 60
 #define HTTP_SLOW_SEC	 15 /* below HTTP_SLOW_BYTES a second for so long: given up */
@@ -18,6 +19,7 @@ struct http_answer {
 	long status;	   /* 200, 304, 404, …; 0: no answer */
 	uint8_t *body;	   /* malloc'ed, with 200 */
 	size_t size;	   /* bytes */
+	size_t head;	   /* bytes of its head */
 	char modified[64]; /* Last-Modified as it came, one line; empty: none */
 	char type[64];	   /* Content-Type, one line */
 	char why[256];	   /* what went wrong, one line */
@@ -32,14 +34,15 @@ struct http_request {
 	bool negotiate;		 /* Kerberos, likewise */
 	const uint8_t *body;	 /* an IPP request to POST, or NULL: a GET */
 	size_t body_size;
+	unsigned int seconds; /* that it may take; 0: HTTP_TOTAL_SEC */
 };
 
 /*
  * Asks (no redirect is followed, no proxy, no .netrc). A certificate must be one that the system's
- * authorities vouch for and that names the host; with a pin the key must be the pinned one, and the
- * certificate says nothing. 0 with an answer of any status; -EIO when there is none, answer->why
- * says why; -EACCES when the certificate or the key is not in order; -EFBIG. The caller frees
- * answer->body.
+ * authorities vouch for and that names the host, over TLS 1.2 or later; with a pin the key must be
+ * the pinned one, and the certificate says nothing. 0 with an answer of any status; -EIO when there
+ * is none, answer->why says why; -EACCES when the certificate or the key is not in order; -EFBIG.
+ * The caller frees answer->body.
  */
 int http_ask(const struct http_request *request, struct http_answer *answer);
 

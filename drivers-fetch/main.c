@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,6 +22,7 @@
 #include "drivers-fetch/source.h"
 #include "drivers-fetch/store.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/confine.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
@@ -48,6 +47,7 @@ static int usage(FILE *out, int status)
 		"      --cups-socket PATH  the host's cupsd (default /run/cups/cups.sock)\n"
 		"      --drivers LIST      sources in the order to try (default server, device, "
 		"host)\n"
+		"      --languages LIST    of a device's own names: de, zh-tw\n"
 		"      --pin SHA256        the server's key: sha256//BASE64\n"
 		"      --credentials FILE  of mode 0600 with user:password, for TLS only\n"
 		"      --negotiate         name yourself by Kerberos, over TLS only\n"
@@ -56,21 +56,6 @@ static int usage(FILE *out, int status)
 		"      --whole FILE        the same with its filters, for rendering in the guest\n"
 		"  -h, --help, --version\n");
 	return status;
-}
-
-/* No more of the machine than one driver needs; fetch_sandbox() does the rest. */
-static void limit(void)
-{
-	struct rlimit memory = {MEMORY_MAX, MEMORY_MAX}, cpu = {CPU_MAX, CPU_MAX}, none = {0, 0};
-
-#if !defined(__SANITIZE_ADDRESS__)
-	(void)setrlimit(RLIMIT_AS, &memory);
-#else
-	(void)memory;
-#endif
-	(void)setrlimit(RLIMIT_CPU, &cpu);
-	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
 static void on_dropped(const char *keyword, unsigned int line, const char *reason, void *userdata)
@@ -204,6 +189,7 @@ static int for_owner(const char *store)
 		!text_terminated(get.device_uri, sizeof(get.device_uri)) ||
 		!text_terminated(get.cups_socket, sizeof(get.cups_socket)) ||
 		!text_terminated(get.pin, sizeof(get.pin)) ||
+		!text_terminated(get.languages, sizeof(get.languages)) ||
 		!text_terminated(get.credentials, sizeof(get.credentials))) {
 		log_line(LOG_ERR, NULL,
 			"no request at descriptor 3 (started by platend, not by hand?)");
@@ -220,6 +206,7 @@ int main(int argc, char **argv)
 		{"uri", required_argument, NULL, 'u'},
 		{"cups-socket", required_argument, NULL, 's'},
 		{"drivers", required_argument, NULL, 'd'},
+		{"languages", required_argument, NULL, 'l'},
 		{"pin", required_argument, NULL, 'p'},
 		{"credentials", required_argument, NULL, 'C'},
 		{"negotiate", no_argument, NULL, 'n'},
@@ -241,6 +228,11 @@ int main(int argc, char **argv)
 		case 'u': r |= text_copy(get.device_uri, sizeof(get.device_uri), optarg); break;
 		case 's': r |= text_copy(get.cups_socket, sizeof(get.cups_socket), optarg); break;
 		case 'd': r |= fetch_sources_parse(optarg, get.sources) ? 0 : -EINVAL; break;
+		case 'l':
+			r |= fetch_languages_parse(optarg, get.languages, sizeof(get.languages))
+				     ? 0
+				     : -EINVAL;
+			break;
 		case 'p': r |= text_copy(get.pin, sizeof(get.pin), optarg); break;
 		case 'C': r |= credentials(optarg, &get); break;
 		case 'n': get.negotiate = true; break;
@@ -263,7 +255,9 @@ int main(int argc, char **argv)
 		if (r != 1)
 			return r < 0 ? 1 : 0;
 	}
-	limit();
+	/* No more of the machine than one driver needs; fetch_sandbox() does the rest. */
+	if (confine(&(struct confine){.memory = MEMORY_MAX, .cpu_sec = CPU_MAX}) < 0)
+		return 1;
 	(void)umask(022);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return 1;

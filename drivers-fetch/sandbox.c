@@ -6,10 +6,9 @@
  * way to libvirt, to platend's control socket and to all others. The one that it needs, to the
  * host's spooler, is connected before, and the server's name is looked up before. It writes in the
  * store and in the folder of temporary files, starts platen-device and nothing else, and touches no
- * other process. Kerberos may keep its tickets behind a unix socket, and samba's tools, which an
- * smb: queue needs, are whole programs: there unix sockets stay, and what hides libvirt and the
- * control socket is only that platend took them out of our file system (worker.h). Refused is what
- * is listed, since libraries do much that is harmless; what none does kills.
+ * other process. Samba's tools, which an smb: queue needs, are found by PATH, so there any program
+ * may be started, which then is in here, too. Refused is what is listed, since libraries do much
+ * that is harmless; what none of them does kills.
  */
 #include "drivers-fetch/sandbox.h"
 
@@ -35,7 +34,7 @@
 #include "proto/base/sandbox.h"
 
 #define REFUSE	  SCMP_ACT_ERRNO(EPERM)
-#define RULES_MAX 160
+#define RULES_MAX 128
 #define PATHS_MAX 32
 #define FILE_MAX  (512UL * 1024 * 1024) /* bytes; a package may have 256 MiB */
 
@@ -73,26 +72,12 @@ static void path(struct cage *cage, const char *where, unsigned int may)
 /* What nothing here has a use for. */
 static void refuse_always(struct cage *cage)
 {
-	static const int deadly[] = {SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
-		SCMP_SYS(process_vm_writev), SCMP_SYS(bpf), SCMP_SYS(io_uring_setup),
-		SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(userfaultfd),
-		SCMP_SYS(perf_event_open), SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(move_mount),
-		SCMP_SYS(open_tree), SCMP_SYS(fsopen), SCMP_SYS(fsmount), SCMP_SYS(unshare),
-		SCMP_SYS(setns), SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(execveat),
-		SCMP_SYS(pidfd_getfd), SCMP_SYS(kcmp), SCMP_SYS(open_by_handle_at),
-		SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module),
-		SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load), SCMP_SYS(reboot), SCMP_SYS(swapon),
-		SCMP_SYS(swapoff), SCMP_SYS(acct), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime),
-		SCMP_SYS(clock_adjtime), SCMP_SYS(adjtimex), SCMP_SYS(sethostname),
-		SCMP_SYS(setdomainname)};
 	static const int refused[] = {SCMP_SYS(memfd_create), SCMP_SYS(pidfd_open),
 		SCMP_SYS(pidfd_send_signal), SCMP_SYS(tkill), SCMP_SYS(rt_sigqueueinfo),
 		SCMP_SYS(rt_tgsigqueueinfo), SCMP_SYS(personality), SCMP_SYS(quotactl)};
 	static const uint64_t spaces[] = {CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET,
 		CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP};
 
-	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
-		rule(cage, SCMP_ACT_KILL_PROCESS, deadly[i]);
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		rule(cage, REFUSE, refused[i]);
 	for (size_t i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++)
@@ -167,18 +152,25 @@ static int on_object(struct dl_phdr_info *info, size_t size, void *userdata)
 	return 1; /* the first is the program itself */
 }
 
+static const char *temporary_folder(void)
+{
+	const char *temporary = getenv("TMPDIR");
+
+	return temporary && *temporary ? temporary : "/tmp";
+}
+
 /* What libraries read, wherever this machine has it: settings, certificates, locales, modules. */
 static void add_paths(struct cage *cage, const char *store, char device[static 512])
 {
 	static const char *const read[] = {"/etc", "/usr/lib", "/usr/lib32", "/usr/lib64",
 		"/usr/share", "/usr/local/lib", "/usr/local/share", "/usr/local/etc", "/lib",
 		"/lib32", "/lib64", "/run", "/var", "/dev", "/proc/sys", "/proc/self"};
-	const char *interpreter = NULL, *temporary = getenv("TMPDIR");
+	const char *interpreter = NULL;
 
 	for (size_t i = 0; i < sizeof(read) / sizeof(read[0]); i++)
 		path(cage, read[i], SANDBOX_READ);
 	path(cage, "/dev/null", SANDBOX_READ | SANDBOX_WRITE);
-	path(cage, temporary && *temporary ? temporary : "/tmp", SANDBOX_READ | SANDBOX_WRITE);
+	path(cage, temporary_folder(), SANDBOX_READ | SANDBOX_WRITE);
 	if (store)
 		path(cage, store, SANDBOX_READ | SANDBOX_WRITE);
 	if (run_beside("platen-device", device, 512))
@@ -233,8 +225,10 @@ static void prepare(struct cage *cage, const struct fetch_get *get)
 
 int fetch_sandbox(const char *store, const struct fetch_get *get)
 {
-	struct cage cage = {.is = {.file_size = FILE_MAX, .otherwise = SCMP_ACT_ALLOW}};
+	struct cage cage = {.is = {.limits = {.file_size = FILE_MAX, .secret = true},
+				    .otherwise = SCMP_ACT_ALLOW}};
 	bool programs = get && is_smb(get), negotiate = get && get->negotiate;
+	bool as_root = programs && geteuid() == 0; /* by hand only */
 	char device[512];
 
 	cage.is.rules = cage.rules;
@@ -243,7 +237,7 @@ int fetch_sandbox(const char *store, const struct fetch_get *get)
 		prepare(&cage, get);
 	refuse_always(&cage);
 	if (get)
-		only_internet(&cage, programs || negotiate);
+		only_internet(&cage, as_root);
 	else
 		refuse_network(&cage);
 	if (!programs)
@@ -251,12 +245,10 @@ int fetch_sandbox(const char *store, const struct fetch_get *get)
 	if (!programs && !negotiate)
 		refuse_keys(&cage);
 	add_paths(&cage, store, device);
-	if (programs) { /* samba's tools end when they cannot have a socket for each other */
-		const char *temporary = getenv("TMPDIR");
-
-		path(&cage, temporary && *temporary ? temporary : "/tmp", SANDBOX_SOCKET);
-	}
 	if (programs || negotiate)
 		path(&cage, "/", SANDBOX_READ | (programs ? SANDBOX_EXECUTE : 0U));
+	/* Run by root, samba's tools end when they cannot have a socket for each other. */
+	if (as_root)
+		path(&cage, temporary_folder(), SANDBOX_SOCKETS);
 	return sandbox_enter(&cage.is);
 }

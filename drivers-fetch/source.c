@@ -369,12 +369,31 @@ static void add_passed_over(struct fetch_result *found, const char *troubles)
 	text_copy_line(found->text, sizeof(found->text), text);
 }
 
-/* Nothing of a server's is read before its sandbox is around us. */
+/* The source of the driver in use fails. If another version of Platen cleaned that one, at least
+ * what came of it goes through the cleaning of today. */
+static void clean_stored(const char *store, struct fetch_result *result)
+{
+	struct fetch_result again = {.head = result->head, .provenance = result->provenance};
+	struct http_answer answer = {0};
+	char text[1200];
+
+	if (store_stale_read(store, result->source, &answer.body, &answer.size) < 0)
+		return;
+	source_take(store, result->source, &answer, &again);
+	free(answer.body);
+	if (again.code == FETCH_FAILED)
+		return;
+	(void)snprintf(text, sizeof(text), "%s; what it gave before was cleaned anew: %s",
+		result->text, again.text);
+	text_copy_line(again.text, sizeof(again.text), text);
+	*result = again;
+}
+
 static void fetch_in_order(
 	const char *store, const struct fetch_get *get, struct fetch_result *result)
 {
 	bool first = true;
-	int r = fetch_sandbox(store, get);
+	int r = fetch_sandbox(store, get); /* before a byte of a server's */
 
 	if (r < 0)
 		return source_say(result, FETCH_FAILED, "sandbox", strerror(-r));
@@ -385,6 +404,8 @@ static void fetch_in_order(
 			!sources[get->sources[i]].fetch(store, get, &one))
 			continue;
 		if (is_found(&one) || (one.code == FETCH_FAILED && one.provenance == get->known)) {
+			if (one.code == FETCH_FAILED)
+				clean_stored(store, &one);
 			if (!first)
 				add_passed_over(&one, result->text);
 			*result = one;

@@ -124,6 +124,17 @@ static void on_record(struct pruning *p, const char *name)
 		(void)unlinkat(p->dir, name, 0);
 }
 
+/* What a Windows-type print server has, written anew each time it is asked. */
+static void on_windows(struct pruning *p, const char *name)
+{
+	struct stat st;
+
+	on_left_over(p, name);
+	if (is_hex(name) && strcmp(name + HEX, ".json") == 0 &&
+		fstatat(p->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime < p->before)
+		(void)unlinkat(p->dir, name, 0);
+}
+
 static int each(
 	struct pruning *p, const char *path, void (*on_name)(struct pruning *, const char *))
 {
@@ -145,9 +156,10 @@ int store_prune(const char *store, const uint8_t (*used)[32], size_t count, unsi
 	static const struct {
 		const char *folder;
 		void (*on_name)(struct pruning *, const char *);
-	} below[] = {{"sources", on_record}, {"whole", on_record}, {"originals", on_original}};
+	} below[] = {{"sources", on_record}, {"whole", on_record}, {"originals", on_original},
+		{"windows", on_windows}};
 	struct pruning p = {.used = used, .count = count, .now = now};
-	_cleanup_close_ int lock = store_lock(store);
+	_cleanup_close_ int lock __attribute__((unused)) = store_lock(store);
 	char path[NAME_SIZE];
 	int r;
 

@@ -24,8 +24,9 @@
 #include "proto/base/file.h"
 #include "proto/base/text.h"
 
-#define PATH_SIZE   512
-#define SOURCES_MAX 64 /* of one driver; a site's queues of one model */
+#define PATH_SIZE	 512
+#define DRIVER_PATH_SIZE (PATH_SIZE + 80)
+#define SOURCES_MAX	 64 /* of one driver; a site's queues of one model */
 
 static void sha256_of(const void *data, size_t size, uint8_t digest[static 32])
 {
@@ -104,11 +105,13 @@ static bool hex_parse(const char *hex, uint8_t digest[static 32])
 	return true;
 }
 
-int store_source_read(const char *store, const char *url, struct store_source *ret_source)
+/* The record of a URL, which cleaning made its driver, and where that lies. */
+static int record_read(const char *store, const char *url, struct store_source *ret_source,
+	int *ret_cleaner, char driver[static DRIVER_PATH_SIZE])
 {
-	char path[PATH_SIZE], driver[PATH_SIZE + 80];
 	const char *known, *modified, *sha, *model;
 	struct store_source s = {0};
+	char path[PATH_SIZE];
 	json_t *object;
 	int size = 0, packed = 0, cleaner = 1;
 	bool sound;
@@ -127,16 +130,55 @@ int store_source_read(const char *store, const char *url, struct store_source *r
 		text_copy_line(s.make_model, sizeof(s.make_model), model);
 		s.size = (uint32_t)size;
 		s.packed_size = (uint32_t)packed;
-		(void)snprintf(driver, sizeof(driver), "%s/%s.ppd.gz", store, sha);
+		(void)snprintf(driver, DRIVER_PATH_SIZE, "%s/%s.ppd.gz", store, sha);
 	}
 	json_decref(object);
 	if (!sound)
 		return -EBADMSG;
-	if (cleaner != FETCH_CLEANER)
-		return -ESTALE;
 	if (access(driver, R_OK) < 0)
 		return -ENOENT;
 	*ret_source = s;
+	*ret_cleaner = cleaner;
+	return 0;
+}
+
+int store_source_read(const char *store, const char *url, struct store_source *ret_source)
+{
+	char driver[DRIVER_PATH_SIZE];
+	struct store_source s;
+	int cleaner, r = record_read(store, url, &s, &cleaner, driver);
+
+	if (r < 0)
+		return r;
+	if (cleaner != FETCH_CLEANER)
+		return -ESTALE;
+	*ret_source = s;
+	return 0;
+}
+
+int store_stale_read(const char *store, const char *url, uint8_t **ret_bytes, size_t *ret_size)
+{
+	_cleanup_free_ uint8_t *bytes = NULL;
+	char driver[DRIVER_PATH_SIZE];
+	struct store_source s;
+	int cleaner, r = record_read(store, url, &s, &cleaner, driver);
+	FILE *file;
+	size_t n;
+
+	if (r < 0)
+		return r;
+	if (cleaner == FETCH_CLEANER)
+		return -ENOENT;
+	bytes = malloc(s.packed_size);
+	file = bytes ? fopen(driver, "re") : NULL;
+	if (!file)
+		return bytes ? -errno : -ENOMEM;
+	n = fread(bytes, 1, s.packed_size, file);
+	(void)fclose(file);
+	if (n != s.packed_size)
+		return -EBADMSG;
+	*ret_size = n;
+	*ret_bytes = steal_ptr(bytes);
 	return 0;
 }
 
@@ -214,7 +256,7 @@ static int provenance_put(const char *store, const char *hex, const char *url,
 
 void store_checked(const char *store, const char *url, const struct fetch_result *result)
 {
-	_cleanup_close_ int lock = store_lock(store);
+	_cleanup_close_ int lock __attribute__((unused)) = store_lock(store);
 	json_auto_t *news = json_object();
 	char hex[65];
 
@@ -253,7 +295,7 @@ int store_put(const char *store, const char *text, size_t size, const char *url,
 	const char *modified, json_t *left_out, unsigned int dropped, struct fetch_result *result)
 {
 	_cleanup_free_ uint8_t *packed = NULL;
-	_cleanup_close_ int lock = store_lock(store);
+	_cleanup_close_ int lock __attribute__((unused)) = store_lock(store);
 	json_auto_t *news = NULL;
 	char hex[65], path[PATH_SIZE];
 	size_t packed_size;
@@ -293,7 +335,7 @@ int store_original_put(
 	const char *store, const uint8_t sha256[static 32], const void *bytes, size_t size)
 {
 	_cleanup_free_ uint8_t *packed = NULL;
-	_cleanup_close_ int lock = store_lock(store);
+	_cleanup_close_ int lock __attribute__((unused)) = store_lock(store);
 	char hex[65], path[PATH_SIZE];
 	size_t packed_size;
 	int r;

@@ -27,6 +27,10 @@ struct store_source {
  * -ESTALE: another version of Platen has cleaned it, it is to be had again. */
 int store_source_read(const char *store, const char *url, struct store_source *ret_source);
 
+/* The driver, as it is stored, of a record for which store_source_read() says -ESTALE. 0; -ENOENT:
+ * there is none; other -errno. The caller frees it. */
+int store_stale_read(const char *store, const char *url, uint8_t **ret_bytes, size_t *ret_size);
+
 /* Puts a clean driver into the store unless it is there, brings its provenance up to date, and
  * remembers the source. Fills sha256, size, packed_size of `result`. 0 or -errno (-ENOSPC: nothing
  * is left half-made). `left_out`: rows of line, keyword and reason, which are

@@ -161,6 +161,8 @@ uint32_t packages_on_their_way(const struct packages *packages)
 	const struct package *package;
 	uint32_t n = 0;
 
+	if (!packages->coming && !packages->installing)
+		return 0; /* what is still wanted waits for the next session */
 	TAILQ_FOREACH(package, &packages->all, link)
 	n += package->stage < STAGE_INSTALLED;
 	return n;

@@ -254,6 +254,7 @@ static void put(struct queues *queues, struct printer *p)
 	memcpy(m.info, offer->info, sizeof(m.info));
 	memcpy(m.location, offer->location, sizeof(m.location));
 	memcpy(m.fingerprint, p->fingerprint, sizeof(m.fingerprint));
+	memcpy(p->asked_of, p->fingerprint, sizeof(p->asked_of));
 	memcpy(m.defaults, offer->defaults, sizeof(m.defaults));
 	send(queues, ASKED_PUT, p, &m, fd);
 }
@@ -449,6 +450,8 @@ static void listed(struct queues *queues, int error)
 
 static void put_failed(struct queues *queues, struct printer *p, const struct queues_done *done)
 {
+	if (strcmp(p->asked_of, p->fingerprint) != 0)
+		return; /* something else is wanted by now, and is asked for next */
 	(void)text_printf(
 		p->trouble, sizeof(p->trouble), "the queue could not be made: %.200s", done->text);
 	if (done->error == -EINVAL && p->whole)
@@ -498,7 +501,7 @@ static void succeeded(struct queues *queues, enum asked asked, struct printer *p
 	case ASKED_PUT:
 		queues->count += p->queue != QUEUE_OURS;
 		p->queue = QUEUE_OURS;
-		memcpy(p->made_of, p->fingerprint, sizeof(p->made_of));
+		memcpy(p->made_of, p->asked_of, sizeof(p->made_of));
 		p->shown = 0; /* a new driver clears it */
 		queues->check_default |= p->offered && p->offer->is_default;
 		break;

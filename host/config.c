@@ -38,6 +38,7 @@ enum kind {
 	KIND_MODE,
 	KIND_DRIVERS,
 	KIND_RESTART,
+	KIND_LANGUAGES,
 };
 
 #define DRIVERS_EXPECTED "server, device, host and generic, each at most once, in the order to try"
@@ -54,6 +55,8 @@ static const struct key {
 #define FIELD(member) offsetof(struct config, member), sizeof(((struct config *)0)->member)
 	{"mode", KIND_MODE, FIELD(mode), "off, network or all"},
 	{"drivers", KIND_DRIVERS, FIELD(drivers), DRIVERS_EXPECTED},
+	{"languages", KIND_LANGUAGES, FIELD(languages),
+		"none, or at most 8 languages such as de, fr or zh-TW, each once"},
 	{"driver-days", KIND_NUMBER, FIELD(driver_days), "a number of days, 0 for ever"},
 	{"restart", KIND_RESTART, FIELD(restart), "auto, ask or never"},
 	{"restart-limit", KIND_NUMBER, FIELD(restart_limit), "a number of minutes, 0 for none"},
@@ -136,6 +139,9 @@ static bool key_set(struct config *config, const struct key *key, const char *va
 		memcpy(at, &mode, sizeof(mode));
 		return mode != MODE_UNSET;
 	case KIND_DRIVERS: return fetch_sources_parse(value, at);
+	case KIND_LANGUAGES:
+		return fetch_languages_parse(
+			strcmp(value, "none") == 0 ? "" : value, at, key->size);
 	case KIND_RESTART:
 		restart = restart_policy_parse(value);
 		memcpy(at, &restart, sizeof(restart));

@@ -57,6 +57,7 @@ struct config_server {
 struct config {
 	enum mode mode;
 	struct config_drivers drivers;
+	char languages[128];  /* of devices' own names, as in struct fetch_get */
 	uint32_t driver_days; /* that one without a printer is kept, 0: for ever */
 	char control[CONFIG_PATH_SIZE];
 	char run_dir[CONFIG_PATH_SIZE];

@@ -4,7 +4,8 @@
  *
  * DRAIN lets jobs and installations come to their end, for a while, and is given up when a person
  * begins to work after all. DOWN is the guest's own to do: without the setting that allows it, no
- * time that passes makes it a reset, and with it there is one. CHECK ends with a word, good or bad.
+ * time that passes makes it a reset, and with it there is one, but none once it boots. CHECK ends
+ * with a word, good or bad.
  */
 #include "host/course.h"
 
@@ -27,13 +28,13 @@ static enum course_step down(const struct course_view *v)
 {
 	if (!v->by_libvirt)
 		return COURSE_WAIT; /* by hand, whenever that is */
-	if (!v->requested && v->same_boot && !v->forced && v->passed >= COURSE_AGAIN)
+	if (v->booting || v->forced)
+		return v->passed < COURSE_DOWN ? COURSE_WAIT : COURSE_LOST;
+	if (!v->requested && v->same_boot && v->passed >= COURSE_AGAIN)
 		return COURSE_REQUEST;
-	if (v->force && !v->forced && v->passed >= v->force)
-		return COURSE_RESET;
-	if (v->passed < COURSE_DOWN || (v->force && !v->forced))
-		return COURSE_WAIT;
-	return v->forced ? COURSE_LOST : COURSE_STUCK;
+	if (v->force)
+		return v->passed < v->force ? COURSE_WAIT : COURSE_RESET;
+	return v->passed < COURSE_DOWN ? COURSE_WAIT : COURSE_STUCK;
 }
 
 enum course_step course_next(const struct course_view *v)

@@ -37,6 +37,7 @@ struct course_view {
 	bool requested;	   /* it was, since platend started */
 	bool same_boot;	   /* the agent is there, and the guest has not restarted */
 	int64_t force;	   /* sec: after which it may be reset, 0: never */
+	bool booting;	   /* it has gone down, and begins anew */
 	bool forced;	   /* it was */
 	bool printers;	   /* all are there */
 };
@@ -48,7 +49,7 @@ enum course_step {
 	COURSE_REQUEST, /* the guest is to shut itself down and start again */
 	COURSE_RESET,	/* it did not: without asking it */
 	COURSE_STUCK,	/* failed: it did not, and may not be reset */
-	COURSE_LOST,	/* failed: not even after the reset */
+	COURSE_LOST,	/* failed: it went down, or was reset, and did not come back */
 	COURSE_MISSING, /* over, but printers are missing */
 	COURSE_DONE,
 	COURSE_STEP_COUNT,

@@ -195,6 +195,7 @@ static int fetch_start(struct fetch *fetch, struct printer *printer)
 	printer->fetching = true;
 	(void)text_copy(get.queue, sizeof(get.queue), printer->is.name);
 	(void)text_copy(get.device_uri, sizeof(get.device_uri), printer->is.device_uri);
+	(void)text_copy(get.languages, sizeof(get.languages), host->config.languages);
 	(void)text_copy(get.cups_socket, sizeof(get.cups_socket), host->config.cups_socket);
 	memcpy(get.sources, config_drivers_of(&host->config, printer->is.name)->sources,
 		sizeof(get.sources));

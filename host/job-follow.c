@@ -21,6 +21,44 @@
 #define HOST_ABORTED   8
 #define HOST_COMPLETED 9
 
+#define LOOK_FIRST 5000000ULL /* usec until a released job of which nothing is heard is looked at  \
+			       */
+#define LOOK_MOST 60000000ULL /* doubles up to this */
+
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct job *job = userdata;
+
+	(void)usec;
+	if (job->stage != JOB_FOLLOWED)
+		return 0;
+	if (job->row.host_job)
+		spooler_look(job->host->spooler, job->row.host_job);
+	job->look_wait = job->look_wait < LOOK_MOST / 2 ? job->look_wait * 2 : LOOK_MOST;
+	(void)sd_event_source_set_time_relative(source, job->look_wait);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* What is heard of the job comes by events. Those may be lost with cupsd's notifier, so that it is
+ * looked at now and then when there are none. */
+static void look_later(struct job *job)
+{
+	job->look_wait = LOOK_FIRST;
+	if (!job->look) {
+		(void)sd_event_add_time_relative(job->host->event, &job->look, CLOCK_MONOTONIC,
+			job->look_wait, 500000, on_look, job);
+		return;
+	}
+	(void)sd_event_source_set_time_relative(job->look, job->look_wait);
+	(void)sd_event_source_set_enabled(job->look, SD_EVENT_ONESHOT);
+}
+
+void job_set_followed(struct job *job)
+{
+	job->stage = JOB_FOLLOWED;
+	look_later(job);
+}
+
 static uint32_t phase_of_host(uint32_t state)
 {
 	switch (state) {
@@ -38,6 +76,18 @@ static uint32_t phase_of_host(uint32_t state)
 static bool is_given_up(const struct spool_job *is)
 {
 	return is->state == HOST_STOPPED;
+}
+
+static const char *why_aborted(const struct job *job, const struct spool_job *is)
+{
+	if (is->text[0])
+		return is->text;
+	if (is_given_up(is))
+		return "the host's filters could not make pages of the document";
+	return job->phase < JOB_PHASE_PROCESSING
+		       ? "the host's spooler gave the job up before it was printed"
+		       : "the host's spooler gave the job up while it was printed: look whether it "
+			 "came out";
 }
 
 /* The host's job was not cancelled by anybody: it went with its printer. */
@@ -72,11 +122,11 @@ static void job_follow(struct job *job, const struct spool_job *is)
 	case JOB_PHASE_ABORTED:
 		if (is_given_up(is))
 			spooler_cancel(job->host->spooler, is->host_job, &is->job, is->file);
-		return job_end(job, phase, LEDGER_ABORTED,
-			is->text[0] ? is->text
-				    : "the host's filters could not make pages of the document");
+		return job_end(job, phase, LEDGER_ABORTED, why_aborted(job, is));
 	default: break;
 	}
+	if (job->phase != phase)
+		look_later(job);
 	job->phase = phase;
 	text_copy_line(job->text, sizeof(job->text), is->text);
 	job_tell(job);
@@ -89,6 +139,31 @@ static void cancel_stale(struct host *host, const struct spool_job *is)
 		spooler_cancel(host->spooler, is->host_job, &is->job, is->file);
 }
 
+/* A job that was purged before anybody looked at it: it is known by its number alone, which no two
+ * that are in the spooler have. */
+static void on_purged(struct host *host, const struct spool_job *gone)
+{
+	struct spool_job is = *gone;
+	struct job *job, *found = NULL;
+
+	TAILQ_FOREACH(job, &host->jobs, link)
+	{
+		if (job->row.host_job != gone->host_job || job->unsure || job->missed ||
+			(job->stage != JOB_FOLLOWED && job->stage != JOB_RELEASING))
+			continue;
+		if (found)
+			return; /* one of them is forgotten, and will be missed */
+		found = job;
+	}
+	if (!found)
+		return;
+	is.job = found->row.key.job;
+	is.workspace = found->row.key.workspace;
+	is.file = found->row.key.file;
+	memcpy(is.printer, found->row.printer, sizeof(is.printer));
+	job_on_host(host, &is);
+}
+
 void job_on_host(struct host *host, const struct spool_job *is)
 {
 	struct ledger_key key = {.workspace = is->workspace, .job = is->job, .file = is->file};
@@ -97,6 +172,8 @@ void job_on_host(struct host *host, const struct spool_job *is)
 	if (!text_terminated(is->reasons, sizeof(is->reasons)) ||
 		!text_terminated(is->text, sizeof(is->text)))
 		return;
+	if (uuid_is_null(&is->job))
+		return on_purged(host, is);
 	rebuild_job(host, is);
 	job = job_find(host, &key);
 	if (!job || job->stage == JOB_ENDED) {
@@ -180,7 +257,7 @@ int job_adopt(struct host *host, const struct ledger_job *row)
 	if (!job)
 		return -ENOMEM;
 	job->row = *row;
-	job->stage = JOB_FOLLOWED;
+	job_set_followed(job);
 	job->phase = JOB_PHASE_PENDING;
 	job->unsure = true; /* whether the release arrived, the spooler's list tells */
 	return 0;

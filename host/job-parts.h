@@ -42,6 +42,10 @@ void job_ask(struct job *job);
 /* From here on the job may print. */
 void job_released(struct job *job, uint32_t host_job);
 
+/* job-follow.c: it is the spooler's, and what is heard of it is told; in silence it is looked at.
+ */
+void job_set_followed(struct job *job);
+
 /* job-transfer.c: what the worker is told of the job. */
 void job_submission_fill(
 	struct job *job, const struct printer *printer, const struct message_job_open *open);

@@ -186,7 +186,7 @@ static void on_failed(struct job *job, const struct submit_failed *f)
 		return;
 	if (f->released || job->stage >= JOB_RELEASING) {
 		job_transfer_end(job, false);
-		job->stage = JOB_FOLLOWED;
+		job_set_followed(job);
 		job->unsure = true;
 		JOB_SAY(LOG_WARNING, job, "the release was not answered: %s", f->text);
 		spooler_check(job->host->spooler);
@@ -236,7 +236,7 @@ void job_on_submit_exit(struct job *job, bool timed_out)
 
 	job->submit = NULL;
 	if (job->stage >= JOB_RELEASING) {
-		job->stage = JOB_FOLLOWED;
+		job_set_followed(job);
 		job->unsure = true;
 		spooler_check(job->host->spooler);
 		return;

@@ -80,6 +80,7 @@ void job_drop(struct job *job)
 {
 	TAILQ_REMOVE(&job->host->jobs, job, link);
 	job->grace = sd_event_source_disable_unref(job->grace);
+	job->look = sd_event_source_disable_unref(job->look);
 	job->pipe = close_fd(job->pipe);
 	if (job->submit)
 		submit_kill(job->submit);
@@ -424,7 +425,7 @@ void job_workspace_lost(struct workspace *ws, bool gone)
 void job_released(struct job *job, uint32_t host_job)
 {
 	job->row.host_job = host_job;
-	job->stage = JOB_FOLLOWED;
+	job_set_followed(job);
 	job->unsure = false;
 	if (job->phase < JOB_PHASE_PENDING)
 		job->phase = JOB_PHASE_PENDING;

@@ -39,7 +39,8 @@ struct job {
 	uint32_t phase, refusal; /* enum job_phase, enum job_refusal */
 	struct submit *submit;
 	int pipe; /* our copy of the write end: the worker sees no end when a channel dies */
-	sd_event_source *grace;
+	sd_event_source *grace, *look;
+	uint64_t look_wait;	       /* usec */
 	struct submit_open submission; /* what the worker is told */
 	char reasons[REASONS_SIZE];
 	char text[MESSAGE_SIZE];

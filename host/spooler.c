@@ -22,8 +22,8 @@
 #define SUBMIT_MOST   48 /* at once */
 #define SUBMIT_EACH   8	 /* of them for one workspace */
 #define PONG_USEC     30000000ULL
-#define WATCH_CPU     60  /* seconds of processor time between two answers */
-#define SUBMIT_CPU    600 /* of one job */
+#define WATCH_CPU     60000000ULL  /* usec of processor time between two answers */
+#define SUBMIT_CPU    600000000ULL /* of one job */
 #define RESTART_FIRST 200000ULL
 #define RESTART_MOST  10000000ULL
 
@@ -367,6 +367,15 @@ void spooler_check(struct spooler *spooler)
 
 	if (spooler->watch)
 		(void)worker_send(spooler->watch, &m, -1);
+}
+
+void spooler_look(struct spooler *spooler, uint32_t host_job)
+{
+	struct spool_look m = {
+		.head = {.type = SPOOL_LOOK, .size = sizeof(m)}, .host_job = host_job};
+
+	if (spooler->watch)
+		(void)worker_send(spooler->watch, &m, -1); /* comes again */
 }
 
 void spooler_tick(struct spooler *spooler)

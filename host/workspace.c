@@ -32,7 +32,7 @@
 
 #define REOPEN_FIRST 200000ULL	 /* usec */
 #define REOPEN_MOST  10000000ULL /* usec */
-#define CHANNEL_CPU  60		 /* seconds of processor time between two answers */
+#define CHANNEL_CPU  60000000ULL /* usec of processor time between two answers */
 
 int workspace_new(struct host *host, const struct uuid *uuid, struct workspace **ret_workspace)
 {
@@ -464,6 +464,7 @@ void workspace_domain(struct workspace *ws, const struct virt_domain *domain)
 {
 	enum mode before = workspace_mode(ws);
 	bool restarted = ws->domain.id != domain->id;
+	bool started = ws->by_libvirt && domain->running && restarted;
 
 	ws->by_libvirt = true;
 	ws->domain = *domain;
@@ -478,6 +479,8 @@ void workspace_domain(struct workspace *ws, const struct virt_domain *domain)
 		workspace_disconnect(ws, "the workspace was shut down");
 	if (restarted)
 		ws->open_failures = 0;
+	if (started)
+		restarts_rebooted(ws->restarts);
 	if (before != workspace_mode(ws))
 		offer_update(ws);
 	restarts_look(ws->restarts);

@@ -28,6 +28,7 @@ import threading
 import time
 import unittest
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 OWN_NETWORK = ["unshare", "--net", "--", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 LOG_TAIL = 20000  # bytes of a failed test's output that are shown
@@ -189,7 +190,8 @@ class Runner:
             if self.options.valgrind:
                 env["CK_TIMEOUT_MULTIPLIER"] = "10"
                 argv = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
-                    "--errors-for-leak-kinds=definite", "--track-fds=no"] + argv
+                    "--errors-for-leak-kinds=definite", "--track-fds=no",
+                    f"--suppressions={os.path.join(HERE, 'valgrind.supp')}"] + argv
             status = self.run(argv, env, seconds, log)
             log.seek(0)
             text = log.read()

@@ -10,6 +10,9 @@
 #include <string.h>
 
 #include "guest/ask/ask.h"
+#include "proto/base/confine.h"
+
+#define MEMORY_MAX (256UL * 1024 * 1024) /* bytes of address space */
 
 static int usage(FILE *out, int status)
 {
@@ -46,7 +49,10 @@ int main(int argc, char **argv)
 				return usage(stderr, 2);
 			break;
 		case 's': socket = optarg; break;
-		case 'w': return ask_serve();
+		case 'w':
+			if (confine(&(struct confine){.memory = MEMORY_MAX}) < 0)
+				return 1;
+			return ask_serve();
 		case 'h': return usage(stdout, 0);
 		case 'V': printf("platen-ask %s\n", PLATEN_VERSION); return 0;
 		default: return usage(stderr, 2);

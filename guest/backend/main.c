@@ -30,6 +30,7 @@
 #include "guest/backend/files.h"
 #include "guest/backend/report.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/confine.h"
 #include "proto/base/text.h"
 
 #define RUN_DIR	    "/run/platen-agent"
@@ -40,7 +41,8 @@
 #define PARENT_MSEC 150	  /* in which a cupsd that ends is gone after its SIGTERM */
 #define CANCEL_MSEC 20000 /* for the agent's answer: cupsd kills after 30 s (JobKillDelay) */
 #define STOP_MSEC   20000 /* in which the agent has a job with further files held */
-#define AGAIN_MSEC  2000  /* before an end after which cupsd starts us again at once */
+#define MEMORY_MAX  (256UL * 1024 * 1024) /* bytes of address space */
+#define AGAIN_MSEC  2000 /* before an end after which cupsd starts us again at once */
 
 struct backend {
 	struct backend_open open;
@@ -374,8 +376,11 @@ int main(int argc, char **argv)
 	 * not to offer what a person cannot use. */
 	if (argc == 1)
 		return BACKEND_EXIT_OK;
-	if (argc == 6 || argc == 7)
+	if (argc == 6 || argc == 7) {
+		/* What cupsd's own profile forbids is no reason not to print. */
+		(void)confine(&(struct confine){.memory = MEMORY_MAX, .secret = true});
 		return job(argc, argv);
+	}
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		printf("platen-backend %s\n", PLATEN_VERSION);
 		return 0;

@@ -16,8 +16,12 @@
 #include "guest/queues/queue.h"
 #include "guest/queues/watch.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/confine.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+
+#define MEMORY_MAX (256UL * 1024 * 1024) /* bytes of address space */
+#define FILES_MAX  64
 
 struct server {
 	struct cupsd cupsd;
@@ -211,6 +215,11 @@ int main(int argc, char **argv)
 	}
 	log_open("platen-queues", LOG_INFO);
 	(void)signal(SIGPIPE, SIG_IGN);
+	r = confine(&(struct confine){.memory = MEMORY_MAX, .files = FILES_MAX, .secret = true});
+	if (r < 0) {
+		log_line(LOG_ERR, NULL, "cannot limit itself: %s", strerror(-r));
+		return 1;
+	}
 	cupsd_init(&server.cupsd, argv[1]);
 	mirror_init(&server.mirror, &server.cupsd);
 	watch_init(&server.watch, &server.cupsd);

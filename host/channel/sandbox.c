@@ -52,8 +52,7 @@ static const struct sandbox_rule rules[] = {
 int channel_sandbox(void)
 {
 	static const struct sandbox sandbox = {
-		.memory = MEMORY_MAX,
-		.files = FILES_MAX,
+		.limits = {.memory = MEMORY_MAX, .files = FILES_MAX, .secret = true},
 		.otherwise = SCMP_ACT_KILL_PROCESS,
 		.rules = rules,
 		.rule_count = sizeof(rules) / sizeof(rules[0]),

@@ -111,18 +111,47 @@ static int list(struct ctl *ctl)
 	return code;
 }
 
+/* The store's record of a driver. NULL: there is none; `name` is what it is called. */
+static json_t *record_of(const char *path, char *name, size_t size)
+{
+	size_t n = strlen(path);
+
+	name[0] = '\0';
+	if (n < strlen(".ppd.gz") || n >= size)
+		return NULL;
+	(void)snprintf(name, size, "%.*s.json", (int)(n - strlen(".ppd.gz")), path);
+	return json_load_file(name, JSON_REJECT_DUPLICATES, NULL);
+}
+
+/* Where a driver is from, and when each source was last heard of. */
+static void show_sources(const char *path)
+{
+	char name[512], when[32];
+	json_auto_t *data = record_of(path, name, sizeof(name));
+	const char *url;
+	json_t *row;
+
+	json_object_foreach(json_object_get(data, "sources"), url, row)
+	{
+		time_t t = (time_t)ctl_number(row, "checked");
+		struct tm tm;
+
+		if (!localtime_r(&t, &tm) || !strftime(when, sizeof(when), "%F %H:%M", &tm))
+			continue;
+		printf("%-11s %s from ", "checked", when);
+		tone_print_escaped(stdout, false, TONE_PLAIN, url);
+		putchar('\n');
+	}
+}
+
 /* What was left out of a driver, from the store's record of it. */
 static int show_diff(const char *path)
 {
 	char record[512];
-	size_t n = strlen(path), i;
-	json_auto_t *data = NULL;
+	json_auto_t *data = record_of(path, record, sizeof(record));
 	json_t *row;
+	size_t i;
 
-	if (n < strlen(".ppd.gz") || n >= sizeof(record))
-		return CTL_FAILED;
-	(void)snprintf(record, sizeof(record), "%.*s.json", (int)(n - strlen(".ppd.gz")), path);
-	data = json_load_file(record, JSON_REJECT_DUPLICATES, NULL);
 	if (!data) {
 		fprintf(stderr, "platenctl: %s cannot be read\n", record);
 		return CTL_FAILED;
@@ -161,6 +190,7 @@ static int show(struct ctl *ctl, const struct arguments *a)
 			tone_print_escaped(stdout, false, TONE_PLAIN, ctl_string(row, keys[k]));
 			putchar('\n');
 		}
+		show_sources(ctl_string(row, "path"));
 		return a->diff ? show_diff(ctl_string(row, "path")) : CTL_OK;
 	}
 	fputs("platenctl: the host's spooler has no printer ", stderr);

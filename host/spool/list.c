@@ -417,6 +417,19 @@ void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state)
 			*j = watch->jobs[--watch->job_count];
 		return;
 	}
+	/* It came and went between two looks of ours: platend may know it by its number. */
+	tell(&(struct spool_job){.head = {.type = SPOOL_JOB, .size = sizeof(struct spool_job)},
+		.host_job = host_job,
+		.state = state});
+}
+
+void watch_forget_job(struct watch *watch, uint32_t host_job)
+{
+	for (size_t i = 0; i < watch->job_count; i++)
+		if (watch->jobs[i].host_job == host_job) {
+			watch->jobs[i] = watch->jobs[--watch->job_count];
+			return;
+		}
 }
 
 void watch_forget(struct watch *watch)

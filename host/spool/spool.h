@@ -31,6 +31,7 @@ enum spool_message {
 	SPOOL_PING = 1, /* struct ipc_head */
 	SPOOL_CANCEL,	/* struct spool_cancel */
 	SPOOL_CHECK,	/* struct ipc_head: something failed; look whether cupsd is as we think */
+	SPOOL_LOOK,	/* struct spool_look: tell of this job, whether or not it is news */
 	/* watch → platend */
 	SPOOL_PONG,
 	SPOOL_UP,	    /* struct spool_text: connected, "CUPS/2.4.2" */
@@ -40,7 +41,8 @@ enum spool_message {
 	SPOOL_EVENTS,	    /* struct spool_text: why no events come; empty: they do */
 	SPOOL_LISTING, /* struct ipc_head: now all of Platen's jobs are told, also those known */
 	SPOOL_LISTED,  /* struct ipc_head: all printers and all of Platen's jobs were told */
-	SPOOL_JOB,     /* struct spool_job: one of Platen's jobs, there or changed */
+	SPOOL_JOB, /* struct spool_job: one of Platen's jobs, there or changed; without UUIDs: a job
+		      that was in this state before it was purged */
 	/* platend → submit */
 	SUBMIT_OPEN,	/* struct submit_open, with the read end of the document's pipe */
 	SUBMIT_QUERY,	/* struct ipc_head: how much of the document is there (drain the pipe first)
@@ -62,6 +64,12 @@ struct spool_cancel {
 	uint32_t host_job;
 	uint32_t file;
 	struct uuid job; /* must be what SPOOL_ATTR_JOB says: numbers are given out again */
+};
+
+struct spool_look {
+	struct ipc_head head;
+	uint32_t host_job;
+	uint32_t reserved;
 };
 
 struct spool_text {
@@ -127,6 +135,8 @@ struct submit_open {
 	uint32_t copies;
 	uint32_t pages_only; /* bool: printer commands are refused, see commands.h */
 	uint32_t guest_job;
+	uint32_t of_device; /* bool: the options are of a driver made of IPP attributes */
+	uint32_t reserved;
 	struct uuid job;
 	struct uuid workspace;
 	char printer[NAME_SIZE];

@@ -18,6 +18,7 @@
 #include <xxhash.h>
 
 #include "host/spool/commands.h"
+#include "host/spool/ipp-words.h"
 #include "host/spool/spooler-ipp.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
@@ -128,7 +129,7 @@ static void add_options(const struct submission *s, ipp_t *request)
 {
 	const struct submit_open *o = &s->open;
 	cups_option_t *options = NULL;
-	const char *name, *value;
+	const char *name, *value, *media;
 	uint32_t pos = 0;
 	int count = 0;
 
@@ -136,6 +137,15 @@ static void add_options(const struct submission *s, ipp_t *request)
 		count = cupsAddOption(name, value, count, &options);
 	if (o->copies > 1)
 		count = cupsAddIntegerOption("copies", (int)o->copies, count, &options);
+	if (o->of_device)
+		count = ipp_words_add(count, &options);
+	/* cupsd hands no collection on to a backend; as a text it does, and the IPP backend makes
+	   it one again. */
+	media = cupsGetOption("media-col", count, options);
+	if (media && o->of_device) {
+		(void)ippAddString(request, IPP_TAG_JOB, IPP_TAG_TEXT, "media-col", NULL, media);
+		count = cupsRemoveOption("media-col", count, &options);
+	}
 	cupsEncodeOptions2(request, count, options, IPP_TAG_JOB);
 	cupsFreeOptions(count, options);
 }

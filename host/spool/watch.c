@@ -353,6 +353,18 @@ static int take_hints(struct watch *watch)
 	return lost && r == 0 ? read_all(watch) : r;
 }
 
+/* platend has not heard of this job for a while. One that is gone went unheard: the list tells. */
+static int look_at_job(struct watch *watch, uint32_t host_job)
+{
+	int r;
+
+	if (!watch->http)
+		return 0;
+	watch_forget_job(watch, host_job);
+	r = watch_list_jobs(watch, host_job);
+	return r == -ENOENT ? read_all(watch) : r;
+}
+
 static int on_message(struct watch *watch, const struct ipc_head *m)
 {
 	const struct spool_cancel *c = (const struct spool_cancel *)m;
@@ -364,6 +376,10 @@ static int on_message(struct watch *watch, const struct ipc_head *m)
 		if (!watch->http)
 			return 0;
 		return watch->polling || is_subscribed(watch) ? read_all(watch) : -ECONNRESET;
+	case SPOOL_LOOK:
+		if (m->size != sizeof(struct spool_look))
+			return -EPROTO;
+		return look_at_job(watch, ((const struct spool_look *)m)->host_job);
 	case SPOOL_CANCEL:
 		if (m->size != sizeof(*c))
 			return -EPROTO;

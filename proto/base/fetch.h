@@ -40,6 +40,14 @@ enum fetch_provenance {
 
 #define FETCH_SOURCES_MAX 8
 
+#define FETCH_LANGUAGES_MAX 8
+#define FETCH_LANGUAGE_SIZE 16 /* of one, terminated */
+
+/* What stands before each catalogue of names but the first, where platen-fetch hands several to
+ * platen-device: a control character, so that no name begins so. */
+#define NAMES_MARK	"\x01"
+#define NAMES_MARK_SIZE (FETCH_LANGUAGE_SIZE + 4)
+
 /* owner → platen-fetch; the store's directory comes as argv[1] (see platen-fetch(8)). */
 struct fetch_get {
 	struct ipc_head head;
@@ -52,6 +60,7 @@ struct fetch_get {
 	char pin[256];	       /* of its public key, as CURLOPT_PINNEDPUBLICKEY(3) has it */
 	char credentials[256]; /* user:password; for TLS only, never logged */
 	uint32_t negotiate;    /* bool: Kerberos, RFC 4559 */
+	char languages[128];   /* of a device's own names, fetch_languages_parse() */
 	uint32_t known;	       /* enum fetch_provenance of the driver in use, 0: none */
 };
 
@@ -95,6 +104,10 @@ struct fetch_result {
 /* Reads `server, device, host, generic` or a part of it, in the order to try. False, and nothing
  * written: not that, or one twice. */
 bool fetch_sources_parse(const char *words, uint8_t ret_sources[static FETCH_SOURCES_MAX]);
+
+/* Reads languages (RFC 5646: a language, and a region), "de, zh-TW", into "de,zh-tw". False, and
+ * nothing written: not that, too many, or one twice. Empty: none. */
+bool fetch_languages_parse(const char *words, char *buf, size_t size);
 
 /* Reads one line user:password from a file that only its owner may read, who is root or ourselves.
  * 0 with the rest of `buf` zeroed; -EPERM: others may read it; -EBADMSG: it holds something else;

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/base/confine.h"
+
 /* One system call. A rule with arguments holds for calls whose arguments all fit. */
 struct sandbox_rule {
 	int call;	 /* SCMP_SYS(…); one that this machine does not have is passed over */
@@ -27,7 +29,7 @@ enum {
 	SANDBOX_READ = 1,    /* files and folders below it can be read */
 	SANDBOX_WRITE = 2,   /* made, written, renamed and removed; no device and no socket made */
 	SANDBOX_EXECUTE = 4, /* started */
-	SANDBOX_SOCKET = 8,  /* unix sockets are made */
+	SANDBOX_SOCKETS = 8, /* unix sockets made */
 };
 
 struct sandbox_path {
@@ -36,11 +38,10 @@ struct sandbox_path {
 };
 
 struct sandbox {
-	uint64_t memory;      /* bytes of address space; 0, here and below: as it is */
-	uint64_t file_size;   /* bytes of a file that it writes */
-	unsigned int cpu_sec; /* of processor time, in all */
-	unsigned int files;   /* descriptors */
-	uint32_t otherwise;   /* what a call without a rule meets; SCMP_ACT_… */
+	struct confine limits;
+	/* What a call without a rule meets; SCMP_ACT_…. What no program of ours ever does
+	 * (ptrace(2), mounts, kernel modules, …) kills without a rule. */
+	uint32_t otherwise;
 	const struct sandbox_rule *rules;
 	size_t rule_count;
 	const struct sandbox_path *paths; /* all that it may reach in the file system… */
@@ -49,9 +50,8 @@ struct sandbox {
 
 /*
  * Enters it: for this process, its threads to come and its children, for good. 0 or -errno: it must
- * then end, for it may be half inside. A build with a sanitizer keeps limits of files and time and
- * gains no privileges; the rest is left out, for the search for leaks takes memory, starts a
- * process and traces this one.
+ * then end, for it may be half inside. In a build with a sanitizer only confine() holds: the search
+ * for leaks starts a process that traces this one.
  */
 int sandbox_enter(const struct sandbox *sandbox);
 

@@ -9,12 +9,15 @@
 #ifndef PLATEN_BASE_WORKER_H
 #define PLATEN_BASE_WORKER_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #include "proto/base/ipc.h"
+
+#define WORKER_SIGCPU SIGPROF
 
 struct worker;
 
@@ -79,10 +82,9 @@ bool worker_has_ended(const struct worker *worker, int *ret_status);
 /* 0: it is served, see worker_new(), or has ended. */
 pid_t worker_pid(const struct worker *worker);
 
-/* From now on it may use `sec` seconds of processor time (RLIMIT_CPU); then the kernel ends it by
- * SIGXCPU. Each call replaces the last. What it has used rounds down. A kernel that does not let us
- * leaves it as it was. */
-void worker_allow_cpu(const struct worker *worker, unsigned int sec);
+/* From now on it may use so much processor time; then it is ended, by WORKER_SIGCPU. Each call
+ * replaces the last. */
+void worker_allow_cpu(struct worker *worker, uint64_t usec);
 
 /* Sends; never blocks. 0, -EAGAIN (on_room will tell), or -errno. The caller keeps `fd`. */
 int worker_send(struct worker *worker, const void *msg, int fd);

@@ -130,8 +130,10 @@ def device(spooler, out):
 
 
 class World:
-    def __init__(self):
-        self.lab = lab = Lab()
+    def __init__(self, history=True):
+        """history: whether the host's spooler keeps jobs that have ended."""
+        self.lab, self.history = Lab(), history
+        lab = self.lab
         self.out, self.undo = lab.dir / "devices", lab.dir / "undo"
         for folder in (self.out, self.undo):
             folder.mkdir()
@@ -154,7 +156,7 @@ class World:
     def begin(self):
         lab = self.lab
         self.spooler = Spooler(lab, "host", notifier=True, env={"PLATEN_RUNDIR": lab.dir / "platend-run"},
-                               extra="PreserveJobFiles No\n")
+                               extra="PreserveJobFiles 20\n" if self.history else "PreserveJobHistory No\n")
         device(self.spooler, self.out)
         ppd = vendor_ppd(lab.dir / "vendor.ppd")
         for n, name in enumerate(PRINTERS, 1):
@@ -175,7 +177,7 @@ class World:
         # What the guest's own spooler forgets when it is killed is not ours to keep.
         self.guest.spooler.stop()
         self.rooms["full-guest"] = Room(lab, self.guest.spooler.dir / "spool")
-        self.guest.spooler.extra = "DirtyCleanInterval 0\nPreserveJobFiles 120\n"
+        self.guest.spooler.extra = "DirtyCleanInterval 0\nPreserveJobFiles 20\n"
         self.guest.spooler.write_config()
         self.guest.spooler.start()
         self.guest.start()

@@ -110,10 +110,10 @@ pid_t worker_pid(const struct worker *worker)
 	return 1;
 }
 
-void worker_allow_cpu(const struct worker *worker, unsigned int sec)
+void worker_allow_cpu(struct worker *worker, uint64_t usec)
 {
 	(void)worker;
-	(void)sec;
+	(void)usec;
 }
 
 const char *worker_end_text(int status, bool timed_out, char buf[static 160])

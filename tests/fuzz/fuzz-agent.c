@@ -50,6 +50,7 @@ static const char *const names[] = {
 };
 
 static char folder[64];
+static const char package[] = "!<arch>\n: no more of it is looked at here";
 static uint8_t driver[16384], driver_sha256[SHA256_SIZE];
 static uLongf driver_size;
 
@@ -141,11 +142,19 @@ static void clean_up(void)
 	(void)nftw(folder, on_file, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+static void sha256(const void *bytes, size_t size, uint8_t ret_digest[static SHA256_SIZE])
+{
+	struct sha256_ctx sha;
+
+	sha256_init(&sha);
+	sha256_update(&sha, size, bytes);
+	sha256_digest(&sha, SHA256_SIZE, ret_digest);
+}
+
 /* A driver as the host would send it, and its address. */
 static void make_driver(void)
 {
 	z_stream z = {.next_in = (Bytef *)(uintptr_t)PPD_VENDOR, .avail_in = strlen(PPD_VENDOR)};
-	struct sha256_ctx sha;
 
 	PROMISE(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
 	z.next_out = driver;
@@ -153,9 +162,7 @@ static void make_driver(void)
 	PROMISE(deflate(&z, Z_FINISH) == Z_STREAM_END);
 	driver_size = z.total_out;
 	(void)deflateEnd(&z);
-	sha256_init(&sha);
-	sha256_update(&sha, strlen(PPD_VENDOR), (const uint8_t *)PPD_VENDOR);
-	sha256_digest(&sha, SHA256_SIZE, driver_sha256);
+	sha256(PPD_VENDOR, strlen(PPD_VENDOR), driver_sha256);
 }
 
 static void set_up(void)
@@ -253,12 +260,21 @@ static void run(struct world *w)
 	}
 }
 
+/* One whose driver and package the script can have come; the larger one is rendered here. */
 static void right_printer(struct message_printer *p)
 {
-	if (!p->name[0] || strlen(p->name) < 20) {
-		memcpy(p->driver, driver_sha256, SHA256_SIZE);
-		p->driver_size = (uint32_t)strlen(PPD_VENDOR);
-	}
+	memcpy(p->driver, driver_sha256, SHA256_SIZE);
+	p->driver_size = (uint32_t)strlen(PPD_VENDOR);
+	if (p->rendering != RENDERING_GUEST)
+		return;
+	p->index = 0;
+	(void)text_copy(p->name, sizeof(p->name), "laser");
+	memcpy(p->whole, driver_sha256, SHA256_SIZE);
+	p->whole_size = p->driver_size;
+	(void)text_copy(p->filters, sizeof(p->filters), "rastertolaser");
+	(void)text_copy(p->package_name, sizeof(p->package_name), "laser.deb");
+	p->package_size = sizeof(package) - 1;
+	sha256(package, sizeof(package) - 1, p->package);
 }
 
 static void host_says(struct world *w, const uint8_t *data, size_t size)
@@ -329,7 +345,7 @@ static void job_comes(struct world *w, uint8_t document_size, const uint8_t *dat
 		.copies = 1,
 		.guest_job = 1 + (uint32_t)i};
 	memset(open.job.bytes, 0x0B, UUID_SIZE);
-	(void)text_copy(open.printer, sizeof(open.printer), "p");
+	(void)text_copy(open.printer, sizeof(open.printer), "laser");
 	(void)text_copy(open.format, sizeof(open.format), "application/pdf");
 	patch((char *)&open + sizeof(open.head), sizeof(open) - sizeof(open.head), data, size);
 	(void)ipc_send(w->backends[i], &open, document);
@@ -366,8 +382,8 @@ static void worker_says(const uint8_t *data, size_t size, unsigned int place)
 		n = sizeof(s.queue);
 		s.queue.ours = 1;
 		s.queue.state = 3;
-		(void)text_copy(s.queue.name, sizeof(s.queue.name), "p");
-		(void)text_copy(s.queue.device_uri, sizeof(s.queue.device_uri), "platen:/p");
+		(void)text_copy(s.queue.name, sizeof(s.queue.name), "laser");
+		(void)text_copy(s.queue.device_uri, sizeof(s.queue.device_uri), "platen:/laser");
 	} else {
 		s.done.serial = worker->serial;
 	}
@@ -412,6 +428,10 @@ static void act(struct world *w, uint8_t op, uint8_t arg, const uint8_t *data, s
 	case AGENT_DRIVER_COMES:
 		data_comes(w, MESSAGE_DRIVER_DATA, driver_sha256, driver,
 			size && size < driver_size ? size : driver_size);
+		break;
+	case AGENT_PACKAGE_COMES:
+		data_comes(w, MESSAGE_PACKAGE_DATA, w->asked, (const uint8_t *)package,
+			sizeof(package) - 1);
 		break;
 	case AGENT_BYTES_COME:
 		data_comes(w, arg & 1 ? MESSAGE_PACKAGE_DATA : MESSAGE_DRIVER_DATA, w->asked, data,

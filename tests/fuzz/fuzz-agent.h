@@ -18,8 +18,9 @@ enum agent_operation {
 	AGENT_JOB_COMES,     /* a backend, with a document of so many bytes: patches of its open */
 	AGENT_BACKEND_SAYS,  /* which; the message, of any bytes */
 	AGENT_BACKEND_LEAVES,
-	AGENT_PERSON_SAYS, /* at the socket for answers: the message, of any bytes */
-	AGENT_TIME,	   /* so many seconds, squared, pass */
+	AGENT_PERSON_SAYS,   /* at the socket for answers: the message, of any bytes */
+	AGENT_PACKAGE_COMES, /* likewise the package */
+	AGENT_TIME,	     /* so many seconds, squared, pass */
 };
 
 enum agent_worker {

@@ -15,16 +15,19 @@
 #include "drivers-fetch/device/attributes.h"
 #include "drivers-fetch/device/ppd-make.h"
 #include "drivers-fetch/device/strings.h"
+#include "drivers-fetch/device/translations.h"
 #include "drivers-fetch/ppd.h"
+#include "proto/base/fetch.h"
 #include "proto/base/text.h"
 #include "tests/fuzz/fuzz.h"
 
-/* Of clang's sanitizer. The maker of PPDs, libcupsfilters 1.28.17, forgets an array of sizes when a
- * device names a maximum and no minimum; platen-device ends after one answer. */
+/* Of clang's sanitizer. The maker of PPDs, libcupsfilters 1.28.17, forgets texts of choices, and an
+ * array of sizes when a device names a maximum and no minimum; platen-device ends after one answer.
+ * libcups has no frame pointers, so that the array's stack ends there. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
-	return "leak:^cupsArrayNew3$\n";
+	return "leak:libcupsfilters.so\nleak:^cupsArrayNew3$\n";
 }
 
 /* What is handed on: text without a sign that means something in a PPD, in the bounds. */
@@ -56,7 +59,7 @@ static void look_at(ipp_t *ipp, int depth)
 /* The names, as a file of ours. Its path, or an empty one. */
 static void take_strings(const uint8_t *bytes, size_t size, char path[static 1024])
 {
-	char *text = NULL;
+	char *text = NULL, next[FETCH_LANGUAGE_SIZE];
 	size_t text_size = 0;
 	FILE *in = size ? fmemopen((void *)(uintptr_t)bytes, size, "r") : NULL;
 	FILE *out = open_memstream(&text, &text_size);
@@ -64,7 +67,9 @@ static void take_strings(const uint8_t *bytes, size_t size, char path[static 102
 
 	PROMISE(out);
 	if (in) {
-		PROMISE(strings_take(in, out) <= STRINGS_LINES_MAX);
+		do
+			PROMISE(strings_take(in, out, next) <= STRINGS_LINES_MAX);
+		while (next[0]);
 		(void)fclose(in);
 	}
 	PROMISE(fclose(out) == 0);
@@ -76,6 +81,20 @@ static void take_strings(const uint8_t *bytes, size_t size, char path[static 102
 		(void)close(fd);
 	}
 	free(text);
+}
+
+/* The same with its own texts as a translation. */
+static char *translate(char *ppd, size_t *ret_size)
+{
+	struct translation translation = {.language = "zh-tw", .ppd = ppd};
+	char *text = NULL;
+	FILE *out = open_memstream(&text, ret_size);
+
+	PROMISE(out);
+	translations_write(ppd, &translation, 1, out);
+	PROMISE(fclose(out) == 0);
+	free(ppd);
+	return text;
 }
 
 /* Makes the PPD, and cleans it. */
@@ -92,6 +111,7 @@ static void make(ipp_t *attributes, const char *names)
 	PROMISE(fclose(out) == 0);
 	PROMISE(r == 0 || r == -ENODATA);
 	if (r == 0) {
+		made = translate(made, &made_size);
 		r = ppd_clean(
 			(const uint8_t *)made, made_size, NULL, NULL, &report, &clean, &clean_size);
 		PROMISE(r == 0 || (r == -EBADMSG && text_is_line(report.why) && report.why[0]));

@@ -97,6 +97,7 @@ static size_t virt_message(uint32_t type, const struct worker *worker, union sai
 	switch (type) {
 	case VIRT_DOMAIN:
 	case VIRT_GONE:
+	case VIRT_REBOOTED:
 		(void)uuid_parse(DOMAIN, &s->domain.uuid);
 		s->domain.running = 1;
 		s->domain.devices = VIRT_DEVICE_VIRTIO;

@@ -116,12 +116,37 @@ static void workers(seed_save_fn *save)
 	say(WORKER_WATCH, SPOOL_PRINTER_GONE, 0);
 	save("workers", "restart", script, used);
 
+	begin();
+	say(WORKER_VIRT, VIRT_UP, 0);
+	say(WORKER_VIRT, VIRT_DOMAIN, 0);
+	say(WORKER_VIRT, VIRT_LISTED, 0);
+	step(WORKERS_CONNECT, 0, NULL, 0);
+	for (uint8_t place = 0; place < 2; place++) { /* one of the two is the domain's */
+		static const uint32_t said[] = {CHANNEL_SYNCED, MESSAGE_HELLO, MESSAGE_RESTART_NEED,
+			MESSAGE_ACTIVITY, MESSAGE_RESTART_ANSWER, MESSAGE_ACTIVITY};
+
+		for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+			uint8_t data[] = {WORKER_CHANNEL,
+				(uint8_t)(said[i] >= 1000 ? said[i] - 800 : said[i]), 0,
+				(uint8_t)offsetof(struct message, restart_need.level), 0, 1,
+				LEVEL_WORKSPACE};
+
+			step(WORKERS_SAY, place, data, said[i] == MESSAGE_RESTART_NEED ? 7 : 3);
+			step(WORKERS_TIME, 2, NULL, 0);
+		}
+	}
+	step(WORKERS_TIME, 60, NULL, 0);
+	say(WORKER_VIRT, VIRT_RESULT, 0);
+	step(WORKERS_TIME, 60, NULL, 0);
+	save("workers", "domain-restarts", script, used);
+
 	used = 0;
 	say(WORKER_VIRT, VIRT_UP, 0);
 	say(WORKER_VIRT, VIRT_DOMAIN, 0);
 	say(WORKER_VIRT, VIRT_LISTED, 0);
 	say(WORKER_VIRT, VIRT_RESULT, 2);
 	say(WORKER_CHANNEL, CHANNEL_SYNCED, 0);
+	say(WORKER_VIRT, VIRT_REBOOTED, 0);
 	say(WORKER_VIRT, VIRT_PONG, 0);
 	say(WORKER_VIRT, VIRT_GONE, 0);
 	say(WORKER_VIRT, VIRT_DOWN, 0);
@@ -214,10 +239,49 @@ static void agent(seed_save_fn *save)
 	step(AGENT_WORKER_LEAVES, 0, (uint8_t[]){AGENT_INSTALL, 0}, 2);
 	host_says(MESSAGE_BYE, NULL, 0);
 	save("agent", "drivers", script, used);
+
+	agent_begin();
+	step(AGENT_HOST_SAYS, 0, (uint8_t[]){MESSAGE_PRINTER, 1}, 2);
+	step(AGENT_DRIVER_COMES, 0, NULL, 0);
+	step(AGENT_PACKAGE_COMES, 0, NULL, 0);
+	agent_worker(AGENT_INSTALL, INSTALL_RESULT);
+	step(AGENT_WORKER_LEAVES, 0, (uint8_t[]){AGENT_INSTALL, 0}, 2);
+	for (int i = 0; i < 4; i++)
+		agent_worker(AGENT_QUEUES, QUEUES_DONE);
+	step(AGENT_TIME, 12, NULL, 0);
+	save("agent", "rendered-here", script, used);
+}
+
+/* What a device may say of itself, shown by a backend. */
+static void report(seed_save_fn *save)
+{
+	static struct {
+		struct backend_status first, second;
+		char before[64];
+	} r = {
+		.first = {.progress = 50,
+			.pages = 2,
+			.text = "page 2 of 5: it's \\ \"fine\"",
+			.reasons = "media-empty,toner-low-warning,paused,none",
+			.marker_names = "\"Black\",\"Cy'an\\\",\"a,b\"",
+			.marker_types = "toner,toner",
+			.marker_colors = "#000000,#00FFFF",
+			.marker_levels = "80,-1,20",
+			.marker_low_levels = "10,10",
+			.marker_high_levels = "100,100"},
+		.second = {.progress = 100,
+			.pages = 5,
+			.text = "INFO: done",
+			.reasons = "cover-open"},
+		.before = "cover-open,offline-report",
+	};
+
+	save("report", "two", &r, sizeof(r));
 }
 
 void seed_script(seed_save_fn *save)
 {
+	report(save);
 	workers(save);
 	agent(save);
 }

@@ -8,13 +8,14 @@ class Cable:
     """A unix socket at `path` that leads to the one at `target`.
 
     `left`: bytes that still pass, both directions together, before it is cut; None: no end.
-    `every`: `left` for each connection anew.
+    `every`: `left` for each connection anew. `until_still`: bytes that pass before `flow` stops.
     """
 
     def __init__(self, path, target, every=None):
         self.target, self.pairs, self.stale, self.replay = str(target), [], b"", False
         self.left, self.every, self.cuts, self.flow = None, every, 0, threading.Event()
         self.flow.set()
+        self.until_still = None
         self.server = socket.socket(socket.AF_UNIX)
         self.server.bind(str(path))
         self.server.listen(16)
@@ -52,6 +53,11 @@ class Cable:
         try:
             while piece := source.recv(1 << 16):
                 self.flow.wait()
+                if self.until_still is not None:
+                    self.until_still -= len(piece)
+                    if self.until_still <= 0:
+                        self.until_still = None
+                        self.flow.clear()
                 if upwards:
                     self.stale = piece[len(piece) // 3:][:4096]
                 if self.left is not None:

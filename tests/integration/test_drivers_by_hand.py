@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drivers that an admin adds by hand: from a raw queue without one to the options in the guest, and back."""
+import gzip
+import hashlib
 import json
 import os
 import pathlib
@@ -53,7 +55,7 @@ class ByHandTest(unittest.TestCase):
         self.assertEqual(self.spooler.jobs()[-1]["StapleLocation"], "UpperLeft")
         self.assertIn("manual", self.ctl("driver", "list"))
         shown = self.ctl("driver", "show", "bare", "--diff")
-        self.assertIn("by hand", shown)
+        self.assertRegex(shown, r"(?m)^checked +20\d\d-\d\d-\d\d \d\d:\d\d from by hand$")
         self.assertRegex(shown, r"line \d+: \*cupsFilter.*: ")
         # It wins over what the host's own queue has, and outlives platend.
         other = vendor_ppd(self.lab.dir / "other.ppd", "Other 7")
@@ -151,13 +153,39 @@ class ByHandTest(unittest.TestCase):
             month_ago = time.time() - 31 * 86400
             os.utime(path, (month_ago, month_ago))
         self.host.start()
-        wait_for(lambda: not store["old"].exists(), "the old driver to be removed", 40)
+        wait_for(lambda: "1 driver removed" in self.lab.log("platend"), "the old driver to be removed", 40)
+        self.assertFalse(store["old"].exists())
         self.assertTrue(store["office"].exists())
         self.assertTrue(added.exists())
         self.assertFalse(store["old"].with_name(store["old"].name.replace(".ppd.gz", ".json")).exists())
         self.assertLess(time.time() - added.stat().st_mtime, 86400)
         self.assertEqual(len(list((folder / "originals").iterdir())), 1)
-        self.assertIn("1 driver removed", self.lab.log("platend"))
+
+    def test_another_cleaner_and_a_source_that_does_not_answer(self):
+        """What an older cleaner let through goes, even if the source cannot be asked."""
+        server = Server(self.lab, give(self.ppd.read_bytes()))
+        self.spooler.add_queue("far", server.uri)
+        wait_for(lambda: self.row("far")["driver"] == "server", "its driver")
+        stored = pathlib.Path(json.loads(self.ctl("driver", "show", "far", "--json"))["path"])
+        record = next(r for r in (stored.parent / "sources").glob("*.json") if server.uri.split("/")[2] in r.read_text())
+        self.host.stop()
+        self.host.control.unlink(missing_ok=True)
+        server.shutdown()
+        server.server_close()
+        text = gzip.decompress(stored.read_bytes()).replace(b"Laser 100", b"Laser 99") + b'*FoomaticRIPCommandLine: "x"\n'
+        digest, data = hashlib.sha256(text).hexdigest(), gzip.compress(text)
+        stored.with_name(f"{digest}.ppd.gz").write_bytes(data)
+        said = json.loads(record.read_text())
+        del said["cleaner"]
+        record.write_text(json.dumps(dict(said, sha256=digest, packed_size=len(data))))
+        self.host.start()
+        wait_for(self.host.control.exists, "platend to listen")
+        wait_for(lambda: "cleaned anew" in self.row("far").get("driver_text", ""), "it to be cleaned", 20)
+        self.assertEqual(self.row("far")["driver"], "server")
+        now = pathlib.Path(json.loads(self.ctl("driver", "show", "far", "--json"))["path"])
+        clean = gzip.decompress(now.read_bytes())
+        self.assertNotIn(b"Foomatic", clean)
+        self.assertIn(b"Laser 99", clean)
 
     def test_what_is_refused(self):
         bad = self.lab.dir / "bad.ppd"

@@ -14,7 +14,7 @@ import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from harness import BUILD, SANITIZED, Host, Lab, Spooler, wait_for  # noqa: E402
+from harness import BUILD, SANITIZED, Guest, Host, Lab, Spooler, wait_for  # noqa: E402
 from inside import CAN, Inside, Killed, in_poll, unix_address  # noqa: E402
 
 CHANNEL_START = 1000
@@ -24,6 +24,13 @@ REFUSED = {-errno.EPERM, -errno.EACCES, -errno.ENOSYS, -errno.EAFNOSUPPORT}
 
 def filtered(pid):
     return "Seccomp:\t2" in pathlib.Path(f"/proc/{pid}/status").read_text()
+
+
+def parent(pid):
+    try:
+        return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    except (OSError, IndexError):
+        return 0
 
 
 class Silent:
@@ -231,6 +238,33 @@ class InsideTest(unittest.TestCase):
             Inside(pid).leave("execve", b"/bin/true\0", 0, 0)
             wait_for(lambda: any(words in line and "killed by its system call filter (SIGSYS)" in line
                                  for line in self.lab.log("platend").splitlines()), f"the log to name {program}")
+
+    def test_virt(self):
+        """It may do what libvirt's client needs, and that is no business of another process."""
+        host = Host(self.lab, Spooler(self.lab, "host"), libvirt="test:///default").start()
+        wait_for(lambda: "libvirt answers" in self.lab.log("platend"), "libvirt")
+        pid = host.children("platen-virt")[0][0]
+        for name in ("ptrace", "process_vm_readv", "mount", "unshare", "bpf", "io_uring_setup"):
+            with self.subTest(name):
+                Inside(pid).leave(*self.attempts[name])
+                wait_for(lambda: not pathlib.Path(f"/proc/{pid}").exists(), "its end")
+                wait_for(lambda: host.children("platen-virt"), "the next")
+                pid = host.children("platen-virt")[0][0]
+                wait_for(lambda: filtered(pid) and in_poll(pid), "it to wait")
+
+    def test_the_guests_workers_are_confined(self):
+        host = Host(self.lab, Spooler(self.lab, "host")).start()
+        guest = Guest(self.lab, host).start()
+        wait_for(lambda: host.ask("workspaces")["data"]["workspaces"][0]["link"] == "connected", "the channel")
+        agent = guest.process.pid
+        pids = [p.name for p in pathlib.Path("/proc").iterdir() if p.name.isdigit() and parent(p.name) == agent]
+        self.assertTrue(pids)
+        for pid in pids:
+            self.assertIn("platen-queues", os.readlink(f"/proc/{pid}/exe"))
+            self.assertIn("NoNewPrivs:\t1", pathlib.Path(f"/proc/{pid}/status").read_text())
+            limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+            self.assertRegex(limits, r"Max core file size +0 +0 ")
+            self.assertRegex(limits, r"Max address space +268435456 +268435456 ")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import uuid
 import test_rendering
 from harness import BUILD, Guest, Host, Lab, Sink, Spooler, vendor_ppd, wait_for
 
-TIMEOUT = 180
+TIMEOUT = 360
 QUESTION, PUT, ANSWER, REPLY, WHO, NAME = 1, 2, 3, 4, 5, 6
 NOW, LATER, SESSION_END = 1, 2, 3
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"

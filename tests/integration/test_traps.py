@@ -9,6 +9,7 @@ import pathlib
 import signal
 import unittest
 
+from cable import Cable
 from harness import Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
 
 HELD, CANCELED, COMPLETED = 4, 7, 9
@@ -23,10 +24,15 @@ class TrapsTest(unittest.TestCase):
         self.spooler = Spooler(self.lab, "host", notifier=True,
                                env={"PLATEN_RUNDIR": self.lab.dir / "platend-run"})
         ppd = vendor_ppd(self.lab.dir / "vendor.ppd")
-        self.spooler.add_queue("laser", self.device.uri, ppd)
-        self.spooler.add_queue("other", self.other.uri, ppd)
+        self.spooler.add_queue("laser", self.device.uri + "/?snmp=false", ppd)
+        self.spooler.add_queue("other", self.other.uri + "/?snmp=false", ppd)
         self.host = Host(self.lab, self.spooler).start()
-        self.guest = Guest(self.lab, self.host).start()
+        self.cable = Cable(self.lab.dir / "cable", self.host.channel("box"))
+        self.lab.closers.append(self.cable.close)
+        self.guest = Guest(self.lab, self.host)
+        self.guest.config.write_text(self.guest.config.read_text().replace(
+            str(self.host.channel("box")), str(self.lab.dir / "cable")))
+        self.guest.start()
         wait_for(lambda: sum(p["guest"] == "ready" for p in
                              self.host.ask("printers", workspace="box")["data"]["printers"]) == 2, "the queues")
 
@@ -37,10 +43,13 @@ class TrapsTest(unittest.TestCase):
 
     def filling(self):
         """A guest's job, and the host's held job that is being filled and goes no further."""
+        self.cable.until_still = len(DATA) // 3
         number = self.guest.print("laser", DATA, "-o", "document-format=application/vnd.cups-raw")
+        wait_for(lambda: self.cable.until_still is None, "some of it to be there")
         wait_for(self.spooler.jobs, "the job on the host")
         self.signal_workers(signal.SIGSTOP)
         self.addCleanup(self.signal_workers, signal.SIGCONT)
+        self.cable.flow.set()
         job = self.spooler.jobs()[-1]
         self.assertEqual(job["job-state"], HELD, "it was filled before it could be stopped")
         return number, f"laser-{job['job-id']}"
@@ -136,7 +145,7 @@ class TrapsTest(unittest.TestCase):
     def comes_back(self, number):
         """Somebody adds the printer again: what waited for it is printed, once."""
         self.signal_workers(signal.SIGCONT)
-        self.spooler.add_queue("laser", self.device.uri, self.lab.dir / "vendor.ppd")
+        self.spooler.add_queue("laser", self.device.uri + "/?snmp=false", self.lab.dir / "vendor.ppd")
         self.device.paused.set()
         wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"the job, it is {self.guest.job(number)}", 30)
 
@@ -172,16 +181,19 @@ class TrapsTest(unittest.TestCase):
 
     # -- the guest's backend is killed
 
+    @staticmethod
+    def signal_program(program, number):
+        for p in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if os.readlink(p / "exe") == str(program):
+                    os.kill(int(p.name), number)
+            except OSError:
+                pass  # it has ended
+
     def killed_backend(self):
         """A job of which cupsd thinks that it is printed, as its backend was killed (for want of memory, say)."""
         number, _ = self.filling()
-        program = str(self.guest.spooler.dir / "bin/backend/platen")
-        for p in pathlib.Path("/proc").glob("[0-9]*"):
-            try:
-                if os.readlink(p / "exe") == program:
-                    os.kill(int(p.name), signal.SIGKILL)
-            except OSError:
-                pass  # it has ended
+        self.signal_program(self.guest.spooler.dir / "bin/backend/platen", signal.SIGKILL)
         wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "cupsd to think so", 5)
         return number
 
@@ -223,6 +235,48 @@ class TrapsTest(unittest.TestCase):
             os.kill(watch, signal.SIGCONT)
         wait_for(lambda: self.guest.job(number)["job-state"] == HELD, f"the job to be held, it is {self.guest.job(number)}", 10)
         self.assertIn("It is not known whether this was printed", self.why(number))
+
+    def events_that_are_lost(self):
+        """A job of the guest's that is printed while cupsd's notifier takes the events to its grave."""
+        number = self.waiting()
+        notifier = self.spooler.dir / "bin/notifier/platen"
+        self.signal_program(notifier, signal.SIGSTOP)
+        self.device.paused.set()
+        wait_for(lambda: not self.spooler.jobs("not-completed"), "the host's jobs to end")
+        self.assertEqual(self.guest.job(number)["job-state"], 5)
+        self.signal_program(notifier, signal.SIGKILL)
+        return number
+
+    def test_a_killed_notifier(self):
+        number = self.events_that_are_lost()
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "the guest to hear of it", 15)
+
+    def test_a_killed_notifier_of_a_spooler_that_keeps_no_history(self):
+        """How the job ended, nobody can tell any more."""
+        self.spooler.extra = "PreserveJobHistory No"
+        self.spooler.write_config()
+        self.spooler.stop()
+        self.spooler.start()
+        wait_for(lambda: self.host.ask("status")["data"]["spooler"]["up"], "the spooler to be found again")
+        number = self.events_that_are_lost()
+        wait_for(lambda: self.guest.job(number)["job-state"] == HELD, "a person to be asked", 20)
+        self.assertIn("It is not known whether this was printed", self.why(number))
+
+    def test_no_history(self):
+        """Jobs that are purged as soon as they end are known to have ended, however short they were."""
+        self.spooler.extra = "PreserveJobHistory No"
+        self.spooler.write_config()
+        self.spooler.stop()
+        self.spooler.start()
+        wait_for(lambda: self.host.ask("status")["data"]["spooler"]["up"], "the spooler to be found again")
+        for n in range(20):
+            number = self.guest.print("laser", b"short", "-o", "document-format=application/vnd.cups-raw")
+            if n % 2:
+                watch = next(pid for pid, argv in self.host.children("platen-spool") if argv[1] == "watch")
+                os.kill(watch, signal.SIGSTOP)
+                wait_for(lambda: len(self.device.received) > n, "it to be printed")
+                os.kill(watch, signal.SIGCONT)
+            wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "its end", 4)
 
     def test_events_while_we_do_not_listen(self):
         """More than a socket takes: what was left out is looked up."""

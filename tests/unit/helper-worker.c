@@ -115,7 +115,9 @@ int main(int argc, char **argv)
 		return say((access("/etc/ssl/certs", F_OK) == 0 ? 1U : 0U) | (file ? 2U : 0U), -1) <
 		       0;
 	}
-	while (strcmp(how, "spin") == 0)
+	if (strcmp(how, "spin-deaf") == 0)
+		(void)signal(SIGPROF, SIG_IGN);
+	while (strncmp(how, "spin", 4) == 0)
 		;
 	if (strcmp(how, "stop") == 0) {
 		(void)raise(SIGSTOP);

@@ -76,6 +76,23 @@ static const struct {
 			.force = 2 * COURSE_DOWN,
 			.passed = COURSE_DOWN},
 		COURSE_WAIT},
+	/* It has gone down: a slow boot is not cut off, and not waited for without end. */
+	{"boots",
+		{.phase = PHASE_DOWN,
+			.by_libvirt = true,
+			.requested = true,
+			.booting = true,
+			.force = 60,
+			.passed = COURSE_DOWN - 1},
+		COURSE_WAIT},
+	{"boots, and never comes",
+		{.phase = PHASE_DOWN,
+			.by_libvirt = true,
+			.requested = true,
+			.booting = true,
+			.force = 60,
+			.passed = COURSE_DOWN},
+		COURSE_LOST},
 	/* platend ended between its decision and the request. */
 	{"not requested, the guest shuts down",
 		{.phase = PHASE_DOWN, .by_libvirt = true, .passed = COURSE_AGAIN}, COURSE_WAIT},
@@ -108,7 +125,7 @@ START_TEST(test_invariants)
 {
 	static const int64_t times[] = {0, 1, 59, 60, 61, 599, 600, 601, DAY, -DAY};
 
-	for (uint32_t i = 0; i < 4u << 11; i++)
+	for (uint32_t i = 0; i < 4u << 12; i++)
 		for (uint32_t t = 0; t < sizeof(times) / sizeof(times[0]); t++) {
 			struct course_view v = {.phase = i % 4,
 				.passed = times[t],
@@ -122,13 +139,14 @@ START_TEST(test_invariants)
 				.same_boot = i >> 9 & 1,
 				.force = (i >> 10 & 1) * 60,
 				.forced = i >> 11 & 1,
-				.printers = i >> 12 & 1};
+				.printers = i >> 12 & 1,
+				.booting = i >> 13 & 1};
 			enum course_step step = course_next(&v);
 
 			/* No reset unless the settings allow it, none before its time, and one. */
 			if (step == COURSE_RESET)
 				ck_assert(v.phase == PHASE_DOWN && v.force && !v.forced &&
-					  v.passed >= v.force && v.by_libvirt);
+					  v.passed >= v.force && v.by_libvirt && !v.booting);
 			if (v.phase == PHASE_DRAIN && v.installing)
 				ck_assert(step == COURSE_BUSY || step == COURSE_INSTALL);
 			if (step == COURSE_DONE)

@@ -62,7 +62,11 @@ static int listener = -1, passed = -1; /* a socket that is there from before */
 
 static int try_open(void)
 {
+#ifdef SYS_open /* younger machines have openat(2) only */
 	return TELL((int)syscall(SYS_open, "/etc/passwd", O_RDONLY));
+#else
+	return TELL(openat(AT_FDCWD, "/etc/passwd", O_RDONLY));
+#endif
 }
 
 static int try_openat(void)
@@ -383,7 +387,7 @@ static int outcome(const struct attempt *attempt, int (*enter)(void))
 		if (attempt->try == try_mount && unshare(CLONE_NEWNS) < 0)
 			_exit(errno);
 		if (attempt->try == try_mount)
-			(void)mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+			(void)mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL);
 		if (enter && enter() < 0)
 			_exit(255);
 		_exit(attempt->try());
@@ -492,6 +496,15 @@ static int fetch_file(void)
 	return fetch_sandbox(store, NULL);
 }
 
+static int fetch_kerberos(void)
+{
+	struct fetch_get get = {.device_uri = "ipps://127.0.0.1/printers/x",
+		.sources = {FETCH_SERVER},
+		.negotiate = 1};
+
+	return fetch_sandbox(store, &get);
+}
+
 static int fetch_smb(void)
 {
 	struct fetch_get get = {.device_uri = "smb://server/x", .sources = {FETCH_SERVER}};
@@ -526,8 +539,7 @@ START_TEST(test_fetch_may)
 	static const struct {
 		int (*try)(void), (*enter)(void);
 	} may[] = {{try_openat, fetch_server}, {try_socket_inet, fetch_server},
-		{try_fork, fetch_server}, {try_socket_unix, fetch_smb}, {try_execve, fetch_smb},
-		{try_openat, fetch_file}};
+		{try_fork, fetch_server}, {try_execve, fetch_smb}, {try_openat, fetch_file}};
 	struct attempt attempt = {"what it needs", may[_i].try, 0};
 
 	ck_assert_int_eq(outcome(&attempt, may[_i].enter), 0);
@@ -554,10 +566,14 @@ START_TEST(test_fetch_ways_round)
 {
 	struct attempt disguised = {"a disguised family", try_disguised, 0};
 	struct attempt pair = {"a pair", try_pair_elsewhere, 0};
+	struct attempt unix_socket = {"a unix socket", try_socket_unix, 0};
 
 	ck_assert_int_eq(outcome(&disguised, NULL), 0);
 	ck_assert_int_eq(outcome(&disguised, fetch_server), EPERM);
 	ck_assert_int_eq(outcome(&pair, fetch_server), EISCONN);
+	/* Tickets and samba are no reason; root by hand has samba's own sockets. */
+	ck_assert_int_eq(outcome(&unix_socket, fetch_kerberos), EPERM);
+	ck_assert_int_eq(outcome(&unix_socket, fetch_smb), geteuid() ? EPERM : 0);
 }
 END_TEST
 
@@ -620,13 +636,17 @@ START_TEST(test_not_dumpable)
 }
 END_TEST
 
-int main(void)
+/* What valgrind itself needs the filters refuse. */
+static bool is_valgrind(void)
 {
-	Suite *suite = suite_create("sandbox");
-	TCase *tcase = tcase_create("sandbox");
-	SRunner *runner = srunner_create(suite);
 	const char *preloaded = getenv("LD_PRELOAD");
-	int failed = 0;
+
+	return preloaded && strstr(preloaded, "vgpreload");
+}
+
+static TCase *walls(void)
+{
+	TCase *tcase = tcase_create("walls");
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, test_channel, 0, ATTEMPTS);
@@ -635,13 +655,25 @@ int main(void)
 	tcase_add_loop_test(tcase, test_spool_may, 0, 5);
 	tcase_add_loop_test(tcase, test_fetch, 0, ATTEMPTS);
 	tcase_add_loop_test(tcase, test_fetch_by_hand, 0, ATTEMPTS);
-	tcase_add_loop_test(tcase, test_fetch_may, 0, 6);
+	tcase_add_loop_test(tcase, test_fetch_may, 0, 5);
 	tcase_add_test(tcase, test_fetch_ways_round);
-	tcase_add_test(tcase, test_channel_lives);
 	tcase_add_test(tcase, test_not_dumpable);
+	return tcase;
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("sandbox");
+	TCase *tcase = tcase_create("sandbox");
+	SRunner *runner = srunner_create(suite);
+	int failed = 0;
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, test_channel_lives);
 	suite_add_tcase(suite, tcase);
-	/* A sanitizer leaves the filter out, and what valgrind itself needs the filter refuses. */
-	if (sandbox_has_filter() && !(preloaded && strstr(preloaded, "vgpreload")))
+	if (sandbox_has_filter()) /* a sanitizer leaves it out */
+		suite_add_tcase(suite, walls());
+	if (!is_valgrind())
 		srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -249,11 +249,17 @@ START_TEST(test_prune_left_overs)
 {
 	static const char *const names[] = {".ppd.gz.123", ".json.7", ".json", ".options", ".txt"};
 	static const bool stays[] = {false, false, false, false, true};
-	char hex[65], path[256];
+	const struct timespec times[2] = {
+		{.tv_sec = NOW - 31 * 86400}, {.tv_sec = NOW - 31 * 86400}};
+	char hex[65], path[256], old[256];
 	unsigned int removed;
 
 	memset(hex, 'a', 64);
 	hex[64] = '\0';
+	ck_assert_int_eq(store_record_put(dir, "smb://server/old", json_object()), 0);
+	only_file("windows", ".json", old);
+	ck_assert_int_eq(utimensat(AT_FDCWD, old, times, 0), 0);
+	ck_assert_int_eq(store_record_put(dir, "smb://server/new", json_object()), 0);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s%s", dir, hex, names[i]);
 		ck_assert_int_eq(close(open(path, O_CREAT | O_WRONLY, 0644)), 0);
@@ -263,6 +269,8 @@ START_TEST(test_prune_left_overs)
 	ck_assert_uint_eq(removed, 0);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		ck_assert_msg(exists(hex, names[i]) == stays[i], "%s", names[i]);
+	only_file("windows", ".json", path);
+	ck_assert_str_ne(path, old);
 	ck_assert_int_eq(store_prune("/nonexistent", NULL, 0, 30, NOW, &removed), -ENOENT);
 }
 END_TEST

@@ -150,7 +150,7 @@ START_TEST(test_end_text)
 	ck_assert_ptr_nonnull(strstr(worker_end_text(127 << 8, false, buf), "be executed"));
 	ck_assert_ptr_nonnull(
 		strstr(worker_end_text(SIGSYS, false, buf), "its system call filter"));
-	ck_assert_ptr_nonnull(strstr(worker_end_text(SIGXCPU, false, buf), "processor time"));
+	ck_assert_ptr_nonnull(strstr(worker_end_text(WORKER_SIGCPU, false, buf), "processor time"));
 }
 END_TEST
 
@@ -170,7 +170,7 @@ START_TEST(test_hidden)
 
 	if (pid == 0)
 		_exit(unshare(CLONE_NEWNS) < 0 ||
-			mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0);
+			mount("none", "/", "none", MS_REC | MS_SLAVE, NULL) < 0);
 	ck_assert_int_eq(waitpid(pid, &r, 0), pid);
 	can = r == 0; /* root, and not in a container that forbids it */
 	ck_assert_int_eq(access("/etc/ssl/certs", F_OK), 0);
@@ -199,15 +199,22 @@ START_TEST(test_ended_unheard)
 }
 END_TEST
 
-/* One that only turns in circles is ended by the kernel. */
+/* One that only turns in circles is ended, even if it is deaf; one that waits is not. */
 START_TEST(test_cpu)
 {
-	ck_assert_int_eq(start("spin"), 0);
-	worker_allow_cpu(worker, 1);
+	ck_assert_int_eq(start(_i ? "spin-deaf" : "spin"), 0);
+	worker_allow_cpu(worker, 60000000);
+	worker_allow_cpu(worker, 300000);
 	run_out();
 	ck_assert(WIFSIGNALED(status));
-	ck_assert_int_eq(WTERMSIG(status), SIGXCPU);
+	ck_assert_int_eq(WTERMSIG(status), _i ? SIGKILL : WORKER_SIGCPU);
 	ck_assert(!timed_out);
+	exits = 0;
+	ck_assert_int_eq(start("echo"), 0);
+	worker_allow_cpu(worker, 100000);
+	ck_assert_int_ge(sd_event_run(event, 2000000), 0); /* it is looked at */
+	ck_assert_int_eq(tell(1, -1), 0);
+	run_to(1);
 }
 END_TEST
 
@@ -478,7 +485,7 @@ int main(void)
 	tcase_add_test(tc, test_end_text);
 	tcase_add_test(tc, test_hidden);
 	tcase_add_test(tc, test_ended_unheard);
-	tcase_add_test(tc, test_cpu);
+	tcase_add_loop_test(tc, test_cpu, 0, 2);
 	tcase_add_loop_test(tc, test_dismissed, 0, 2);
 	tcase_add_loop_test(tc, test_ends, 0, 9);
 	tcase_add_test(tc, test_deadline_moves);
