@@ -21,7 +21,8 @@
 #define HOST_ABORTED   8
 #define HOST_COMPLETED 9
 
-#define LOOK_FIRST 5000000ULL /* usec until a released job of which nothing is heard is looked at  \
+#define LOOK_FIRST                                                                                 \
+	5000000ULL	      /* usec until a released job of which nothing is heard is looked at  \
 			       */
 #define LOOK_MOST 60000000ULL /* doubles up to this */
 
