@@ -86,11 +86,11 @@ static void add(struct held *held, const struct held_deed *deed)
 	queues_kick(held->agent->queues);
 }
 
-void held_mark(struct held *held, const struct cancel *id, uint32_t number, uint32_t ask)
+void held_mark(struct held *held, const struct cancel *id, uint32_t number, uint32_t ask, bool hold)
 {
-	struct held_deed deed = {.id = *id, .number = number, .ask = ask};
+	struct held_deed deed = {.id = *id, .number = number, .ask = ask, .hold = hold};
 
-	if (number && ask)
+	if (number && (ask || hold))
 		add(held, &deed);
 }
 
@@ -107,7 +107,8 @@ void held_session_over(struct held *held)
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < held->count; i++)
-		if (i == 0 || held->deeds[i].ask) /* the first may be under way */
+		if (i == 0 || held->deeds[i].ask ||
+			held->deeds[i].hold) /* the first may be under way */
 			held->deeds[kept++] = held->deeds[i];
 	held->count = kept;
 }
@@ -131,6 +132,7 @@ void held_done(struct held *held, int error)
 	struct held_deed deed = held->deeds[0];
 	char uuid[UUID_TEXT_SIZE];
 	struct log_about about = {.job = uuid_format(&deed.id.job, uuid)};
+	bool release = !deed.ask && !deed.hold;
 
 	if (!held->count)
 		return;
@@ -143,12 +145,15 @@ void held_done(struct held *held, int error)
 		}
 	}
 	drop_first(held);
-	if (error == 0 && !deed.ask)
+	if (error == 0 && release)
 		log_line(LOG_NOTICE, &about, "released: a person has decided on the host");
-	else if (!deed.ask && (error == -ENOENT || error == -ECANCELED))
+	else if (release && (error == -ENOENT || error == -ECANCELED))
 		gone(held, &deed);
 	else if (error < 0 && error != -ENOENT && error != -ECANCELED && error != -EALREADY)
-		log_line(LOG_WARNING, &about, "the held job %u could not be %s: %s", deed.number,
-			deed.ask ? "marked" : "released", strerror(-error));
+		log_line(LOG_WARNING, &about, "job %u could not be %s: %s", deed.number,
+			release	    ? "released"
+			: deed.hold ? "held"
+				    : "marked",
+			strerror(-error));
 	queues_kick(held->agent->queues);
 }

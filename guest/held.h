@@ -17,14 +17,17 @@ struct held;
 struct held_deed {
 	struct cancel id;
 	uint32_t number; /* in this spooler */
-	uint32_t ask;	 /* to be marked with; 0: to be released */
+	uint32_t ask;	 /* to be marked with */
+	bool hold;	 /* cupsd is to hold it first; neither: it is to be released */
 };
 
 int held_new(struct agent *agent, struct held **ret_held);
 struct held *held_free(struct held *held);
 
-/* The job's backend is about to end with BACKEND_EXIT_HOLD. */
-void held_mark(struct held *held, const struct cancel *id, uint32_t number, uint32_t ask);
+/* The job's backend is about to end with BACKEND_EXIT_HOLD. With `hold` cupsd does not hold the job
+ * for that, for it has further files. `ask`: what the host asks with, or 0. */
+void held_mark(
+	struct held *held, const struct cancel *id, uint32_t number, uint32_t ask, bool hold);
 
 /* From the host. */
 void held_release(struct held *held, const struct message_job_release *release);

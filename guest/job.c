@@ -34,12 +34,14 @@ static struct log_about about_of(const struct job *job, char uuid[static UUID_TE
 		.printer = job->open ? job->open->printer : NULL};
 }
 
-#define SAY(priority, job, ...)                                                                    \
+#define TELL(id, priority, job, ...)                                                               \
 	do {                                                                                       \
 		char say_uuid[UUID_TEXT_SIZE];                                                     \
 		struct log_about say_about = about_of(job, say_uuid);                              \
-		log_line(priority, &say_about, __VA_ARGS__);                                       \
+		log_event(id, priority, &say_about, __VA_ARGS__);                                  \
 	} while (0)
+
+#define SAY(priority, job, ...) TELL(NULL, priority, job, __VA_ARGS__)
 
 /* What people see of a job, if it has changed. */
 static void show(struct job *job, const char *text, const char *reasons)
@@ -122,10 +124,13 @@ static void job_end(struct job *job, enum backend_exit code, const char *text)
 			   : code == BACKEND_EXIT_HOLD ? "held in this workspace"
 						       : "cancelled";
 
-	SAY(code == BACKEND_EXIT_HOLD ? LOG_WARNING : LOG_INFO, job, "%s%s%s", word,
-		text[0] ? ": " : "", text);
+	TELL(LOG_ID_AGENT_JOB_ENDED, code == BACKEND_EXIT_HOLD ? LOG_WARNING : LOG_INFO, job,
+		"%s%s%s", word, text[0] ? ": " : "", text);
 	job_close_ref(job);
 	note_cancel(job, false);
+	if (code == BACKEND_EXIT_HOLD && job->backend)
+		held_mark(job->agent->held, &job->id, job->number, job->asked,
+			job->open && job->open->more);
 	end_backend(job, code, text);
 	job_free(job);
 }
@@ -426,6 +431,23 @@ static void try_later(struct job *job, const struct outcome *outcome, uint32_t r
 			  refusal == REFUSAL_PRINTER_GONE;
 }
 
+/* This file is done, and was before. One that says the same may be the one that is meant. */
+static bool next_same(struct job *job)
+{
+	uint32_t file = job->id.file + 1;
+
+	if (!job->open || job->cancelled)
+		return false;
+	while (file <= JOB_FILES_MAX && !(job->open->same[file / 8] & 1U << (file % 8)))
+		file++;
+	if (file > JOB_FILES_MAX)
+		return false;
+	job_close_ref(job);
+	job->id.file = file;
+	jobs_kick(job->agent);
+	return true;
+}
+
 void job_told(struct job *job, const struct message_job_state *s)
 {
 	struct outcome outcome = outcome_of(s, job->cancelled);
@@ -438,7 +460,11 @@ void job_told(struct job *job, const struct message_job_state *s)
 		return job_tell_cancel(job);
 	}
 	if (s->phase == JOB_PHASE_ASK && s->final && !job->cancelled)
-		held_mark(job->agent->held, &job->id, job->number, s->ask);
+		job->asked = s->ask;
+	if (job->stage == JOB_ASKED && outcome.kind == OUTCOME_END &&
+		outcome.exit != BACKEND_EXIT_HOLD && s->phase != JOB_PHASE_REFUSED &&
+		next_same(job))
+		return;
 	switch (outcome.kind) {
 	case OUTCOME_END:
 		show(job, outcome.text[0] ? outcome.text : job->status.text, "");

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +186,18 @@ static uint32_t file_index(const char *path)
 	return n >= 1 && n <= JOB_FILES_MAX && !*end ? (uint32_t)n : 1;
 }
 
+/* Whether cupsd has a file of the job behind this one: d00091-002 behind d00091-001. */
+static bool has_next(const char *path)
+{
+	const char *dash = strrchr(path, '-');
+	char next[PATH_MAX];
+
+	return dash &&
+	       text_printf(next, sizeof(next), "%.*s-%03u", (int)(dash - path), path,
+		       file_index(path) + 1) >= 0 &&
+	       access(next, F_OK) == 0;
+}
+
 /* Takes the job's UUID out of the options. 0, or -EINVAL: there is none, or more than one, which
  * only a job attribute with blanks in its name can bring about. */
 static int uuid_take(struct backend_open *open)
@@ -239,6 +252,7 @@ enum backend_exit args_read(int argc, char *const *argv, struct backend_open *re
 		return BACKEND_EXIT_HOLD;
 	}
 	o->answer = args_answer(argv[5]);
+	o->more = argc == 7 && has_next(argv[6]);
 	o->file = argc == 7 ? file_index(argv[6]) : 1;
 	/* A pipe instead of a file: filters have run, and where they are the printer's own, they
 	 * have made the copies too (backend(7)). Others only unpacked it. */

@@ -49,7 +49,10 @@ struct backend_open {
 	uint32_t copies;
 	uint32_t guest_job; /* argv[1] */
 	uint32_t rendered;  /* bool: filters of this guest made the document ready for the device */
+	uint32_t more;	    /* bool: the job has files behind this one, see main.c */
 	uint32_t answer;    /* from the job's mark BACKEND_ASKED, or 0 */
+	uint8_t same[JOB_FILES_MAX / 8 + 1]; /* bit n: file n of the job says the same, n > file */
+	uint8_t reserved[3];
 	struct uuid job;
 	char printer[NAME_SIZE]; /* from the device URI */
 	char title[TEXT_SIZE];

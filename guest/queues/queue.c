@@ -376,9 +376,19 @@ static int look_at_held(struct cupsd *cupsd, const struct queues_held *held)
 	case IPP_JSTATE_CANCELED:
 	case IPP_JSTATE_ABORTED: return -ECANCELED;
 	case IPP_JSTATE_COMPLETED: return -ENOENT;
-	case IPP_JSTATE_PENDING: return held->ask ? -EBUSY : -EALREADY;
-	default: return -EBUSY;
+	case IPP_JSTATE_PENDING:
+		if (!held->ask && !held->hold)
+			return -EALREADY;
+		break;
+	default: break;
 	}
+	if (!held->hold)
+		return -EBUSY;
+	request = cupsd_job_request(IPP_OP_HOLD_JOB, (int)held->number);
+	(void)ippAddString(
+		request, IPP_TAG_JOB, IPP_TAG_KEYWORD, "job-hold-until", NULL, "indefinite");
+	r = cupsd_run(cupsd, request, "/jobs/", -1, NULL);
+	return r < 0 ? r : -EBUSY; /* seen to be held with the next try */
 }
 
 int queue_held(struct cupsd *cupsd, const struct queues_held *held)

@@ -66,7 +66,8 @@ struct queues_held {
 	struct ipc_head head;
 	uint32_t serial;
 	uint32_t number;
-	uint32_t ask;	 /* for BACKEND_ASKED; 0: release it */
+	uint32_t ask;	 /* for BACKEND_ASKED, or 0 */
+	uint32_t hold;	 /* bool: hold it first; neither: release it */
 	struct uuid job; /* must be its job-uuid: numbers are given out again */
 };
 

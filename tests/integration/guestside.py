@@ -324,8 +324,8 @@ class Handed:
     """A job as a backend handed it over."""
 
     def __init__(self, message, fd):
-        (self.kind, size, self.file, self.copies, self.guest_job, _, _, job, printer, title, user, kind,
-            used, options) = struct.unpack("=IIIIIII16s128s256s64s128sI16384s", message)
+        (self.kind, size, self.file, self.copies, self.guest_job, _, _, _, _, job, printer, title, user, kind,
+            used, options) = struct.unpack("=IIIIIIII128s16s128s256s64s128sI16384s", message)
         assert size == len(message)
         self.uuid = str(uuid.UUID(bytes=job))
         self.printer, self.title, self.user, self.format = map(string, (printer, title, user, kind))
