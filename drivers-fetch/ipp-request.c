@@ -53,18 +53,40 @@ static void put_attribute(struct writer *w, uint8_t tag, const char *name, const
 	put_counted(w, value);
 }
 
-size_t ipp_request_write(const char *printer_uri, uint8_t buf[static IPP_REQUEST_MAX])
+static void begin(struct writer *w, const char *printer_uri, const char *language)
 {
 	static const uint8_t head[] = {2, 0, 0x00, 0x0B, 0, 0, 0, 1, TAG_OPERATION};
-	static const uint8_t end = TAG_END;
+
+	put(w, head, sizeof(head));
+	put_attribute(w, TAG_CHARSET, "attributes-charset", "utf-8");
+	put_attribute(w, TAG_LANGUAGE, "attributes-natural-language", language);
+	put_attribute(w, TAG_URI, "printer-uri", printer_uri);
+}
+
+static size_t end(struct writer *w)
+{
+	static const uint8_t tag = TAG_END;
+
+	put(w, &tag, 1);
+	return w->full ? 0 : w->used;
+}
+
+size_t ipp_request_write(const char *printer_uri, uint8_t buf[static IPP_REQUEST_MAX])
+{
 	struct writer w = {.buf = buf};
 
-	put(&w, head, sizeof(head));
-	put_attribute(&w, TAG_CHARSET, "attributes-charset", "utf-8");
-	put_attribute(&w, TAG_LANGUAGE, "attributes-natural-language", "en");
-	put_attribute(&w, TAG_URI, "printer-uri", printer_uri);
+	begin(&w, printer_uri, "en");
 	put_attribute(&w, TAG_KEYWORD, "requested-attributes", "all");
 	put_attribute(&w, TAG_KEYWORD, "", "media-col-database");
-	put(&w, &end, 1);
-	return w.full ? 0 : w.used;
+	return end(&w);
+}
+
+size_t ipp_request_names_write(
+	const char *printer_uri, const char *language, uint8_t buf[static IPP_REQUEST_MAX])
+{
+	struct writer w = {.buf = buf};
+
+	begin(&w, printer_uri, language);
+	put_attribute(&w, TAG_KEYWORD, "requested-attributes", "printer-strings-uri");
+	return end(&w);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one IPP request that platen-fetch sends: Get-Printer-Attributes. */
+/* The IPP request that platen-fetch sends: Get-Printer-Attributes. */
 #ifndef PLATEN_IPP_REQUEST_H
 #define PLATEN_IPP_REQUEST_H
 
@@ -14,5 +14,10 @@
  * wants. Returns its size, 0 when the URI is too long.
  */
 size_t ipp_request_write(const char *printer_uri, uint8_t buf[static IPP_REQUEST_MAX]);
+
+/* The same that asks in `language` for the place of its catalogue of names (printer-strings-uri).
+ */
+size_t ipp_request_names_write(
+	const char *printer_uri, const char *language, uint8_t buf[static IPP_REQUEST_MAX]);
 
 #endif

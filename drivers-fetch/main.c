@@ -11,21 +11,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "drivers-fetch/package.h"
 #include "drivers-fetch/ppd.h"
+#include "drivers-fetch/sandbox.h"
 #include "drivers-fetch/serve.h"
 #include "drivers-fetch/source.h"
+#include "drivers-fetch/store.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/confine.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
 /* Bytes of address space, of which the libraries behind libcurl map much; seconds. */
 #define MEMORY_MAX (512UL * 1024 * 1024)
 #define CPU_MAX	   30
+#define USED_MAX   100000 /* drivers in use; more than any host has printers */
 
 static int usage(FILE *out, int status)
 {
@@ -43,6 +47,7 @@ static int usage(FILE *out, int status)
 		"      --cups-socket PATH  the host's cupsd (default /run/cups/cups.sock)\n"
 		"      --drivers LIST      sources in the order to try (default server, device, "
 		"host)\n"
+		"      --languages LIST    of a device's own names: de, zh-tw\n"
 		"      --pin SHA256        the server's key: sha256//BASE64\n"
 		"      --credentials FILE  of mode 0600 with user:password, for TLS only\n"
 		"      --negotiate         name yourself by Kerberos, over TLS only\n"
@@ -51,22 +56,6 @@ static int usage(FILE *out, int status)
 		"      --whole FILE        the same with its filters, for rendering in the guest\n"
 		"  -h, --help, --version\n");
 	return status;
-}
-
-/* No more of the machine than one driver needs. */
-static void limit(void)
-{
-	struct rlimit memory = {MEMORY_MAX, MEMORY_MAX}, cpu = {CPU_MAX, CPU_MAX}, none = {0, 0};
-
-#if !defined(__SANITIZE_ADDRESS__)
-	(void)setrlimit(RLIMIT_AS, &memory);
-#else
-	(void)memory;
-#endif
-	(void)setrlimit(RLIMIT_CPU, &cpu);
-	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
 static void on_dropped(const char *keyword, unsigned int line, const char *reason, void *userdata)
@@ -90,6 +79,11 @@ static int clean_file(const char *path, bool whole)
 	}
 	size = fread(bytes, 1, PPD_SIZE_MAX + 1, file);
 	(void)fclose(file);
+	r = fetch_sandbox(NULL, NULL);
+	if (r < 0) {
+		fprintf(stderr, "platen-fetch: the sandbox cannot be entered: %s\n", strerror(-r));
+		return 1;
+	}
 	r = (whole ? ppd_clean_whole : ppd_clean)(
 		bytes, size, on_dropped, NULL, &report, &text, &text_size);
 	if (r < 0) {
@@ -126,6 +120,49 @@ static int credentials(const char *path, struct fetch_get *get)
 	return r;
 }
 
+/* What an admin gave, in a descriptor. */
+static int take_file(const char *store, const struct ipc_head *m, int fd)
+{
+	struct fetch_result result;
+	int r = fetch_sandbox(store, NULL);
+
+	if (r < 0) {
+		log_line(LOG_ERR, NULL, "the sandbox cannot be entered: %s", strerror(-r));
+		return 1;
+	}
+	if (m->type == FETCH_ADD)
+		source_add(store, fd, &result);
+	else
+		package_keep(store, fd, &result);
+	return ipc_send(IPC_FD, &result, -1) < 0 ? 1 : 0;
+}
+
+static void prune(
+	const char *store, const struct fetch_prune *asked, int fd, struct fetch_result *result)
+{
+	_cleanup_free_ uint8_t(*used)[32] = NULL;
+	unsigned int removed = 0;
+	int r = -EBADMSG;
+
+	*result = (struct fetch_result){
+		.head = {.type = FETCH_RESULT, .size = sizeof(*result)}, .code = FETCH_FAILED};
+	if (fd >= 0 && asked->count <= USED_MAX)
+		used = calloc(asked->count + 1, sizeof(*used));
+	/* Less than what was announced is no list: what it lacks would be taken for unused. */
+	if (used && pread(fd, used, asked->count * sizeof(*used), 0) ==
+			    (ssize_t)(asked->count * sizeof(*used)))
+		r = store_prune(store, used, asked->count, asked->days, time(NULL), &removed);
+	if (r < 0) {
+		(void)text_printf(result->text, sizeof(result->text), "%s", strerror(-r));
+		return;
+	}
+	result->code = FETCH_OK;
+	result->size = removed;
+	(void)text_printf(result->text, sizeof(result->text),
+		"%u driver%s removed that no printer has used for %u days", removed,
+		removed == 1 ? "" : "s", asked->days);
+}
+
 static int for_owner(const char *store)
 {
 	struct fetch_get get;
@@ -133,12 +170,18 @@ static int for_owner(const char *store)
 	_cleanup_close_ int fd = -1;
 	int r = ipc_recv(IPC_FD, &get, sizeof(get), &fd);
 
-	if (r == sizeof(get.head) && get.head.type == FETCH_ADD) {
-		source_add(store, fd, &result);
-		return ipc_send(IPC_FD, &result, -1) < 0 ? 1 : 0;
-	}
-	if (r == sizeof(get.head) && get.head.type == FETCH_KEEP) {
-		package_keep(store, fd, &result);
+	if (r == sizeof(get.head) && (get.head.type == FETCH_ADD || get.head.type == FETCH_KEEP))
+		return take_file(store, &get.head, fd);
+	if (r == sizeof(struct fetch_prune) && get.head.type == FETCH_PRUNE) {
+		struct fetch_prune asked;
+
+		memcpy(&asked, &get, sizeof(asked));
+		r = fetch_sandbox(store, NULL);
+		if (r < 0) {
+			log_line(LOG_ERR, NULL, "the sandbox cannot be entered: %s", strerror(-r));
+			return 1;
+		}
+		prune(store, &asked, fd, &result);
 		return ipc_send(IPC_FD, &result, -1) < 0 ? 1 : 0;
 	}
 	if (r != sizeof(get) || get.head.type != FETCH_GET ||
@@ -146,6 +189,7 @@ static int for_owner(const char *store)
 		!text_terminated(get.device_uri, sizeof(get.device_uri)) ||
 		!text_terminated(get.cups_socket, sizeof(get.cups_socket)) ||
 		!text_terminated(get.pin, sizeof(get.pin)) ||
+		!text_terminated(get.languages, sizeof(get.languages)) ||
 		!text_terminated(get.credentials, sizeof(get.credentials))) {
 		log_line(LOG_ERR, NULL,
 			"no request at descriptor 3 (started by platend, not by hand?)");
@@ -162,6 +206,7 @@ int main(int argc, char **argv)
 		{"uri", required_argument, NULL, 'u'},
 		{"cups-socket", required_argument, NULL, 's'},
 		{"drivers", required_argument, NULL, 'd'},
+		{"languages", required_argument, NULL, 'l'},
 		{"pin", required_argument, NULL, 'p'},
 		{"credentials", required_argument, NULL, 'C'},
 		{"negotiate", no_argument, NULL, 'n'},
@@ -183,6 +228,11 @@ int main(int argc, char **argv)
 		case 'u': r |= text_copy(get.device_uri, sizeof(get.device_uri), optarg); break;
 		case 's': r |= text_copy(get.cups_socket, sizeof(get.cups_socket), optarg); break;
 		case 'd': r |= fetch_sources_parse(optarg, get.sources) ? 0 : -EINVAL; break;
+		case 'l':
+			r |= fetch_languages_parse(optarg, get.languages, sizeof(get.languages))
+				     ? 0
+				     : -EINVAL;
+			break;
 		case 'p': r |= text_copy(get.pin, sizeof(get.pin), optarg); break;
 		case 'C': r |= credentials(optarg, &get); break;
 		case 'n': get.negotiate = true; break;
@@ -205,7 +255,9 @@ int main(int argc, char **argv)
 		if (r != 1)
 			return r < 0 ? 1 : 0;
 	}
-	limit();
+	/* No more of the machine than one driver needs; fetch_sandbox() does the rest. */
+	if (confine(&(struct confine){.memory = MEMORY_MAX, .cpu_sec = CPU_MAX}) < 0)
+		return 1;
 	(void)umask(022);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A PPD as a list of statements: ppd-parse.c reads them, ppd-text.c knows words and texts,
- * ppd-write.c judges and writes, ppd.c leads.
+ * ppd-reserved.c names, ppd-write.c judges and writes, ppd.c leads.
  */
 #ifndef PLATEN_PPD_MODEL_H
 #define PLATEN_PPD_MODEL_H
@@ -55,6 +55,9 @@ struct cleaning {
 	void *userdata;
 	struct ppd_report *report;
 };
+
+/* Whether an option may have this name: ppd-reserved.c. */
+bool ppd_may_be_option(const char *keyword);
 
 /* Whether this statement declares an option that will be written. */
 bool ppd_declares(const struct ppd_statement *statement);

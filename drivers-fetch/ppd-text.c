@@ -32,7 +32,7 @@ bool ppd_is_words(const char *s)
 	if (strlen(s) > PPD_WORDS_MAX)
 		return false;
 	for (; *s; s++)
-		if (*s < ' ' || *s >= 0x7F || strchr("`\\<>;|$", *s))
+		if (*s < ' ' || *s >= 0x7F || strchr("\"`\\<>;|$", *s))
 			return false;
 	return true;
 }

@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define PARTS_MAX 6
 #define PART_SIZE 128 /* bytes */
@@ -140,10 +141,13 @@ bool ppd_code_is_sound(const char *value)
 {
 	size_t n = 0;
 
-	for (; *value; value++, n++)
+	for (; *value; value++, n++) {
 		if (*value != '\n' && *value != '\r' && *value != '\t' &&
 			(*value < ' ' || *value >= 0x7F || *value == '"'))
 			return false;
+		if ((*value == '\n' || *value == '\r') && value[1] == '*')
+			return false; /* for who loses count of quotes, a statement */
+	}
 	return n <= PPD_CODE_MAX;
 }
 
@@ -151,14 +155,15 @@ bool ppd_attribute_passes(const char *keyword, const char *value, const char **r
 {
 	static const char *const kept[] = {"cupsManualCopies", "cupsColorProfile"};
 	static const char *const prefixes[] = {
-		"cups", "AP", "Foomatic", "foomatic", "Include", "PPD", "End", "?"};
+		"cups", "AP", "foomatic", "platen", "Include", "PPD", "End", "?"};
 
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
 		if (strcmp(kept[i], keyword) == 0)
 			return ppd_code_is_sound(value);
 	*ret_why = "not known to the model, nor a filter's own";
+	/* Spoolers look attributes up without regard to case. */
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-		if (strncmp(keyword, prefixes[i], strlen(prefixes[i])) == 0)
+		if (strncasecmp(keyword, prefixes[i], strlen(prefixes[i])) == 0)
 			return false;
 	*ret_why = "its value is a path";
 	if (value[0] == '/' || strstr(value, "../"))

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "drivers-fetch/ppd-whole.h"
+#include "proto/base/device-id.h"
 #include "proto/base/text.h"
 
 enum rule {
@@ -23,6 +24,7 @@ enum rule {
 	RULE_WORDS,	   /* words, no quotes: constraints, parameters, fonts */
 	RULE_NUMBERS,	   /* "numbers" */
 	RULE_BARE_NUMBERS, /* numbers without quotes */
+	RULE_DEVICE_ID,	   /* "MFG:maker;MDL:model;" */
 	RULE_CODE,	   /* "" whatever stood there */
 };
 
@@ -72,7 +74,7 @@ static const struct {
 	{"cupsMediaQualifier2", RULE_TEXT},
 	{"cupsMediaQualifier3", RULE_TEXT},
 	{"cupsIPPFinishings", RULE_TEXT},
-	{"1284DeviceID", RULE_TEXT},
+	{"1284DeviceID", RULE_DEVICE_ID},
 	{"Translation", RULE_CODE},
 };
 
@@ -178,26 +180,6 @@ static void close_group(struct cleaning *c)
 	c->group[0] = '\0';
 }
 
-/* What a spooler, a dialog or a filter acts on names no option, whatever a file declares: its
- * choices would be written under that keyword. */
-static bool is_reserved(const char *keyword)
-{
-	static const char *const begins[] = {"cupsFilter", "cupsPreFilter", "cupsPortMonitor",
-		"cupsCommands", "cupsICCProfile", "Foomatic", "foomatic", "JobPatchFile",
-		"APDialog", "APPrinter", "APRemoteQueueID", "Include", "SymbolValue", "?"};
-	static const char *const names[] = {"JCLBegin", "JCLEnd", "JCLToPSInterpreter",
-		"ExitServer", "Reset", "cupsSingleFile", "cupsManualCopies", "cupsSNMPSupplies",
-		"LanguageEncoding"};
-
-	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
-		if (strncmp(keyword, begins[i], strlen(begins[i])) == 0)
-			return true;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(keyword, names[i]) == 0)
-			return true;
-	return false;
-}
-
 bool ppd_declares(const struct ppd_statement *s)
 {
 	static const char *const kinds[] = {"PickOne", "PickMany", "Boolean"};
@@ -205,7 +187,7 @@ bool ppd_declares(const struct ppd_statement *s)
 	if (strcmp(s->keyword, "OpenUI") != 0 && strcmp(s->keyword, "JCLOpenUI") != 0)
 		return false;
 	if (!s->option || s->option[0] != '*' || !ppd_is_word(s->option + 1) || !s->value ||
-		is_reserved(s->option + 1))
+		!ppd_may_be_option(s->option + 1))
 		return false;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(s->value, kinds[i]) == 0)
@@ -349,6 +331,13 @@ static bool write_by_rule(struct cleaning *c, const struct ppd_statement *s, enu
 		(void)ppd_text_take(c->encoding, value, text, sizeof(text));
 		put(c, "*%s%s: \"%s\"\n", s->keyword, option, text);
 		return true;
+	case RULE_DEVICE_ID:
+		if (!blanks_take(value, words) || !device_id_is_sound(words))
+			break;
+		if (!c->report->device_id[0])
+			(void)text_copy(c->report->device_id, sizeof(c->report->device_id), words);
+		put(c, "*%s%s: \"%s\"\n", s->keyword, option, words);
+		return true;
 	case RULE_BARE_TEXT:
 		if (!ppd_text_take(c->encoding, value, text, sizeof(text)))
 			break;
@@ -407,7 +396,7 @@ static bool is_custom(const struct cleaning *c, const char *keyword, const char 
 static bool is_ours(const char *keyword)
 {
 	static const char *const names[] = {"cupsFilter", "cupsSingleFile", "APRemoteQueueID",
-		"cupsManualCopies", "cupsSNMPSupplies", "LanguageEncoding"};
+		"cupsManualCopies", "cupsSNMPSupplies", "LanguageEncoding", "platenRendering"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], keyword) == 0)
@@ -425,7 +414,8 @@ static bool whole_write(struct cleaning *c, const struct ppd_statement *s)
 		if (!ppd_filter_write(
 			    s->keyword, value, line, sizeof(line), c->report->filters, &why))
 			return drop(c, s, why);
-		put(c, "%s", line);
+		if (!strstr(ppd_whole_head, line)) /* else it is there */
+			put(c, "%s", line);
 		return true;
 	}
 	if (!ppd_attribute_passes(s->keyword, value, &why))
@@ -478,6 +468,17 @@ static bool judge(struct cleaning *c, const struct ppd_statement *s)
 	return drop(c, s, "not known to the model");
 }
 
+/* libcups lets a quote anywhere on a line begin a string that goes on over the lines that follow:
+ * with one too many, what is a string here would be statements there, and the other way round. */
+static bool quotes_are_pairs(const char *text, size_t size)
+{
+	bool open = false;
+
+	for (size_t i = 0; i < size; i++)
+		open ^= text[i] == '"';
+	return !open;
+}
+
 bool ppd_write_statement(struct cleaning *c, const struct ppd_statement *s)
 {
 	size_t before = c->out_used;
@@ -485,6 +486,10 @@ bool ppd_write_statement(struct cleaning *c, const struct ppd_statement *s)
 
 	if (!judge(c, s))
 		return false;
+	if (!quotes_are_pairs(c->out + before, c->out_used - before)) {
+		c->out_used = before;
+		return drop(c, s, "its quotes are not in pairs");
+	}
 	if (strcmp(s->keyword, "cupsLanguages") == 0)
 		c->translated = true;
 	for (size_t i = before; keyword == s->keyword && i < c->out_used; i++)

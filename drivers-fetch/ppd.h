@@ -25,6 +25,7 @@
 struct ppd_report {
 	unsigned int kept, dropped; /* statements */
 	char model[256];	    /* NickName, else ModelName; one line */
+	char device_id[256];	    /* *1284DeviceID, device_id_is_sound(); empty: none */
 	char why[256];		    /* when refused: line and reason */
 	char filters[256];	    /* of a whole driver: "rastertoqpdl,pstops" */
 };

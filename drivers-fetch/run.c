@@ -166,6 +166,18 @@ static int converse(struct run *run, const uint8_t *in, size_t in_size, size_t m
 	return r;
 }
 
+bool run_beside(const char *name, char *path, size_t size)
+{
+	ssize_t n = readlink("/proc/self/exe", path, size - 1);
+	char *slash;
+
+	if (n <= 0)
+		return false;
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	return slash && text_copy(slash + 1, size - (size_t)(slash + 1 - path), name) == 0;
+}
+
 int run_program(const char *const *argv, const uint8_t *in, size_t in_size, size_t max,
 	unsigned int msec, struct run_answer *answer)
 {

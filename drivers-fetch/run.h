@@ -3,6 +3,7 @@
 #ifndef PLATEN_RUN_H
 #define PLATEN_RUN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,5 +22,9 @@ struct run_answer {
  */
 int run_program(const char *const *argv, const uint8_t *in, size_t in_size, size_t max,
 	unsigned int msec, struct run_answer *answer);
+
+/* The path of the program of ours called `name`, which lies beside this one. False: not known, or
+ * too long. */
+bool run_beside(const char *name, char *path, size_t size);
 
 #endif

@@ -16,63 +16,17 @@
 #include <unistd.h>
 
 #include "drivers-fetch/ipp-request.h"
+#include "drivers-fetch/catalogues.h"
 #include "drivers-fetch/ppd.h"
 #include "drivers-fetch/run.h"
 #include "drivers-fetch/source.h"
 #include "proto/base/text.h"
 
-#define MAKE_MSEC	 20000
-#define STRINGS_PATH_MAX 600
-#define STRINGS_MAX	 (1024 * 1024) /* bytes of a catalogue */
+#define MAKE_MSEC 20000
 
-/* platen-device lies beside this program. */
-static bool device_program(char *path, size_t size)
+static bool is_ipp(const struct http_answer *answer)
 {
-	static const char name[] = "/platen-device";
-	ssize_t n = readlink("/proc/self/exe", path, size - sizeof(name));
-	char *slash;
-
-	if (n <= 0)
-		return false;
-	path[n] = '\0';
-	slash = strrchr(path, '/');
-	memcpy(slash, name, sizeof(name));
-	return true;
-}
-
-/* Puts the device's own names for its options behind its answer, if it has any. They are asked of
- * the device itself, wherever it says they are, and are no reason to have no driver. */
-static void add_names(
-	const struct http_request *asked, const char *program, struct http_answer *answer)
-{
-	const char *argv[] = {program, "strings", NULL};
-	struct http_request request = *asked;
-	struct http_answer names = {0};
-	struct run_answer said = {0};
-	char url[1024];
-	size_t origin = strcspn(asked->url + 8, "/") + 8;
-	uint8_t *grown;
-
-	if (run_program(argv, answer->body, answer->size, STRINGS_PATH_MAX, MAKE_MSEC, &said) < 0)
-		return;
-	if (said.size > 1 && said.out[0] == '/') {
-		said.out[said.size - 1] = '\0';
-		(void)snprintf(url, sizeof(url), "%.*s%s", (int)origin, asked->url,
-			(const char *)said.out);
-		request.url = url;
-		request.body = NULL;
-		if (http_ask(&request, &names) == 0 && names.status == 200 &&
-			names.size <= STRINGS_MAX) {
-			grown = realloc(answer->body, answer->size + names.size);
-			if (grown) {
-				memcpy(grown + answer->size, names.body, names.size);
-				answer->body = grown;
-				answer->size += names.size;
-			}
-		}
-		free(names.body);
-	}
-	free(said.out);
+	return strncasecmp(answer->type, "application/ipp", 15) == 0;
 }
 
 /* Makes a PPD of an IPP answer, in place of it. */
@@ -85,13 +39,11 @@ static void make(const char *store, const struct http_request *asked, const char
 	struct run_answer made = {0};
 	int r;
 
-	if (strncasecmp(answer->type, "application/ipp", 15) != 0)
+	if (!is_ipp(answer))
 		return source_say(
 			result, FETCH_REFUSED, url, "it does not answer in IPP: is it a printer?");
-	if (!device_program(program, sizeof(program)))
+	if (!run_beside("platen-device", program, sizeof(program)))
 		return source_say(result, FETCH_FAILED, url, "platen-device is not found");
-	if (!asked->socket)
-		add_names(asked, program, answer);
 	r = run_program(argv, answer->body, answer->size, PPD_SIZE_MAX, MAKE_MSEC, &made);
 	if (r == 0 && WIFEXITED(made.status) && WEXITSTATUS(made.status) == 0) {
 		free(answer->body);
@@ -116,10 +68,13 @@ static void make(const char *store, const struct http_request *asked, const char
 		url, what);
 }
 
+/* Asks for attributes and makes a driver of them. `languages`: those of the names that are wanted
+ * too, NULL: no names are. */
 static void ask(const char *store, const char *kind, struct http_request *request,
-	const char *printer_uri, struct fetch_result *result)
+	const char *printer_uri, const char *languages, struct fetch_result *result)
 {
 	uint8_t body[IPP_REQUEST_MAX];
+	char program[512];
 	struct http_answer answer;
 	int r;
 
@@ -128,6 +83,9 @@ static void ask(const char *store, const char *kind, struct http_request *reques
 	if (request->body_size == 0)
 		return source_say(result, FETCH_FAILED, request->url, "its URI is too long");
 	r = http_ask(request, &answer);
+	if (r == 0 && answer.status == 200 && answer.body && languages && is_ipp(&answer) &&
+		run_beside("platen-device", program, sizeof(program)))
+		catalogues_add(request, printer_uri, languages, program, &answer);
 	if (r == 0 && answer.status == 200 && answer.body)
 		make(store, request, kind, &answer, result);
 	else
@@ -143,7 +101,7 @@ bool source_device(const char *store, const struct fetch_get *get, struct fetch_
 	if (!source_device_url(get->device_uri, url, printer_uri, sizeof(url)))
 		return false;
 	request = source_request(get, url);
-	ask(store, "device", &request, printer_uri, result);
+	ask(store, "device", &request, printer_uri, get->languages, result);
 	return true;
 }
 
@@ -158,8 +116,8 @@ bool source_generic(const char *store, const struct fetch_get *get, struct fetch
 	}
 	(void)snprintf(url, sizeof(url), "http://localhost/printers/%s", name);
 	(void)snprintf(printer_uri, sizeof(printer_uri), "ipp://localhost/printers/%s", name);
-	ask(store, "generic", &request, printer_uri, result);
-	if (result->code == FETCH_OK)
+	ask(store, "generic", &request, printer_uri, NULL, result);
+	if (result->code == FETCH_OK || result->code == FETCH_UNCHANGED)
 		(void)text_printf(result->text, sizeof(result->text),
 			"generic driver: vendor options are missing; give the queue a driver, or "
 			"add one by hand");

@@ -9,6 +9,7 @@
  * server: NTLM or Kerberos prove it, and the session must then be signed.
  */
 #include <errno.h>
+#include <ftw.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "drivers-fetch/ppd.h"
 #include "drivers-fetch/run.h"
@@ -34,8 +36,39 @@ struct server {
 	struct smb_uri uri;
 	char url[512];		 /* for people: without credentials */
 	char secret[SECRET_MAX]; /* an authentication file, see smbclient(1) */
+	char locks[300];	 /* a folder for the tools, who want one for themselves */
 	bool has_secret, kerberos;
 };
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	(void)remove(path);
+	return 0;
+}
+
+static void server_close(struct server *server)
+{
+	if (server->locks[0])
+		(void)nftw(server->locks, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	explicit_bzero(server, sizeof(*server));
+}
+
+static int make_locks(struct server *server)
+{
+	const char *temporary = getenv("TMPDIR");
+	char path[sizeof(server->locks)];
+
+	if (text_printf(path, sizeof(path), "%s/platen-smb.XXXXXX",
+		    temporary && *temporary ? temporary : "/tmp") < 0)
+		return -ENAMETOOLONG;
+	if (!mkdtemp(path))
+		return -errno;
+	memcpy(server->locks, path, sizeof(path));
+	return 0;
+}
 
 static int server_open(const struct fetch_get *get, struct server *server)
 {
@@ -63,10 +96,13 @@ static int server_open(const struct fetch_get *get, struct server *server)
 static int ask(const struct server *server, const char *program, const char *target,
 	const char *command, size_t max, struct run_answer *answer)
 {
+	char locks[sizeof(server->locks) + 32];
 	const char *argv[24] = {program, "--configfile=/dev/null", "--debuglevel=0",
-		"--name-resolve=host", "--command", command};
-	size_t count = 6;
+		"--name-resolve=host", "--command", command, locks};
+	size_t count = 7;
 	int r;
+
+	(void)snprintf(locks, sizeof(locks), "--option=lock directory=%s", server->locks);
 
 	argv[count++] = server->kerberos ? "--use-kerberos=required" : "--use-kerberos=off";
 	if (server->has_secret || server->kerberos)
@@ -221,29 +257,41 @@ static void get_ppd(const char *store, const struct server *server, const char *
 	free(answer.out);
 }
 
-bool source_smb(const char *store, const struct fetch_get *get, struct fetch_result *result)
+/* From the file list on. */
+static void fetch(const char *store, const struct server *server, struct fetch_result *result)
 {
 	struct smb_driver driver = {0};
+	int r;
+
+	/* A server from before level 8 says no more than that it has none. */
+	if (!list(server, 8, &driver, result) &&
+		(result->code != FETCH_MISSING || !list(server, 3, &driver, result)))
+		return;
+	r = record(store, server, &driver);
+	if (r < 0)
+		source_say(result, FETCH_FAILED, store, strerror(-r));
+	else if (driver.ppd[0])
+		get_ppd(store, server, driver.ppd, result);
+	else
+		say_without_ppd(server, &driver, result);
+}
+
+bool source_smb(const char *store, const struct fetch_get *get, struct fetch_result *result)
+{
 	struct server server = {0};
 	int r;
 
 	if (!smb_is_uri(get->device_uri))
 		return false;
-	if (!smb_parse_uri(get->device_uri, &server.uri) || server_open(get, &server) < 0) {
+	r = smb_parse_uri(get->device_uri, &server.uri) ? server_open(get, &server) : -EINVAL;
+	if (r < 0)
 		source_say(result, FETCH_FAILED, "smb",
 			"the device URI is not smb://[user[:password]@][workgroup/]server"
 			"[:port]/printer in plain words");
-	} else if (list(&server, 8, &driver, result) ||
-		   /* A server from before level 8 says no more than that it has none. */
-		   (result->code == FETCH_MISSING && list(&server, 3, &driver, result))) {
-		r = record(store, &server, &driver);
-		if (r < 0)
-			source_say(result, FETCH_FAILED, store, strerror(-r));
-		else if (driver.ppd[0])
-			get_ppd(store, &server, driver.ppd, result);
-		else
-			say_without_ppd(&server, &driver, result);
-	}
-	explicit_bzero(&server, sizeof(server));
+	else if ((r = make_locks(&server)) < 0)
+		source_say(result, FETCH_FAILED, server.url, strerror(-r));
+	else
+		fetch(store, &server, result);
+	server_close(&server);
 	return true;
 }

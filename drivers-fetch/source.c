@@ -20,6 +20,7 @@
 #include "drivers-fetch/http.h"
 #include "drivers-fetch/ppd.h"
 #include "drivers-fetch/resolve.h"
+#include "drivers-fetch/sandbox.h"
 #include "drivers-fetch/store.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
@@ -147,6 +148,7 @@ static void unchanged(const char *store, struct fetch_result *result,
 	memcpy(result->sha256, known->sha256, sizeof(result->sha256));
 	memcpy(result->make_model, known->make_model, sizeof(result->make_model));
 	store_whole_get(store, url, result);
+	store_checked(store, url, result);
 }
 
 /* The same driver whole, if it has filters of its own; without it the host renders, as ever. */
@@ -179,7 +181,9 @@ void source_take(const char *store, const char *url, const struct http_answer *a
 {
 	_cleanup_free_ char *text = NULL;
 	json_auto_t *left_out = json_array();
+	struct store_source known;
 	struct ppd_report report;
+	bool is_known, same;
 	char what[400];
 	size_t size;
 	int r;
@@ -198,16 +202,19 @@ void source_take(const char *store, const char *url, const struct http_answer *a
 	if (r < 0)
 		return source_say(result, FETCH_FAILED, url, strerror(-r));
 	text_copy_line(result->make_model, sizeof(result->make_model), report.model);
+	(void)text_copy(result->device_id, sizeof(result->device_id), report.device_id);
+	is_known = store_source_read(store, url, &known) == 0;
 	r = store_put(store, text, size, url, answer->modified, left_out, report.dropped, result);
 	if (r < 0) {
 		(void)snprintf(what, sizeof(what), "the driver could not be stored in %s: %s",
 			store, strerror(-r));
 		return source_say(result, FETCH_FAILED, url, what);
 	}
+	same = is_known && memcmp(known.sha256, result->sha256, sizeof(known.sha256)) == 0;
 	take_whole(store, url, answer, result);
 	(void)snprintf(
 		what, sizeof(what), "%u statements kept, %u dropped", report.kept, report.dropped);
-	source_say(result, FETCH_OK, url, what);
+	source_say(result, same ? FETCH_UNCHANGED : FETCH_OK, url, what);
 }
 
 struct http_request source_request(const struct fetch_get *get, const char *url)
@@ -362,11 +369,34 @@ static void add_passed_over(struct fetch_result *found, const char *troubles)
 	text_copy_line(found->text, sizeof(found->text), text);
 }
 
+/* The source of the driver in use fails. If another version of Platen cleaned that one, at least
+ * what came of it goes through the cleaning of today. */
+static void clean_stored(const char *store, struct fetch_result *result)
+{
+	struct fetch_result again = {.head = result->head, .provenance = result->provenance};
+	struct http_answer answer = {0};
+	char text[1200];
+
+	if (store_stale_read(store, result->source, &answer.body, &answer.size) < 0)
+		return;
+	source_take(store, result->source, &answer, &again);
+	free(answer.body);
+	if (again.code == FETCH_FAILED)
+		return;
+	(void)snprintf(text, sizeof(text), "%s; what it gave before was cleaned anew: %s",
+		result->text, again.text);
+	text_copy_line(again.text, sizeof(again.text), text);
+	*result = again;
+}
+
 static void fetch_in_order(
 	const char *store, const struct fetch_get *get, struct fetch_result *result)
 {
 	bool first = true;
+	int r = fetch_sandbox(store, get); /* before a byte of a server's */
 
+	if (r < 0)
+		return source_say(result, FETCH_FAILED, "sandbox", strerror(-r));
 	for (size_t i = 0; i < FETCH_SOURCES_MAX && get->sources[i]; i++) {
 		struct fetch_result one = {.head = result->head, .provenance = get->sources[i]};
 
@@ -374,6 +404,8 @@ static void fetch_in_order(
 			!sources[get->sources[i]].fetch(store, get, &one))
 			continue;
 		if (is_found(&one) || (one.code == FETCH_FAILED && one.provenance == get->known)) {
+			if (one.code == FETCH_FAILED)
+				clean_stored(store, &one);
 			if (!first)
 				add_passed_over(&one, result->text);
 			*result = one;
@@ -435,5 +467,11 @@ void source_add(const char *store, int fd, struct fetch_result *result)
 		answer.size += (size_t)n;
 	}
 	source_take(store, "by hand", &answer, result);
+	/* Another driver may have been added since: that it is the same again is no news here. */
+	if (result->code == FETCH_UNCHANGED)
+		result->code = FETCH_OK;
+	if (result->code == FETCH_OK &&
+		store_original_put(store, result->sha256, answer.body, answer.size) < 0)
+		source_say(result, FETCH_FAILED, "by hand", "what was added could not be kept");
 	free(answer.body);
 }

@@ -3,6 +3,7 @@
  * Looking at sessions, applications and inhibitors, without ever waiting for any of them.
  *
  * Sessions and control groups are files of the kernel's and logind's that are read at once; the
+ * what runs without an application's unit is told by its name (processes.h). The
  * inhibitors are asked for over the bus, and what is told is told when they came, or when they did
  * not in time. A session that is closing is nobody's, and neither is a greeter.
  */
@@ -19,7 +20,9 @@
 #include <unistd.h>
 
 #include "guest/needs.h"
+#include "guest/packages.h"
 #include "guest/peer.h"
+#include "guest/processes.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -28,7 +31,8 @@
 #define REST_USEC  60000000ULL /* and while none does */
 #define BUS_USEC   5000000ULL
 #define DEPTH_MOST 5
-#define USER_GROUP "/sys/fs/cgroup/user.slice/user-%u.slice/user@%u.service"
+#define GROUPS	   "/sys/fs/cgroup"
+#define GROUPS_V1  "/sys/fs/cgroup/systemd" /* before the unified hierarchy */
 #define LOGIND	   "org.freedesktop.login1"
 
 struct activity {
@@ -49,6 +53,40 @@ static bool is_application(const char *name)
 	       (strcmp(dot, ".scope") == 0 || strcmp(dot, ".service") == 0);
 }
 
+/* Units of a user's manager that are none of the session's: what a person or a program of theirs
+ * started. The manager's own are services, and its init.scope. */
+static bool may_be_work(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	if (!dot || strcmp(name, "init.scope") == 0)
+		return false;
+	return strcmp(dot, ".scope") == 0 ||
+	       (strcmp(dot, ".service") == 0 &&
+		       (strncmp(name, "run-", 4) == 0 || strncmp(name, "dbus-:", 6) == 0));
+}
+
+static void add_application(struct activity *a, const char *name, const char *process)
+{
+	size_t used = strlen(a->apps);
+
+	a->now.applications++;
+	if (used + strlen(name) + COMM_SIZE + 8 < sizeof(a->apps))
+		(void)snprintf(a->apps + used, sizeof(a->apps) - used, "%s%s%s%s", used ? ", " : "",
+			process, process[0] ? " in " : "", name);
+}
+
+/* Counts a group as an application if a process in it is anybody's work. */
+static void count_work(struct activity *a, int parent, const char *path, const char *name)
+{
+	_cleanup_close_ int fd =
+		openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	char comm[COMM_SIZE];
+
+	if (fd >= 0 && processes_work(fd, comm))
+		add_application(a, name, comm);
+}
+
 /* Counts the applications below a control group, and notes the first names. */
 static void count_below(struct activity *a, int parent, const char *name, int depth)
 {
@@ -61,15 +99,12 @@ static void count_below(struct activity *a, int parent, const char *name, int de
 		return;
 	}
 	while ((entry = readdir(dir))) {
-		size_t used = strlen(a->apps);
-
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
 			continue;
 		if (is_application(entry->d_name)) {
-			a->now.applications++;
-			if (used + strlen(entry->d_name) + 3 < sizeof(a->apps))
-				(void)snprintf(a->apps + used, sizeof(a->apps) - used, "%s%s",
-					used ? ", " : "", entry->d_name);
+			add_application(a, entry->d_name, "");
+		} else if (may_be_work(entry->d_name)) {
+			count_work(a, dirfd(dir), entry->d_name, entry->d_name);
 		} else if (depth < DEPTH_MOST) {
 			count_below(a, dirfd(dir), entry->d_name, depth + 1);
 		}
@@ -85,9 +120,30 @@ static bool is_person(const char *session)
 	       sd_session_get_state(session, &state) >= 0 && strcmp(state, "closing") != 0;
 }
 
+static void look_at_session(struct activity *a, uid_t uid, const char *session)
+{
+	const char *groups = access(GROUPS "/cgroup.controllers", F_OK) == 0 ? GROUPS : GROUPS_V1;
+	char path[192], name[96];
+
+	(void)snprintf(name, sizeof(name), "session-%.64s.scope", session);
+	(void)snprintf(
+		path, sizeof(path), "%s/user.slice/user-%u.slice/%s", groups, (unsigned)uid, name);
+	count_work(a, AT_FDCWD, path, name);
+}
+
+static void look_at_manager(struct activity *a, uid_t uid)
+{
+	const char *groups = access(GROUPS "/cgroup.controllers", F_OK) == 0 ? GROUPS : GROUPS_V1;
+	char path[192];
+
+	(void)snprintf(path, sizeof(path), "%s/user.slice/user-%u.slice/user@%u.service", groups,
+		(unsigned)uid, (unsigned)uid);
+	count_below(a, AT_FDCWD, path, 0);
+}
+
 static void look_at_people(struct activity *a)
 {
-	char **sessions = NULL, path[128];
+	char **sessions = NULL;
 	uid_t seen[64];
 	size_t seen_count = 0;
 	int n = sd_get_sessions(&sessions);
@@ -101,13 +157,12 @@ static void look_at_people(struct activity *a)
 
 		if (is_person(sessions[i]) && sd_session_get_uid(sessions[i], &uid) >= 0) {
 			a->now.sessions++;
+			look_at_session(a, uid, sessions[i]);
 			for (size_t k = 0; k < seen_count; k++)
 				known |= seen[k] == uid;
 			if (!known && seen_count < 64) {
 				seen[seen_count++] = uid;
-				(void)snprintf(path, sizeof(path), USER_GROUP, (unsigned)uid,
-					(unsigned)uid);
-				count_below(a, AT_FDCWD, path, 0);
+				look_at_manager(a, uid);
 			}
 		}
 		free(sessions[i]);
@@ -120,6 +175,7 @@ static void finish(struct activity *a)
 	struct message m;
 
 	a->asking = false;
+	a->now.installing = packages_on_their_way(a->agent->packages);
 	a->now.state = a->now.applications || a->now.inhibitors ? ACTIVITY_APPLICATIONS
 		       : a->now.sessions			? ACTIVITY_IDLE
 								: ACTIVITY_NOBODY;

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What people do in this workspace: their sessions (sd-login(3)), their applications (units named
- * app-*.scope and app-*.service below a user's manager, systemd's "Desktop Environment Integration"
- * after the XDG convention), and what inhibits a shutdown (logind's ListInhibitors).
+ * What people do in this workspace: their sessions (sd-login(3)), their applications, and what
+ * inhibits a shutdown (logind's ListInhibitors).
+ *
+ * Applications are, below a user's manager, the units app-*.scope and app-*.service (systemd's
+ * "Desktop Environment Integration" after the XDG convention); and any other scope, a service of
+ * systemd-run or one that the bus started, and a session's own scope, when a process in it is not
+ * the session's own.
  */
 #ifndef PLATEN_AGENT_ACTIVITY_H
 #define PLATEN_AGENT_ACTIVITY_H

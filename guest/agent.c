@@ -23,11 +23,14 @@
 #include "guest/cancels.h"
 #include "guest/channel.h"
 #include "guest/drivers.h"
+#include "guest/held.h"
 #include "guest/jobs.h"
 #include "guest/packages.h"
 #include "guest/needs.h"
 #include "guest/queues.h"
 #include "guest/peer.h"
+#include "guest/respool.h"
+#include "guest/system.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 
@@ -117,6 +120,8 @@ int agent_new(const struct agent_config *config, struct agent **ret_agent)
 	if (r == 0)
 		r = jobs_init(agent);
 	if (r == 0)
+		r = held_new(agent, &agent->held);
+	if (r == 0)
 		r = queues_new(agent, &agent->queues);
 	if (r == 0)
 		r = backends_new(agent, &agent->backends);
@@ -125,7 +130,11 @@ int agent_new(const struct agent_config *config, struct agent **ret_agent)
 	if (r == 0)
 		r = activity_new(agent, &agent->activity);
 	if (r == 0)
+		r = respool_new(agent, &agent->respool);
+	if (r == 0)
 		r = needs_new(agent, &agent->needs);
+	if (r == 0)
+		r = system_new(agent, &agent->system);
 	if (r == 0)
 		r = channel_new(agent, &agent->channel);
 	if (r < 0) {
@@ -141,12 +150,15 @@ struct agent *agent_free(struct agent *agent)
 	if (!agent)
 		return NULL;
 	agent->channel = channel_free(agent->channel);
+	agent->system = system_free(agent->system);
 	agent->needs = needs_free(agent->needs);
+	agent->respool = respool_free(agent->respool);
 	agent->activity = activity_free(agent->activity);
 	agent->asks = asks_free(agent->asks);
 	jobs_deinit(agent);
 	agent->backends = backends_free(agent->backends);
 	agent->queues = queues_free(agent->queues);
+	agent->held = held_free(agent->held);
 	peer_deinit(agent);
 	agent->cancels = cancels_free(agent->cancels);
 	agent->packages = packages_free(agent->packages);

@@ -13,9 +13,13 @@
  *   backends.c   the spooler's backends at our socket
  *   jobs.c       their jobs, each a job.c, its document a transfer.c
  *   outcome.c    what the host's word about one means (pure)
+ *   held.c       jobs of which nobody knows whether they were printed
  *   cancels.c    jobs that were cancelled while the host was away
  *   needs.c      what a restart is needed for
+ *   system.c     what this system itself says about it
+ *   respool.c    the restart of this spooler, when it is idle
  *   activity.c   what people do here
+ *   processes.c  which of them are a session's own (pure, but for its reading /proc)
  *   asks.c       the question in their sessions, by platen-ask
  */
 #ifndef PLATEN_AGENT_H
@@ -34,10 +38,13 @@ struct backends;
 struct cancels;
 struct channel;
 struct drivers;
+struct held;
 struct packages;
 struct job;
 struct needs;
 struct queues;
+struct respool;
+struct system;
 
 TAILQ_HEAD(job_list, job);
 
@@ -61,11 +68,14 @@ struct agent {
 	struct packages *packages;
 	struct backends *backends;
 	struct needs *needs;
+	struct respool *respool;
+	struct system *system;
 	struct activity *activity;
 	struct asks *asks;
 	/* jobs.c */
 	struct job_list jobs;
 	struct cancels *cancels;
+	struct held *held;
 	sd_event_source *jobs_turn;
 	uint32_t jobs_open, last_ref;
 	uint32_t closing[JOBS_OPEN_MAX], closing_count; /* refs that could not be closed yet */

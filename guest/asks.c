@@ -2,14 +2,14 @@
 /*
  * Asking every person who has a session, once each.
  *
- * For each user a platen-ask runs as that user, so what meets the session's bus has no more rights
+ * For each user a platen-ask becomes that user, so what meets the session's bus has no more rights
  * than the person. The first answer is everybody's. Answers by command come over a socket to which
- * all may connect: the kernel says who it is, and only who has a session, or root, is heard.
+ * all may connect: the kernel says who it is, and only who has a session, or root, is heard. What
+ * the user is called is platen-ask's to find out, for that may block; in time it is a number.
  */
 #include "guest/asks.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,38 +23,64 @@
 #include "guest/ask/ask.h"
 #include "guest/peer.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/list.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/base/worker.h"
 
 #define PEOPLE_MOST 16
 #define PUT_USEC    30000000ULL /* for a desktop to show the question */
-#define REPLY_USEC  5000000ULL	/* for a command to say what it wants */
+#define LEAVE_USEC  1000000ULL	/* to take the question away */
+#define SAY_USEC    300000ULL	/* for a command to say what it wants: others wait meanwhile */
+#define WHO_USEC    3000000ULL	/* for a user's name */
 
 struct person {
+	TAILQ_ENTRY(person) link;
 	struct asks *asks;
 	struct worker *worker;
 	uid_t uid;
 	char name[USER_SIZE];
 	struct ask_question question;
 	bool put;
+	bool leaving; /* its question is over: it takes it away, and ends */
 };
 
 struct asks {
 	struct agent *agent;
 	int listener;
 	sd_event_source *io, *client_io, *client_timer;
-	int client;   /* one at a time: it says one thing, at once */
-	uint32_t ask; /* under way, 0: none */
-	struct person people[PEOPLE_MOST];
-	size_t count;
+	int client; /* one at a time: it says one thing, at once */
+	struct ask_answer said;
+	char said_by[USER_SIZE];
+	struct worker *who; /* finds out what that user is called */
+	uint32_t ask;	    /* under way, 0: none */
+	TAILQ_HEAD(people, person) people, leaving;
+	size_t count; /* of people */
 	char path[AGENT_PATH_SIZE];
 };
 
+static void person_free(struct person *p)
+{
+	p->worker = worker_free(p->worker);
+	free(p);
+}
+
+/* The question is over: what is shown of it is taken away. */
 static void let_go(struct asks *asks)
 {
-	for (size_t i = 0; i < asks->count; i++)
-		asks->people[i].worker = worker_free(asks->people[i].worker);
+	struct ipc_head end = {.type = ASK_END, .size = sizeof(end)};
+	struct person *p;
+
+	while ((p = TAILQ_FIRST(&asks->people))) {
+		TAILQ_REMOVE(&asks->people, p, link);
+		p->leaving = true;
+		TAILQ_INSERT_TAIL(&asks->leaving, p, link);
+		if (p->worker && worker_send(p->worker, &end, -1) == 0 &&
+			worker_deadline(p->worker, LEAVE_USEC) == 0)
+			continue;
+		TAILQ_REMOVE(&asks->leaving, p, link);
+		person_free(p);
+	}
 	asks->count = 0;
 }
 
@@ -77,11 +103,22 @@ static int answer(struct asks *asks, uint32_t choice, uint32_t after, const char
 /* Nobody has seen it and nobody is left who could: the host is told. */
 static void nobody_left(struct asks *asks)
 {
-	for (size_t i = 0; i < asks->count; i++)
-		if (asks->people[i].worker || asks->people[i].put)
-			return;
+	const struct person *p;
+
+	TAILQ_FOREACH(p, &asks->people, link)
+	if (p->worker || p->put)
+		return;
 	log_line(LOG_WARNING, NULL, "nobody could be asked about the restart");
 	(void)answer(asks, ANSWER_NOBODY, 0, "");
+}
+
+static void take_name(const struct ipc_head *m, char name[static USER_SIZE])
+{
+	const struct ask_name *n = (const struct ask_name *)m;
+
+	if (m->type == ASK_NAME && m->size == sizeof(*n) &&
+		text_terminated(n->name, sizeof(n->name)) && n->name[0])
+		text_copy_line(name, USER_SIZE, n->name);
 }
 
 static void on_ask(struct worker *worker, const struct ipc_head *m, int *fd, void *userdata)
@@ -90,7 +127,11 @@ static void on_ask(struct worker *worker, const struct ipc_head *m, int *fd, voi
 	struct person *p = userdata;
 
 	(void)fd;
-	if (m->type == ASK_PUT && m->size == sizeof(*m)) {
+	if (p->leaving)
+		return;
+	if (m->type == ASK_NAME) {
+		take_name(m, p->name);
+	} else if (m->type == ASK_PUT && m->size == sizeof(*m)) {
 		p->put = true;
 		(void)worker_deadline(worker, 0);
 	} else if (m->type == ASK_ANSWER && m->size == sizeof(*a) && a->choice != ANSWER_NOBODY) {
@@ -105,28 +146,59 @@ static void on_ask_exit(struct worker *worker, int status, bool timed_out, void 
 	struct person *p = userdata;
 	char why[160];
 
-	if (status != 0 || timed_out)
+	if (!p->leaving && (status != 0 || timed_out))
 		log_line(LOG_WARNING, NULL, "platen-ask for %s ended: %s", p->name,
 			worker_end_text(status, timed_out, why));
 	p->worker = worker_free(worker);
+	if (p->leaving) {
+		TAILQ_REMOVE(&p->asks->leaving, p, link);
+		return person_free(p);
+	}
 	nobody_left(p->asks);
+}
+
+static void number_as_name(uid_t uid, char name[static USER_SIZE])
+{
+	(void)snprintf(name, USER_SIZE, "user %u", (unsigned)uid);
+}
+
+/* Starts a platen-ask that has `usec` for its request. */
+static int start_ask(struct asks *asks, const struct worker_setup *about, const void *request,
+	uint64_t usec, struct worker **ret_worker)
+{
+	char program[AGENT_PATH_SIZE + 16];
+	const char *argv[] = {program, "--worker", NULL};
+	struct worker_setup setup = *about;
+	int r;
+
+	(void)snprintf(program, sizeof(program), "%s/platen-ask", asks->agent->config.libexec_dir);
+	setup.argv = argv;
+	r = worker_new(asks->agent->event, &setup, ret_worker);
+	if (r == 0)
+		r = worker_send(*ret_worker, request, -1);
+	if (r == 0)
+		r = worker_deadline(*ret_worker, usec);
+	if (r < 0)
+		log_line(LOG_ERR, NULL, "cannot start %s: %s", program, strerror(-r));
+	return r;
 }
 
 static struct person *person_of(struct asks *asks, uid_t uid)
 {
-	struct passwd *pw;
+	struct person *p;
 
-	for (size_t i = 0; i < asks->count; i++)
-		if (asks->people[i].uid == uid)
-			return &asks->people[i];
-	pw = getpwuid(uid);
-	if (!pw || asks->count == PEOPLE_MOST)
+	TAILQ_FOREACH(p, &asks->people, link)
+	if (p->uid == uid)
+		return p;
+	p = asks->count < PEOPLE_MOST ? calloc(1, sizeof(*p)) : NULL;
+	if (!p)
 		return NULL;
-	memset(&asks->people[asks->count], 0, sizeof(struct person));
-	asks->people[asks->count].asks = asks;
-	asks->people[asks->count].uid = uid;
-	text_copy_line(asks->people[asks->count].name, USER_SIZE, pw->pw_name);
-	return &asks->people[asks->count++];
+	p->asks = asks;
+	p->uid = uid;
+	number_as_name(uid, p->name);
+	TAILQ_INSERT_TAIL(&asks->people, p, link);
+	asks->count++;
+	return p;
 }
 
 /* Notes a session: a terminal, or a desktop. */
@@ -160,33 +232,20 @@ static void add_session(struct asks *asks, const char *session)
 
 static void start(struct person *p, const struct message_restart_ask *ask)
 {
-	struct asks *asks = p->asks;
-	char program[AGENT_PATH_SIZE + 16];
-	const char *argv[] = {program, "--worker", NULL};
-	struct worker_setup setup = {.argv = argv,
-		.user = p->uid == geteuid() ? NULL : p->name,
-		.on_message = on_ask,
-		.on_exit = on_ask_exit,
-		.userdata = p};
-	int r;
+	struct worker_setup setup = {.on_message = on_ask, .on_exit = on_ask_exit, .userdata = p};
 
-	(void)snprintf(program, sizeof(program), "%s/platen-ask", asks->agent->config.libexec_dir);
 	p->question.head = (struct ipc_head){.type = ASK_QUESTION, .size = sizeof(p->question)};
+	p->question.uid = p->uid;
 	p->question.limit_sec = ask->limit_sec;
 	p->question.reminder = ask->reminder;
 	text_copy_line(p->question.reason, sizeof(p->question.reason), ask->reason);
-	r = worker_new(asks->agent->event, &setup, &p->worker);
-	if (r == 0)
-		r = worker_send(p->worker, &p->question, -1);
-	if (r == 0)
-		r = worker_deadline(p->worker, PUT_USEC);
-	if (r < 0)
-		log_line(LOG_ERR, NULL, "cannot start %s: %s", program, strerror(-r));
+	(void)start_ask(p->asks, &setup, &p->question, PUT_USEC, &p->worker); /* it has logged */
 }
 
 void asks_put(struct asks *asks, const struct message_restart_ask *ask)
 {
 	char **sessions = NULL;
+	struct person *p;
 	int n = sd_get_sessions(&sessions);
 
 	let_go(asks);
@@ -196,8 +255,8 @@ void asks_put(struct asks *asks, const struct message_restart_ask *ask)
 		free(sessions[i]);
 	}
 	free(sessions);
-	for (size_t i = 0; i < asks->count; i++)
-		start(&asks->people[i], ask);
+	TAILQ_FOREACH(p, &asks->people, link)
+	start(p, ask);
 	log_line(LOG_INFO, NULL, "%zu people are asked about a restart: %s", asks->count,
 		ask->reason);
 	nobody_left(asks);
@@ -223,6 +282,8 @@ static void client_end(struct asks *asks)
 	asks->client_io = sd_event_source_disable_unref(asks->client_io);
 	asks->client_timer = sd_event_source_disable_unref(asks->client_timer);
 	asks->client = close_fd(asks->client);
+	asks->who = worker_free(asks->who);
+	(void)sd_event_source_set_enabled(asks->io, SD_EVENT_ON);
 }
 
 static bool has_session(uid_t uid)
@@ -242,6 +303,53 @@ static void reply(struct asks *asks, int error, const char *text)
 	client_end(asks);
 }
 
+/* What a command has said goes to the host. */
+static void hand_on(struct asks *asks)
+{
+	int r = answer(asks, asks->said.choice, asks->said.after_sec, asks->said_by);
+
+	if (r == 0) {
+		asks->ask = 0;
+		let_go(asks);
+	}
+	reply(asks, r,
+		r == 0	       ? "The host was told."
+		: r == -EINVAL ? "That is no answer: see platen-ask(1)."
+			       : "The host is not connected: try again later.");
+}
+
+static void on_who(struct worker *worker, const struct ipc_head *m, int *fd, void *userdata)
+{
+	struct asks *asks = userdata;
+
+	(void)worker;
+	(void)fd;
+	take_name(m, asks->said_by);
+}
+
+static void on_who_exit(struct worker *worker, int status, bool timed_out, void *userdata)
+{
+	struct asks *asks = userdata;
+
+	(void)status;
+	(void)timed_out; /* then a number has to do */
+	asks->who = worker_free(worker);
+	hand_on(asks);
+}
+
+static void find_out_who(struct asks *asks, uid_t uid)
+{
+	struct ask_who m = {.head = {.type = ASK_WHO, .size = sizeof(m)}, .uid = uid};
+	struct worker_setup setup = {
+		.on_message = on_who, .on_exit = on_who_exit, .userdata = asks};
+
+	number_as_name(uid, asks->said_by);
+	asks->client_io = sd_event_source_disable_unref(asks->client_io);
+	asks->client_timer = sd_event_source_disable_unref(asks->client_timer);
+	if (start_ask(asks, &setup, &m, WHO_USEC, &asks->who) < 0)
+		hand_on(asks);
+}
+
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
 	static _Alignas(max_align_t) unsigned char buf[IPC_SIZE_MAX];
@@ -249,7 +357,6 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
 	struct asks *asks = userdata;
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
-	struct passwd *pw;
 	int r, none = -1;
 
 	(void)source;
@@ -267,16 +374,8 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *us
 		reply(asks, -EPERM, "Only who is logged in here may say when it restarts.");
 		return 0;
 	}
-	pw = getpwuid(peer.uid);
-	r = answer(asks, a->choice, a->after_sec, pw ? pw->pw_name : "somebody");
-	if (r == 0) {
-		asks->ask = 0;
-		let_go(asks);
-	}
-	reply(asks, r,
-		r == 0	       ? "The host was told."
-		: r == -EINVAL ? "That is no answer: see platen-ask(1)."
-			       : "The host is not connected: try again later.");
+	asks->said = *a;
+	find_out_who(asks, peer.uid);
 	return 0;
 }
 
@@ -291,19 +390,19 @@ static int on_client_timer(sd_event_source *source, uint64_t usec, void *userdat
 static int on_connection(sd_event_source *source, int sock, uint32_t revents, void *userdata)
 {
 	struct asks *asks = userdata;
-	int fd = accept4(sock, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd;
 
 	(void)source;
 	(void)revents;
+	fd = accept4(sock, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return 0;
-	if (asks->client >= 0)
-		client_end(asks); /* who dawdles makes place */
 	asks->client = fd;
+	(void)sd_event_source_set_enabled(asks->io, SD_EVENT_OFF); /* the next has to wait */
 	if (sd_event_add_io(asks->agent->event, &asks->client_io, fd, EPOLLIN, on_client, asks) <
 			0 ||
 		sd_event_add_time_relative(asks->agent->event, &asks->client_timer, CLOCK_MONOTONIC,
-			REPLY_USEC, 0, on_client_timer, asks) < 0)
+			SAY_USEC, 0, on_client_timer, asks) < 0)
 		client_end(asks);
 	return 0;
 }
@@ -317,6 +416,8 @@ int asks_new(struct agent *agent, struct asks **ret_asks)
 		return -ENOMEM;
 	asks->agent = agent;
 	asks->client = -1;
+	TAILQ_INIT(&asks->people);
+	TAILQ_INIT(&asks->leaving);
 	*ret_asks = asks;
 	(void)text_printf(asks->path, sizeof(asks->path), "%.90s/ask", agent->config.run_dir);
 	(void)text_copy(address.sun_path, sizeof(address.sun_path), asks->path);
@@ -338,9 +439,15 @@ int asks_new(struct agent *agent, struct asks **ret_asks)
 
 struct asks *asks_free(struct asks *asks)
 {
+	struct person *p;
+
 	if (!asks)
 		return NULL;
 	let_go(asks);
+	while ((p = TAILQ_FIRST(&asks->leaving))) {
+		TAILQ_REMOVE(&asks->leaving, p, link);
+		person_free(p);
+	}
 	client_end(asks);
 	asks->io = sd_event_source_disable_unref(asks->io);
 	asks->listener = close_fd(asks->listener);

@@ -36,6 +36,7 @@ static const struct {
 	{"state-dir", offsetof(struct agent_config, state_dir)},
 	{"libexec-dir", offsetof(struct agent_config, libexec_dir)},
 	{"cups-server-bin", offsetof(struct agent_config, cups_server_bin)},
+	{"needs-restarting", offsetof(struct agent_config, needs_restarting)},
 };
 
 void agent_config_init(struct agent_config *config)
@@ -47,6 +48,7 @@ void agent_config_init(struct agent_config *config)
 		.state_dir = "/var/lib/platen-agent",
 		.libexec_dir = "/usr/libexec/platen",
 		.cups_server_bin = "/usr/lib/cups",
+		.needs_restarting = "/usr/bin/needs-restarting",
 		.spooler_user = "lp",
 		.vsock_port = VSOCK_PORT,
 	};
@@ -54,11 +56,12 @@ void agent_config_init(struct agent_config *config)
 
 static int fault(struct reading *reading, const char *name, const char *value, const char *expected)
 {
-	char shown[80];
+	char key[80], shown[80];
 
 	if (!reading->failed)
-		(void)snprintf(reading->why, 512, "%s:%d: %s = %s: expected %s", reading->path,
-			reading->line, name, text_escape(value, shown, sizeof(shown)), expected);
+		(void)text_printf(reading->why, 512, "%s:%d: %s = %s: expected %s", reading->path,
+			reading->line, text_escape(name, key, sizeof(key)),
+			text_escape(value, shown, sizeof(shown)), expected);
 	reading->failed = true;
 	return 0;
 }

@@ -23,9 +23,10 @@ struct agent_config {
 	char run_dir[AGENT_PATH_SIZE];
 	char state_dir[AGENT_PATH_SIZE];
 	char libexec_dir[AGENT_PATH_SIZE];
-	char cups_server_bin[AGENT_PATH_SIZE]; /* of cups-files.conf(5): filters are in filter/ */
-	char package_manager[AGENT_PATH_SIZE]; /* empty, "auto": the one that is here */
-	char spooler_user[USER_SIZE];	       /* whom cupsd runs backends as */
+	char cups_server_bin[AGENT_PATH_SIZE];	/* of cups-files.conf(5): filters are in filter/ */
+	char needs_restarting[AGENT_PATH_SIZE]; /* see needs-restarting(1) */
+	char package_manager[AGENT_PATH_SIZE];	/* empty, "auto": the one that is here */
+	char spooler_user[USER_SIZE];		/* whom cupsd runs backends as */
 	uint32_t vsock_port;
 };
 

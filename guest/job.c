@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/held.h"
 #include "guest/jobs.h"
 #include "guest/outcome.h"
 #include "guest/queues.h"
@@ -127,6 +128,9 @@ static void job_end(struct job *job, enum backend_exit code, const char *text)
 		"%s%s%s", word, text[0] ? ": " : "", text);
 	job_close_ref(job);
 	note_cancel(job, false);
+	if (code == BACKEND_EXIT_HOLD && job->backend)
+		held_mark(job->agent->held, &job->id, job->number, job->asked,
+			job->open && job->open->more);
 	end_backend(job, code, text);
 	job_free(job);
 }
@@ -174,6 +178,8 @@ static void fill_open(const struct job *job, uint32_t printer, struct message_jo
 	memcpy(o->user, open->user, sizeof(o->user));
 	memcpy(o->format, open->format, sizeof(o->format));
 	o->rendered = open->rendered != 0;
+	o->answer = open->answer;
+	o->sealed = job->sealed;
 	o->options_size = open->options_size;
 	memcpy(o->options, open->options, sizeof(o->options));
 }
@@ -333,10 +339,19 @@ void job_backend_gone(struct job *job)
 		return keep_cancel(job);
 	SAY(LOG_INFO, job, "let go by the spooler; it may come again");
 	job_close_ref(job);
-	drop_document(job);
 	undelay(job);
 	job->in_doubt = true;
 	job_delay(job, DOUBT_USEC);
+}
+
+/* Its backend was killed and the spooler takes the job for done: what we have of it goes on. */
+static void job_alone(struct job *job)
+{
+	SAY(LOG_WARNING, job,
+		"its backend was killed, and the spooler keeps no files of jobs: "
+		"sent without being shown there");
+	job->in_doubt = false;
+	job_try(job);
 }
 
 /* A spooler that purges a job (cancel -x) kills its backend before that can say so. But one that
@@ -346,6 +361,8 @@ void job_doubt_settled(struct job *job, int error)
 	uint32_t now = queues_spoolers(job->agent->queues);
 	bool same = job->spoolers == now || (job->spoolers == 0 && now == 1);
 
+	if (error == -EALREADY && job->open)
+		return job_alone(job);
 	if (!same || (error != -ENOENT && error != -ECANCELED && error != -ECONNRESET &&
 			     error != -ECONNREFUSED))
 		return job_free(job);
@@ -383,6 +400,7 @@ void job_accepted(struct job *job, const struct message_job_accept *accept)
 	if (job->stage != JOB_ASKED)
 		return;
 	job->mine = true;
+	job->sealed = false;
 	if (job->cancelled)
 		return job_tell_cancel(job);
 	if (transfer_begin(&job->transfer, accept->offset, accept->window) < 0) {
@@ -400,7 +418,9 @@ static void try_later(struct job *job, const struct outcome *outcome, uint32_t r
 	uint64_t wait = RETRY_FIRST << (job->refusals < 6 ? job->refusals : 6);
 
 	SAY(job->refusals ? LOG_DEBUG : LOG_NOTICE, job, "not taken yet: %s", outcome->text);
-	job->mine = true;
+	/* Of an earlier session, it is not certain yet. */
+	job->sealed = job->sealed && job->stage == JOB_ASKED;
+	job->mine = !job->sealed;
 	job->refusals++;
 	if (outcome->kind == OUTCOME_ANEW)
 		transfer_forget(&job->transfer);
@@ -411,11 +431,40 @@ static void try_later(struct job *job, const struct outcome *outcome, uint32_t r
 			  refusal == REFUSAL_PRINTER_GONE;
 }
 
+/* This file is done, and was before. One that says the same may be the one that is meant. */
+static bool next_same(struct job *job)
+{
+	uint32_t file = job->id.file + 1;
+
+	if (!job->open || job->cancelled)
+		return false;
+	while (file <= JOB_FILES_MAX && !(job->open->same[file / 8] & 1U << (file % 8)))
+		file++;
+	if (file > JOB_FILES_MAX)
+		return false;
+	job_close_ref(job);
+	job->id.file = file;
+	jobs_kick(job->agent);
+	return true;
+}
+
 void job_told(struct job *job, const struct message_job_state *s)
 {
 	struct outcome outcome = outcome_of(s, job->cancelled);
 
 	job->status.pages = s->pages;
+	if (s->phase == JOB_PHASE_ASK && job->cancelled && !job->cancel_told) {
+		job->stage =
+			JOB_SEALED; /* its cancel is a person's decision: the host is to know */
+		job->mine = false;
+		return job_tell_cancel(job);
+	}
+	if (s->phase == JOB_PHASE_ASK && s->final && !job->cancelled)
+		job->asked = s->ask;
+	if (job->stage == JOB_ASKED && outcome.kind == OUTCOME_END &&
+		outcome.exit != BACKEND_EXIT_HOLD && s->phase != JOB_PHASE_REFUSED &&
+		next_same(job))
+		return;
 	switch (outcome.kind) {
 	case OUTCOME_END:
 		show(job, outcome.text[0] ? outcome.text : job->status.text, "");
@@ -428,6 +477,7 @@ void job_told(struct job *job, const struct message_job_state *s)
 		return show(job, outcome.text, "");
 	job->stage = JOB_SEALED;
 	job->mine = false;
+	job->sealed = true;
 	job->refusals = 0;
 	if (job->open)
 		job->transfer.sent = job->transfer.size;
@@ -447,6 +497,7 @@ static void seal(struct job *job)
 		return; /* again with the next turn */
 	job->stage = JOB_SEALED;
 	job->mine = false;
+	job->sealed = true;
 	show(job, "The host takes the job", "");
 }
 

@@ -32,6 +32,8 @@ struct job {
 	enum job_stage stage;
 	uint32_t ref;
 	bool mine;	   /* the host has not got it whole: that is certain */
+	uint32_t asked;	   /* by the host, with JOB_PHASE_ASK */
+	bool sealed;	   /* the host may have got it whole, and nothing was heard since */
 	bool cancelled;	   /* in this spooler */
 	bool cancel_told;  /* in this session */
 	bool delayed;	   /* `retry` is on */

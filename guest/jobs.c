@@ -153,13 +153,17 @@ bool jobs_feed(struct agent *agent)
 	return false;
 }
 
-uint32_t jobs_in_doubt(const struct agent *agent)
+uint32_t jobs_in_doubt(const struct agent *agent, struct uuid *ret_job)
 {
 	const struct job *job;
 
 	TAILQ_FOREACH(job, &agent->jobs, link)
-	if (job->in_doubt && !job->delayed)
+	{
+		if (!job->in_doubt || job->delayed)
+			continue;
+		*ret_job = job->id.job;
 		return job->number;
+	}
 	return 0;
 }
 

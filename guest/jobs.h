@@ -32,7 +32,7 @@ bool jobs_feed(struct agent *agent);
 
 /* The number in this spooler of a job whose backend has hung up a while ago without a word: was it
  * purged? 0: none. The answer of QUEUES_JOB is handed to the second. */
-uint32_t jobs_in_doubt(const struct agent *agent);
+uint32_t jobs_in_doubt(const struct agent *agent, struct uuid *ret_job);
 void jobs_doubt_settled(struct agent *agent, uint32_t number, int error);
 
 /* In transfer or followed. */

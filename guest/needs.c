@@ -3,15 +3,16 @@
  * Needs of a restart: where they come from, and how they end.
  *
  * They come from needs_add(), from files that a package leaves in STATE/needs.d ("spooler REASON"
- * or "workspace REASON", named after what was installed), and from the distribution's own mark,
- * /run/reboot-required. One of level workspace ends with another boot id; one of level spooler when
- * cupsd was restarted, which is done here, as soon as no job is on its way.
+ * or "workspace REASON", named after what was installed), and from this system's own word
+ * (system.h). One of level workspace ends with another boot id; one of level spooler when cupsd was
+ * restarted (respool.h), which is done here.
  */
 #include "guest/needs.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,31 +22,28 @@
 #include <unistd.h>
 
 #include "guest/activity.h"
-#include "guest/jobs.h"
 #include "guest/peer.h"
+#include "guest/respool.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define MARK	     "/run/reboot-required"
-#define AGAIN_USEC   600000000ULL /* so soon after the restart the same need was not met by it */
-#define SPOOLER_USEC 2000000ULL	  /* between two looks whether the spooler is idle */
+#define AGAIN_USEC 600000000ULL /* so soon after the restart the same need was not met by it */
 
 struct need {
 	uint8_t name[NEED_SIZE];
 	uint32_t level, state;
-	struct uuid boot; /* it was born in */
+	struct uuid boot; /* it was born in; one that was met, then */
+	uint64_t met;	  /* usec of that boot's CLOCK_MONOTONIC */
 	char reason[MESSAGE_SIZE];
 };
 
 struct needs {
 	struct agent *agent;
-	uint64_t begun;
 	char path[AGENT_PATH_SIZE + 16], dir[AGENT_PATH_SIZE + 16];
 	struct need list[RESTART_NEEDS_MAX];
 	uint32_t count;
-	bool restarting; /* systemd was asked to restart cupsd */
-	sd_event_source *watch_dir, *watch_run, *spooler;
+	sd_event_source *watch_dir;
 };
 
 const struct uuid *needs_boot(void)
@@ -108,8 +106,8 @@ static int write_all(const struct needs *needs)
 
 		for (size_t b = 0; b < NEED_SIZE; b++)
 			(void)fprintf(file, "%02x", n->name[b]);
-		(void)fprintf(file, " %u %u %s %s\n", n->level, n->state,
-			uuid_format(&n->boot, boot), n->reason);
+		(void)fprintf(file, " %u %u %s %" PRIu64 " %s\n", n->level, n->state,
+			uuid_format(&n->boot, boot), n->met, n->reason);
 	}
 	if (fflush(file) != 0 || fdatasync(fileno(file)) < 0)
 		r = -errno;
@@ -127,7 +125,8 @@ static bool line_read(const char *line, struct need *n)
 	char hex[NEED_SIZE * 2 + 1], boot[UUID_TEXT_SIZE];
 	int at = 0;
 
-	if (sscanf(line, "%32[0-9a-f] %u %u %36s %n", hex, &n->level, &n->state, boot, &at) != 4 ||
+	if (sscanf(line, "%32[0-9a-f] %u %u %36s %" SCNu64 " %n", hex, &n->level, &n->state, boot,
+		    &n->met, &at) != 5 ||
 		!at || strlen(hex) != NEED_SIZE * 2 || uuid_parse(boot, &n->boot) < 0 ||
 		n->level < LEVEL_SPOOLER || n->level >= LEVEL_COUNT || n->state < NEED_OPEN ||
 		n->state >= NEED_STATE_COUNT)
@@ -156,6 +155,7 @@ static void read_all(struct needs *needs)
 		else if (n.state != NEED_MET && !uuid_equal(&n.boot, needs_boot())) {
 			n.state = NEED_MET;
 			n.boot = *needs_boot();
+			n.met = agent_now();
 			needs->list[needs->count++] = n;
 			log_line(LOG_INFO, NULL, "a restart was made for: %s", n.reason);
 		} else if (n.state != NEED_MET) {
@@ -175,8 +175,7 @@ static void changed(struct needs *needs, const struct need *n)
 		log_line(LOG_ERR, NULL, "%s cannot be written: %s", needs->path, strerror(-r));
 	send_need(needs, n);
 	activity_look(needs->agent->activity);
-	if (n->level == LEVEL_SPOOLER && n->state == NEED_OPEN)
-		(void)sd_event_source_set_enabled(needs->spooler, SD_EVENT_ON);
+	respool_look(needs->agent->respool);
 }
 
 /* The oldest that is over makes place for a new one. */
@@ -189,22 +188,50 @@ static bool make_place(struct needs *needs)
 	return needs->count < RESTART_NEEDS_MAX;
 }
 
-int needs_add(struct agent *agent, const char *id, enum restart_level level, const char *reason)
+static void name_of(const char *id, uint8_t name[static NEED_SIZE])
 {
-	struct needs *needs = agent->needs;
 	struct sha256_ctx ctx;
-	struct need n = {.level = level, .state = NEED_OPEN, .boot = *needs_boot()};
-	uint32_t i = 0;
 
 	sha256_init(&ctx);
 	sha256_update(&ctx, strlen(id), (const uint8_t *)id);
-	sha256_digest(&ctx, NEED_SIZE, n.name);
+	sha256_digest(&ctx, NEED_SIZE, name);
+}
+
+void needs_withdraw(struct agent *agent, const char *id)
+{
+	struct needs *needs = agent->needs;
+	uint8_t name[NEED_SIZE];
+	struct need n;
+
+	name_of(id, name);
+	for (uint32_t i = 0; i < needs->count; i++) {
+		if (memcmp(needs->list[i].name, name, NEED_SIZE) != 0 ||
+			needs->list[i].state == NEED_MET)
+			continue;
+		n = needs->list[i];
+		n.state = NEED_MET;
+		memmove(&needs->list[i], &needs->list[i + 1],
+			(--needs->count - i) * sizeof(needs->list[0]));
+		log_line(LOG_INFO, NULL, "needs no restart any more: %s", n.reason);
+		return changed(needs, &n);
+	}
+}
+
+int needs_add(struct agent *agent, const char *id, enum restart_level level, const char *reason)
+{
+	struct needs *needs = agent->needs;
+	struct need n = {.level = level, .state = NEED_OPEN, .boot = *needs_boot()};
+	uint32_t i = 0;
+	bool same;
+
+	name_of(id, n.name);
 	text_copy_line(n.reason, sizeof(n.reason), reason[0] ? reason : id);
 	while (i < needs->count && memcmp(needs->list[i].name, n.name, NEED_SIZE) != 0)
 		i++;
-	if (i < needs->count && needs->list[i].state != NEED_MET)
+	same = i < needs->count && strcmp(needs->list[i].reason, n.reason) == 0;
+	if (i < needs->count && needs->list[i].state != NEED_MET && same)
 		return 0; /* counted already */
-	if (i < needs->count && level == LEVEL_WORKSPACE && agent_now() - needs->begun < AGAIN_USEC)
+	if (same && level == LEVEL_WORKSPACE && agent_now() - needs->list[i].met < AGAIN_USEC)
 		n.state = NEED_UNMET;
 	if (i == needs->count && !make_place(needs))
 		return -ENOSPC;
@@ -259,81 +286,24 @@ static int on_dir(sd_event_source *source, const struct inotify_event *event, vo
 	return 0;
 }
 
-/* Debian's mark, with the packages that set it beside it. */
-static void look_at_mark(struct needs *needs)
+bool needs_spooler(const struct needs *needs)
 {
-	char packages[256] = "", reason[MESSAGE_SIZE];
-	_cleanup_close_ int fd = -1;
-	ssize_t n;
-
-	if (access(MARK, F_OK) < 0)
-		return;
-	fd = open(MARK ".pkgs", O_RDONLY | O_CLOEXEC);
-	n = fd >= 0 ? read(fd, packages, sizeof(packages) - 1) : 0;
-	packages[n > 0 ? n : 0] = '\0';
-	for (char *c = packages; *c; c++)
-		if (*c == '\n')
-			*c = c[1] ? ',' : '\0';
-	(void)text_printf(
-		reason, sizeof(reason), "this system says so: %s", packages[0] ? packages : MARK);
-	(void)needs_add(needs->agent, MARK, LEVEL_WORKSPACE, reason);
+	for (uint32_t i = 0; i < needs->count; i++)
+		if (needs->list[i].level == LEVEL_SPOOLER && needs->list[i].state == NEED_OPEN)
+			return true;
+	return false;
 }
 
-static int on_run(sd_event_source *source, const struct inotify_event *event, void *userdata)
+void needs_spooler_over(struct needs *needs, bool met)
 {
-	(void)source;
-	if (event->len && strcmp(event->name, "reboot-required") == 0)
-		look_at_mark(userdata);
-	return 0;
-}
-
-static int on_cupsd(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-	struct needs *needs = userdata;
-	const sd_bus_error *e = sd_bus_message_get_error(m);
-
-	(void)error;
-	needs->restarting = false;
-	if (e) {
-		log_line(LOG_ERR, NULL, "the spooler cannot be restarted: %s",
-			e->message ? e->message : e->name);
-		return 0;
-	}
-	log_line(LOG_INFO, NULL, "the spooler was restarted for its new drivers");
 	for (uint32_t i = 0; i < needs->count; i++) {
 		struct need *n = &needs->list[i];
 
 		if (n->level != LEVEL_SPOOLER || n->state != NEED_OPEN)
 			continue;
-		n->state = NEED_MET;
+		n->state = met ? NEED_MET : NEED_UNMET;
 		changed(needs, n);
 	}
-	(void)sd_event_source_set_enabled(needs->spooler, SD_EVENT_OFF);
-	return 0;
-}
-
-static int on_spooler(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct needs *needs = userdata;
-	bool wanted = false;
-
-	(void)usec;
-	for (uint32_t i = 0; i < needs->count; i++)
-		wanted |=
-			needs->list[i].level == LEVEL_SPOOLER && needs->list[i].state == NEED_OPEN;
-	(void)sd_event_source_set_time_relative(source, SPOOLER_USEC);
-	if (!wanted) {
-		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-	} else if (!needs->restarting && jobs_count(needs->agent) == 0) {
-		needs->restarting = true;
-		if (activity_restart_unit(needs->agent->activity, "cups.service", on_cupsd, needs) <
-			0) {
-			needs->restarting = false;
-			log_line(LOG_ERR, NULL,
-				"the spooler cannot be restarted: systemd cannot be asked");
-		}
-	}
-	return 0;
 }
 
 int needs_new(struct agent *agent, struct needs **ret_needs)
@@ -344,25 +314,17 @@ int needs_new(struct agent *agent, struct needs **ret_needs)
 	if (!needs)
 		return -ENOMEM;
 	needs->agent = agent;
-	needs->begun = agent_now();
 	(void)snprintf(needs->path, sizeof(needs->path), "%s/needs", agent->config.state_dir);
 	(void)snprintf(needs->dir, sizeof(needs->dir), "%s/needs.d", agent->config.state_dir);
 	*ret_needs = needs; /* needs_add() wants it */
 	if (mkdir(needs->dir, 0700) < 0 && errno != EEXIST)
 		return -errno;
-	r = sd_event_add_time_relative(
-		agent->event, &needs->spooler, CLOCK_MONOTONIC, SPOOLER_USEC, 0, on_spooler, needs);
-	if (r >= 0)
-		r = sd_event_add_inotify(agent->event, &needs->watch_dir, needs->dir,
-			IN_CLOSE_WRITE | IN_MOVED_TO, on_dir, needs);
+	r = sd_event_add_inotify(agent->event, &needs->watch_dir, needs->dir,
+		IN_CLOSE_WRITE | IN_MOVED_TO, on_dir, needs);
 	if (r < 0)
 		return r;
-	(void)sd_event_source_set_enabled(needs->spooler, SD_EVENT_ON);
-	(void)sd_event_add_inotify(agent->event, &needs->watch_run, "/run",
-		IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE, on_run, needs);
 	read_all(needs);
 	(void)on_dir(NULL, NULL, needs);
-	look_at_mark(needs);
 	return 0;
 }
 
@@ -371,8 +333,6 @@ struct needs *needs_free(struct needs *needs)
 	if (!needs)
 		return NULL;
 	needs->watch_dir = sd_event_source_disable_unref(needs->watch_dir);
-	needs->watch_run = sd_event_source_disable_unref(needs->watch_run);
-	needs->spooler = sd_event_source_disable_unref(needs->spooler);
 	free(needs);
 	return NULL;
 }

@@ -59,6 +59,8 @@ struct outcome outcome_of(const struct message_job_state *s, bool cancelled)
 	case JOB_PHASE_ABORTED:
 		return end(BACKEND_EXIT_HOLD, s->text, "The host's spooler gave the job up");
 	case JOB_PHASE_ASK:
+		if (cancelled)
+			return end(BACKEND_EXIT_CANCEL, s->text, "");
 		return end(BACKEND_EXIT_HOLD, s->text,
 			"It is not known whether this was printed: look at the printer");
 	case JOB_PHASE_TRANSFER:

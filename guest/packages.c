@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "guest/activity.h"
 #include "guest/install/install.h"
 #include "guest/needs.h"
 #include "guest/peer.h"
@@ -155,9 +156,22 @@ enum package_stage packages_stage(const struct packages *packages,
 	return PACKAGE_FAILED;
 }
 
+uint32_t packages_on_their_way(const struct packages *packages)
+{
+	const struct package *package;
+	uint32_t n = 0;
+
+	if (!packages->coming && !packages->installing)
+		return 0; /* what is still wanted waits for the next session */
+	TAILQ_FOREACH(package, &packages->all, link)
+	n += package->stage < STAGE_INSTALLED;
+	return n;
+}
+
 static void stage_set(struct packages *packages, struct package *package, enum stage stage)
 {
 	package->stage = stage;
+	activity_look(packages->agent->activity);
 	rendering_look_all(packages->agent);
 }
 
@@ -190,6 +204,7 @@ void packages_want(struct packages *packages, const struct message_printer *offe
 	packages->count++;
 	path_of(packages, package, ".installed", path);
 	package->stage = access(path, F_OK) == 0 ? STAGE_INSTALLED : STAGE_WANTED;
+	activity_look(packages->agent->activity);
 	next(packages);
 }
 
@@ -359,6 +374,7 @@ static int install_start(struct packages *packages, struct package *package)
 	(void)snprintf(program, sizeof(program), "%s/platen-install", config->libexec_dir);
 	memcpy(m.sha256, package->sha256, SHA256_SIZE);
 	memcpy(m.manager, config->package_manager, sizeof(m.manager));
+	memcpy(m.needs_restarting, config->needs_restarting, sizeof(m.needs_restarting));
 	path_of(packages, package, package->rpm ? ".rpm" : ".deb", m.path);
 	packages->answered = false;
 	r = worker_new(packages->agent->event, &setup, &packages->worker);

@@ -27,6 +27,9 @@ enum package_stage packages_stage(const struct packages *packages,
 /* Has the package of an offer installed, unless that was done or tried. */
 void packages_want(struct packages *packages, const struct message_printer *offer);
 
+/* How many are on their way: a restart would cut them off, or come too early. */
+uint32_t packages_on_their_way(const struct packages *packages);
+
 /* A piece of one. */
 void packages_take(struct packages *packages, const struct message_package_data *data);
 

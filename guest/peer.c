@@ -20,6 +20,7 @@
 #include "guest/asks.h"
 #include "guest/channel.h"
 #include "guest/drivers.h"
+#include "guest/held.h"
 #include "guest/jobs.h"
 #include "guest/needs.h"
 #include "guest/offer.h"
@@ -229,6 +230,7 @@ void peer_over(struct agent *agent, const char *why)
 	packages_session_over(agent->packages);
 	printers_session_over(&agent->printers);
 	jobs_session_over(agent);
+	held_session_over(agent->held);
 	asks_session_over(agent->asks);
 }
 
@@ -297,6 +299,7 @@ void peer_message(struct agent *agent, const struct message *m)
 	case MESSAGE_ACTIVITY_GET: return activity_tell(agent->activity);
 	case MESSAGE_RESTART_ASK: return asks_put(agent->asks, &m->restart_ask);
 	case MESSAGE_RESTART_ASK_END: return asks_end(agent->asks, &m->restart_ask_end);
+	case MESSAGE_JOB_RELEASE: return held_release(agent->held, &m->job_release);
 	case MESSAGE_JOB_ACCEPT:
 	case MESSAGE_JOB_CREDIT:
 	case MESSAGE_JOB_STATE: return jobs_message(agent, m);

@@ -41,10 +41,12 @@ struct printer {
 	/* What this spooler has. */
 	enum queue_kind queue;
 	bool is_default;
-	bool listed;			/* in the listing under way */
-	char made_of[FINGERPRINT_SIZE]; /* fingerprint of our queue */
-	uint8_t device[SHA256_SIZE];	/* of a person's queue, device_digest() */
-	uint64_t shown;			/* digest of the state that our queue shows; 0: not known */
+	bool listed;			 /* in the listing under way */
+	char made_of[FINGERPRINT_SIZE];	 /* fingerprint of our queue */
+	char asked_of[FINGERPRINT_SIZE]; /* of what it was last asked to become: `fingerprint` may
+					    have changed before the answer comes */
+	uint8_t device[SHA256_SIZE];	 /* of a person's queue, device_digest() */
+	uint64_t shown; /* digest of the state that our queue shows; 0: not known */
 	/* What was done about it. */
 	bool due;	     /* to be looked at */
 	bool busy;	     /* its removal was refused: it has jobs */

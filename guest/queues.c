@@ -17,10 +17,12 @@
 
 #include "guest/default.h"
 #include "guest/drivers.h"
+#include "guest/held.h"
 #include "guest/jobs.h"
 #include "guest/rendering.h"
 #include "guest/requests.h"
 #include "guest/peer.h"
+#include "guest/respool.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -32,6 +34,7 @@
 #define RETRY_MOST    6 /* doublings: a minute */
 #define ACCURACY_USEC 100000ULL
 #define DAY_USEC      86400000000ULL
+#define QUEUE_PRINTS  4 /* printer-state "processing", RFC 8011 5.4.11 */
 
 enum asked {
 	ASKED_NOTHING = 0,
@@ -41,6 +44,8 @@ enum asked {
 	ASKED_SHOW,
 	ASKED_DEFAULT,
 	ASKED_JOB,
+	ASKED_HELD,
+	ASKED_PRINTING,
 };
 
 struct queues {
@@ -51,6 +56,8 @@ struct queues {
 	bool down; /* we were told that it does not */
 	bool look; /* it is to be listed */
 	bool check_default;
+	bool ask_printing;	    /* whether any queue prints is to be asked for */
+	bool printing;		    /* one that is not ours does */
 	enum asked asked;	    /* the request under way */
 	struct printer *about;	    /* whom it is about, pinned; NULL with LIST */
 	uint32_t number;	    /* with JOB */
@@ -247,6 +254,7 @@ static void put(struct queues *queues, struct printer *p)
 	memcpy(m.info, offer->info, sizeof(m.info));
 	memcpy(m.location, offer->location, sizeof(m.location));
 	memcpy(m.fingerprint, p->fingerprint, sizeof(m.fingerprint));
+	memcpy(p->asked_of, p->fingerprint, sizeof(p->asked_of));
 	memcpy(m.defaults, offer->defaults, sizeof(m.defaults));
 	send(queues, ASKED_PUT, p, &m, fd);
 }
@@ -346,13 +354,45 @@ static void settled(struct queues *queues)
 /* Whether a job was asked after whose backend has hung up. */
 static bool look_at_job(struct queues *queues)
 {
-	struct queues_job m = {.head = {.type = QUEUES_JOB, .size = sizeof(m)},
-		.number = jobs_in_doubt(queues->agent)};
+	struct queues_job m = {.head = {.type = QUEUES_JOB, .size = sizeof(m)}};
 
+	m.number = jobs_in_doubt(queues->agent, &m.job);
 	if (!m.number)
 		return false;
 	queues->number = m.number;
 	send(queues, ASKED_JOB, NULL, &m, -1);
+	return true;
+}
+
+/* Whether a held job was marked or released. */
+static bool look_at_held(struct queues *queues)
+{
+	const struct held_deed *deed = held_next(queues->agent->held);
+	struct queues_held m = {.head = {.type = QUEUES_HELD, .size = sizeof(m)}};
+
+	if (!deed)
+		return false;
+	m.number = deed->number;
+	m.ask = deed->ask;
+	m.hold = deed->hold;
+	m.job = deed->id.job;
+	send(queues, ASKED_HELD, NULL, &m, -1);
+	return true;
+}
+
+void queues_ask_printing(struct queues *queues)
+{
+	queues->ask_printing = true;
+	queues_kick(queues);
+}
+
+/* Whether it was to be asked for what this spooler prints. */
+static bool look_at_printing(struct queues *queues)
+{
+	if (!queues->ask_printing)
+		return false;
+	queues->ask_printing = queues->printing = false;
+	request(queues, ASKED_PRINTING, QUEUES_LIST, NULL);
 	return true;
 }
 
@@ -361,7 +401,7 @@ static void next(struct queues *queues)
 	struct printer *p;
 
 	while (queues->up && requests_are_free(queues->requests)) {
-		if (look_at_job(queues))
+		if (look_at_job(queues) || look_at_held(queues) || look_at_printing(queues))
 			return;
 		if (queues->look) {
 			if (agent_now() < queues->look_after)
@@ -410,6 +450,8 @@ static void listed(struct queues *queues, int error)
 
 static void put_failed(struct queues *queues, struct printer *p, const struct queues_done *done)
 {
+	if (strcmp(p->asked_of, p->fingerprint) != 0)
+		return; /* something else is wanted by now, and is asked for next */
 	(void)text_printf(
 		p->trouble, sizeof(p->trouble), "the queue could not be made: %.200s", done->text);
 	if (done->error == -EINVAL && p->whole)
@@ -459,7 +501,7 @@ static void succeeded(struct queues *queues, enum asked asked, struct printer *p
 	case ASKED_PUT:
 		queues->count += p->queue != QUEUE_OURS;
 		p->queue = QUEUE_OURS;
-		memcpy(p->made_of, p->fingerprint, sizeof(p->made_of));
+		memcpy(p->made_of, p->asked_of, sizeof(p->made_of));
 		p->shown = 0; /* a new driver clears it */
 		queues->check_default |= p->offered && p->offer->is_default;
 		break;
@@ -479,6 +521,8 @@ static void succeeded(struct queues *queues, enum asked asked, struct printer *p
 		break;
 	case ASKED_NOTHING:
 	case ASKED_JOB:
+	case ASKED_HELD:
+	case ASKED_PRINTING:
 	case ASKED_LIST: break;
 	}
 	if (asked != ASKED_SHOW)
@@ -495,6 +539,11 @@ static void on_done(const struct queues_done *done, void *userdata)
 	queues->about = NULL;
 	if (asked == ASKED_JOB) {
 		jobs_doubt_settled(queues->agent, queues->number, done ? done->error : -ECONNRESET);
+	} else if (asked == ASKED_HELD) {
+		held_done(queues->agent->held, done ? done->error : -ECONNRESET);
+	} else if (asked == ASKED_PRINTING) {
+		if (done && done->error == 0)
+			respool_printing(queues->agent->respool, queues->printing);
 	} else if (!p) {
 		listed(queues, done ? done->error : -ECONNRESET);
 	} else {
@@ -518,6 +567,8 @@ static void on_queue(const struct queues_queue *queue, void *userdata)
 
 	if (queues->asked == ASKED_LIST)
 		(void)printers_list_queue(&queues->agent->printers, queue);
+	else if (queues->asked == ASKED_PRINTING && !queue->ours)
+		queues->printing |= queue->state == QUEUE_PRINTS;
 }
 
 static void on_spooler(bool up, const char *text, void *userdata)

@@ -15,6 +15,10 @@ void queues_kick(struct queues *queues);
 /* This spooler's queues are to be listed again: a person may have changed them. */
 void queues_look_again(struct queues *queues);
 
+/* respool_printing() is to be told whether a queue that is not Platen's prints: when the spooler
+ * says so, which may be late, or never if it does not answer. */
+void queues_ask_printing(struct queues *queues);
+
 /* A driver is held now, or (why) will not be for a while. */
 void queues_driver_came(
 	struct queues *queues, const uint8_t sha256[static SHA256_SIZE], const char *why);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "host/fetcher.h"
+#include "host/printer.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 
@@ -85,6 +86,19 @@ static void note(char names[static TEXT_SIZE], const char *name)
 	(void)snprintf(names + used, TEXT_SIZE - used, "%s%s", used ? ", " : "", name);
 }
 
+/* Whether a driver was made of IPP attributes, the device's or those the spooler reports. */
+static bool is_of_device(const struct host *host, const uint8_t driver[static SHA256_SIZE])
+{
+	const struct printer *printer;
+
+	TAILQ_FOREACH(printer, &host->printers, link)
+	if (memcmp(printer->driver.sha256, driver, SHA256_SIZE) == 0 &&
+		(printer->driver.provenance == FETCH_DEVICE ||
+			printer->driver.provenance == FETCH_GENERIC))
+		return true;
+	return false;
+}
+
 uint32_t allowed_options(const struct host *host, const uint8_t driver[static SHA256_SIZE],
 	const struct message_job_open *open, struct submit_open *submission,
 	char ret_names[static TEXT_SIZE])
@@ -94,6 +108,7 @@ uint32_t allowed_options(const struct host *host, const uint8_t driver[static SH
 	uint32_t pos = 0, left_out = 0;
 
 	ret_names[0] = '\0';
+	submission->of_device = is_of_device(host, driver);
 	while (options_next(open->options, open->options_size, &pos, &name, &value)) {
 		if (is_standard(name) || is_drivers(names, name)) {
 			(void)options_add(submission->options, sizeof(submission->options),

@@ -38,9 +38,13 @@ enum kind {
 	KIND_MODE,
 	KIND_DRIVERS,
 	KIND_RESTART,
+	KIND_LANGUAGES,
 };
 
 #define DRIVERS_EXPECTED "server, device, host and generic, each at most once, in the order to try"
+
+/* A job that has just ended may come again: its workspace's spooler saves that it ended later. */
+#define LEDGER_JOBS_MIN 1000
 
 static const struct key {
 	const char *name;
@@ -51,6 +55,9 @@ static const struct key {
 #define FIELD(member) offsetof(struct config, member), sizeof(((struct config *)0)->member)
 	{"mode", KIND_MODE, FIELD(mode), "off, network or all"},
 	{"drivers", KIND_DRIVERS, FIELD(drivers), DRIVERS_EXPECTED},
+	{"languages", KIND_LANGUAGES, FIELD(languages),
+		"none, or at most 8 languages such as de, fr or zh-TW, each once"},
+	{"driver-days", KIND_NUMBER, FIELD(driver_days), "a number of days, 0 for ever"},
 	{"restart", KIND_RESTART, FIELD(restart), "auto, ask or never"},
 	{"restart-limit", KIND_NUMBER, FIELD(restart_limit), "a number of minutes, 0 for none"},
 	{"restart-force", KIND_NUMBER, FIELD(restart_force), "a number of minutes, 0 for never"},
@@ -67,6 +74,8 @@ static const struct key {
 	{"jobs-per-minute", KIND_NUMBER, FIELD(jobs_per_minute), "a number, 0 for no limit"},
 	{"mib-per-minute", KIND_NUMBER, FIELD(mib_per_minute), "a number, 0 for no limit"},
 	{"held-mib", KIND_NUMBER, FIELD(held_mib), "a number, 0 for no limit"},
+	{"ledger-jobs", KIND_NUMBER, FIELD(ledger_jobs), "1000 or more jobs, 0 for no limit"},
+	{"ledger-days", KIND_NUMBER, FIELD(ledger_days), "a number of days, 0 for no limit"},
 	{"keepalive-msec", KIND_NUMBER, FIELD(keepalive_msec), "100 to 3600000 milliseconds"},
 #undef FIELD
 };
@@ -89,11 +98,12 @@ const char *mode_name(enum mode mode)
 /* Says where, what and what was expected. Returns 0, which ends inih's reading. */
 static int fault(struct reading *reading, const char *name, const char *value, const char *expected)
 {
-	char shown[80];
+	char key[80], shown[80];
 
 	if (!reading->failed)
-		(void)snprintf(reading->why, 512, "%s:%d: %s = %s: expected %s", reading->path,
-			reading->line, name, text_escape(value, shown, sizeof(shown)), expected);
+		(void)text_printf(reading->why, 512, "%s:%d: %s = %s: expected %s", reading->path,
+			reading->line, text_escape(name, key, sizeof(key)),
+			text_escape(value, shown, sizeof(shown)), expected);
 	reading->failed = true;
 	return 0;
 }
@@ -129,6 +139,9 @@ static bool key_set(struct config *config, const struct key *key, const char *va
 		memcpy(at, &mode, sizeof(mode));
 		return mode != MODE_UNSET;
 	case KIND_DRIVERS: return fetch_sources_parse(value, at);
+	case KIND_LANGUAGES:
+		return fetch_languages_parse(
+			strcmp(value, "none") == 0 ? "" : value, at, key->size);
 	case KIND_RESTART:
 		restart = restart_policy_parse(value);
 		memcpy(at, &restart, sizeof(restart));
@@ -389,7 +402,7 @@ static char *next_line(char *buf, int size, void *userdata)
 
 static int read_file(struct reading *reading, const char *path)
 {
-	int r;
+	int r, unreadable;
 
 	reading->path = path;
 	reading->line = 0;
@@ -400,7 +413,12 @@ static int read_file(struct reading *reading, const char *path)
 		return r;
 	}
 	r = ini_parse_stream(next_line, reading, on_pair, reading);
+	unreadable = ferror(reading->file) ? errno : 0;
 	(void)fclose(reading->file);
+	if (unreadable) {
+		(void)snprintf(reading->why, 512, "%s: %s", path, strerror(unreadable));
+		return -unreadable;
+	}
 	if (reading->failed)
 		return -EINVAL;
 	if (r != 0) {
@@ -451,6 +469,12 @@ static int check(struct reading *reading)
 			reading->path);
 		return -EINVAL;
 	}
+	if (config->ledger_jobs && config->ledger_jobs < LEDGER_JOBS_MIN) {
+		(void)snprintf(reading->why, 512,
+			"%s: ledger-jobs: expected %d or more, or 0 for no limit", reading->path,
+			LEDGER_JOBS_MIN);
+		return -EINVAL;
+	}
 	if (config->restart_limit > RESTART_SEC_MAX / 60 || config->restart_force > 1440) {
 		(void)snprintf(reading->why, 512,
 			"%s: expected restart-limit of at most %d and restart-force of at most "
@@ -476,6 +500,7 @@ int config_read(const char *path, struct config *ret_config, char ret_why[static
 	struct reading reading = {
 		.config = {.mode = MODE_NETWORK,
 			.drivers = {{FETCH_SERVER, FETCH_DEVICE, FETCH_HOST}},
+			.driver_days = 30,
 			.control = "/run/platen/control",
 			.run_dir = "/run/cups/platen",
 			.state_dir = "/var/lib/platen",
@@ -489,6 +514,8 @@ int config_read(const char *path, struct config *ret_config, char ret_why[static
 			.raw = true,
 			.jobs_per_minute = 300,
 			.held_mib = 8192,
+			.ledger_jobs = 100000,
+			.ledger_days = 400,
 			.restart = RESTART_AUTO,
 			.restart_limit = RESTART_LIMIT_MIN},
 		.why = ret_why,

@@ -57,6 +57,8 @@ struct config_server {
 struct config {
 	enum mode mode;
 	struct config_drivers drivers;
+	char languages[128];  /* of devices' own names, as in struct fetch_get */
+	uint32_t driver_days; /* that one without a printer is kept, 0: for ever */
 	char control[CONFIG_PATH_SIZE];
 	char run_dir[CONFIG_PATH_SIZE];
 	char state_dir[CONFIG_PATH_SIZE];
@@ -70,6 +72,7 @@ struct config {
 	uint32_t keepalive_msec;
 	bool raw; /* workspaces may send printer commands */
 	uint32_t jobs_per_minute, mib_per_minute, held_mib; /* of a workspace; 0: no limit */
+	uint32_t ledger_jobs, ledger_days; /* ended ones, and for how long; 0: no limit */
 	enum restart_policy restart;
 	uint32_t restart_limit; /* minutes, 0: none */
 	uint32_t restart_force; /* minutes after which a guest is reset, 0: never */

@@ -8,6 +8,8 @@
 #include "host/doctor.h"
 
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "host/domains.h"
 #include "host/printer.h"
@@ -39,6 +41,53 @@ static void check_spooler(struct host *host, json_t *checks)
 			"all works, only later: see \"The notifier\" in platend(8)");
 	else
 		check(checks, "events", NULL, "ok", "of cupsd arrive", "");
+}
+
+/* That it was damaged is said until somebody has put the old one away. */
+static void check_ledger(struct host *host, json_t *checks)
+{
+	char path[256], text[MESSAGE_SIZE], day[32] = "";
+	int64_t damaged = ledger_note(host->ledger, LEDGER_DAMAGED);
+	time_t t = (time_t)damaged;
+	struct tm tm;
+
+	if (host->rebuilding)
+		return check(checks, "ledger", NULL, "fault",
+			"it is built anew from the spooler's jobs; until then no job is taken",
+			"the spooler has to answer: see its line");
+	(void)snprintf(path, sizeof(path), "%s/ledger.db.damaged", host->config.state_dir);
+	if (!damaged || access(path, F_OK) < 0)
+		return check(checks, "ledger", NULL, "ok", "whole", "");
+	if (localtime_r(&t, &tm))
+		(void)strftime(day, sizeof(day), "%F %H:%M", &tm);
+	(void)text_printf(text, sizeof(text),
+		"it was damaged and was built anew from the spooler's jobs on %s; the old one is "
+		"%s",
+		day, path);
+	check(checks, "ledger", NULL, "fault", text,
+		"look whether the disk is in order, then remove that file");
+}
+
+static int count_one(const struct ledger_job *row, void *userdata)
+{
+	(void)row;
+	(*(int *)userdata)++;
+	return 0;
+}
+
+static void check_jobs(struct host *host, json_t *checks)
+{
+	char text[MESSAGE_SIZE];
+	int asked = 0;
+
+	(void)ledger_walk(host->ledger, LEDGER_ASKED, UINT32_MAX, count_one, &asked);
+	if (!asked)
+		return check(checks, "jobs", NULL, "ok", "none waits for a decision", "");
+	(void)text_printf(text, sizeof(text), "of %d nobody knows whether %s printed", asked,
+		asked == 1 ? "it was" : "they were");
+	check(checks, "jobs", NULL, "fault", text,
+		"look at the printer, then `platenctl job retry` or `platenctl job forget`; "
+		"`platenctl jobs` lists them");
 }
 
 static void check_printers(struct host *host, json_t *checks)
@@ -157,6 +206,8 @@ json_t *doctor_checks(struct host *host, struct workspace *only)
 			"start it: `systemctl start libvirtd`, and look at `systemctl status "
 			"libvirtd`");
 	check_spooler(host, checks);
+	check_ledger(host, checks);
+	check_jobs(host, checks);
 	check_printers(host, checks);
 	TAILQ_FOREACH(ws, &host->workspaces, link)
 	{
@@ -223,12 +274,17 @@ static const char *explain_printer(
 		return mode == MODE_OFF
 			       ? "`platenctl mode WORKSPACE network` switches redirection on"
 			       : "`platenctl mode WORKSPACE all` offers local printers too";
-	(void)text_printf(text, sizeof(text), "driver: %s%s%s%.380s", printer_driver_name(printer),
+	(void)text_printf(text, sizeof(text), "%s%s%s%s%.380s",
+		printer->status == DRIVER_MISSING ? "driver-missing" : "driver: ",
+		printer->status == DRIVER_MISSING ? "" : printer_driver_name(printer),
 		printer->status == DRIVER_READY && printer->driver.provenance == FETCH_GENERIC
 			? " (vendor options are missing)"
 			: "",
 		printer->driver.text[0] ? ": " : "", printer->driver.text);
 	step(steps, printer->status == DRIVER_READY, text);
+	if (printer->status == DRIVER_MISSING)
+		return "`platenctl driver add FILE --printer PRINTER` gives it one; what other "
+		       "sources may be asked is `drivers` in platen.conf";
 	if (printer->status != DRIVER_READY)
 		return "see the driver's line; it is looked for again by itself";
 	*ret_offered = true;

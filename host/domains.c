@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/restarts.h"
 #include "host/workspace.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
@@ -119,6 +120,14 @@ static void on_gone(struct domains *domains, const struct uuid *uuid)
 		(void)workspace_free(ws);
 }
 
+static void on_rebooted(struct domains *domains, const struct uuid *uuid)
+{
+	struct workspace *ws = workspace_find(domains->host, uuid);
+
+	if (ws && ws->by_libvirt)
+		restarts_rebooted(ws->restarts);
+}
+
 static void on_result(struct domains *domains, const struct virt_result *result, int *fd)
 {
 	struct request *request;
@@ -162,6 +171,10 @@ static void on_message(struct worker *worker, const struct ipc_head *m, int *fd,
 	case VIRT_GONE:
 		if (m->size == sizeof(struct virt_domain))
 			on_gone(domains, &((const struct virt_domain *)m)->uuid);
+		return;
+	case VIRT_REBOOTED:
+		if (m->size == sizeof(struct virt_domain))
+			on_rebooted(domains, &((const struct virt_domain *)m)->uuid);
 		return;
 	case VIRT_RESULT:
 		if (m->size == sizeof(struct virt_result))

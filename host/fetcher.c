@@ -91,9 +91,10 @@ bool fetcher_result_take(const struct ipc_head *msg, struct fetch_result *result
 	memcpy(result, msg, sizeof(*result));
 	return text_terminated(result->make_model, sizeof(result->make_model)) &&
 	       text_terminated(result->source, sizeof(result->source)) &&
-	       text_terminated(result->text, sizeof(result->text)) && result->code >= FETCH_OK &&
-	       result->code <= FETCH_FAILED && result->size <= DRIVER_SIZE_MAX &&
-	       result->packed_size <= DRIVER_PACKED_MAX;
+	       text_terminated(result->text, sizeof(result->text)) &&
+	       text_terminated(result->device_id, sizeof(result->device_id)) &&
+	       result->code >= FETCH_OK && result->code <= FETCH_FAILED &&
+	       result->size <= DRIVER_SIZE_MAX && result->packed_size <= DRIVER_PACKED_MAX;
 }
 
 static void on_message(struct worker *worker, const struct ipc_head *msg, int *fd, void *userdata)
@@ -113,15 +114,20 @@ static void on_exit_worker(struct worker *worker, int status, bool timed_out, vo
 	struct fetcher *fetcher = fetch->fetcher;
 	struct printer *printer = fetch->printer;
 	struct fetch_result *result = &fetch->result;
+	char why[160];
 
 	fetch->worker = worker_free(worker);
 	fetch->printer = NULL;
 	if (!fetch->answered || status != 0) {
 		*result = (struct fetch_result){.code = FETCH_FAILED};
-		(void)text_printf(result->text, sizeof(result->text),
-			timed_out ? "the fetch took longer than %llu s and was ended"
-				  : "platen-fetch ended without an answer after %llu s at most",
-			FETCH_DEADLINE / 1000000);
+		if (timed_out)
+			(void)text_printf(result->text, sizeof(result->text),
+				"the fetch took longer than %llu s and was ended",
+				FETCH_DEADLINE / 1000000);
+		else
+			(void)text_printf(result->text, sizeof(result->text),
+				"platen-fetch ended without an answer (%s)",
+				worker_end_text(status, false, why));
 	}
 	if (printer) {
 		printer->fetching = false;
@@ -172,6 +178,7 @@ static int fetch_start(struct fetch *fetch, struct printer *printer)
 	struct worker_setup setup = {
 		.argv = argv,
 		.user = host_worker_user(host),
+		.hidden = host_hidden(host),
 		.socket = host->config.fetch_socket[0] ? host->config.fetch_socket : NULL,
 		.on_message = on_message,
 		.on_exit = on_exit_worker,
@@ -188,6 +195,7 @@ static int fetch_start(struct fetch *fetch, struct printer *printer)
 	printer->fetching = true;
 	(void)text_copy(get.queue, sizeof(get.queue), printer->is.name);
 	(void)text_copy(get.device_uri, sizeof(get.device_uri), printer->is.device_uri);
+	(void)text_copy(get.languages, sizeof(get.languages), host->config.languages);
 	(void)text_copy(get.cups_socket, sizeof(get.cups_socket), host->config.cups_socket);
 	memcpy(get.sources, config_drivers_of(&host->config, printer->is.name)->sources,
 		sizeof(get.sources));
@@ -210,8 +218,7 @@ static void start_next(struct fetcher *fetcher)
 
 		if (!printer->wanted || printer->fetching)
 			continue;
-		manual = manuals_of(
-			fetcher->host->manuals, printer->is.name, printer->is.make_model);
+		manual = manuals_of(fetcher->host->manuals, &printer->is);
 		if (manual) { /* it wins, and is in the store */
 			printer->wanted = false;
 			printer->retry_usec = 0;
@@ -231,6 +238,9 @@ static void start_next(struct fetcher *fetcher)
 				fetcher->host->config.fetch_socket[0] ? " by " : "",
 				fetcher->host->config.fetch_socket, strerror(-r));
 			printer->fetching = false;
+			printer->looked = FETCH_FAILED;
+			(void)text_printf(printer->looked_text, sizeof(printer->looked_text),
+				"cannot start platen-fetch: %s", strerror(-r));
 			printer->retry_usec = now_usec(fetcher) + RETRY_FIRST;
 			printer->status = printer->status ? printer->status : DRIVER_FAILED;
 		}

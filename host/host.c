@@ -21,11 +21,14 @@
 #include <unistd.h>
 
 #include "host/control.h"
+#include "host/decide.h"
 #include "host/domains.h"
 #include "host/fetcher.h"
 #include "host/job.h"
 #include "host/manuals.h"
 #include "host/printer.h"
+#include "host/pruner.h"
+#include "host/rebuild.h"
 #include "host/renderings.h"
 #include "host/spooler.h"
 #include "host/workspace.h"
@@ -46,6 +49,21 @@ const char *host_program(const struct host *host, const char *name, char buf[sta
 const char *host_worker_user(const struct host *host)
 {
 	return geteuid() == 0 && host->config.worker_user[0] ? host->config.worker_user : NULL;
+}
+
+const char *const *host_hidden(const struct host *host)
+{
+	static const char *hidden[] = {
+		"/run/libvirt", "/var/run/libvirt", "/var/lib/libvirt", NULL, NULL, NULL};
+	static char socket[sizeof(host->config.libvirt_uri)];
+	const char *named = strstr(host->config.libvirt_uri, "socket=");
+
+	hidden[3] = host->config.control;
+	if (named && text_copy(socket, sizeof(socket), named + 7) == 0) {
+		socket[strcspn(socket, "&")] = '\0';
+		hidden[4] = socket;
+	}
+	return hidden;
 }
 
 void host_printer_changed(struct host *host, struct printer *printer, bool offer, bool state)
@@ -77,6 +95,7 @@ static void begin_offers(struct host *host)
 	host->settle = sd_event_source_disable_unref(host->settle);
 	TAILQ_FOREACH(ws, &host->workspaces, link)
 	offer_update(ws);
+	pruner_tick(host->pruner);
 }
 
 static int on_settle(sd_event_source *source, uint64_t usec, void *userdata)
@@ -93,7 +112,9 @@ void host_settle(struct host *host)
 	bool pending = false;
 	uint64_t now;
 
-	if (host->settled || !host->spooler || !spooler_listed(host->spooler))
+	if (host->settled)
+		return pruner_tick(host->pruner);
+	if (!host->spooler || !spooler_listed(host->spooler))
 		return;
 	TAILQ_FOREACH(printer, &host->printers, link)
 	pending |= printer->status == DRIVER_PENDING;
@@ -161,10 +182,15 @@ static int on_post(sd_event_source *source, void *userdata)
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct host *host = userdata;
+	struct workspace *ws;
 
+	TAILQ_FOREACH(ws, &host->workspaces, link)
+	workspace_tick(ws);
 	domains_tick(host->domains);
 	spooler_tick(host->spooler);
 	fetcher_tick(host->fetcher);
+	decide_tick(host);
+	pruner_tick(host->pruner);
 	(void)sd_event_source_set_time(source, usec + TICK_USEC);
 	return 0;
 }
@@ -228,9 +254,12 @@ static int set_up_state(struct host *host)
 	r = ledger_open(path, &damaged, &host->ledger);
 	if (r < 0)
 		log_line(LOG_ERR, NULL, "%s cannot be opened: %s", path, strerror(-r));
-	else if (damaged)
-		log_line(LOG_ERR, NULL, "%s was damaged: set aside as %s.damaged, begun anew", path,
-			path);
+	if (r < 0)
+		return r;
+	rebuild_begin(host, damaged);
+	r = ledger_limit(host->ledger, config->ledger_jobs, config->ledger_days);
+	if (r < 0)
+		log_line(LOG_ERR, NULL, "%s cannot be written: %s", path, strerror(-r));
 	return r;
 }
 
@@ -331,6 +360,8 @@ static int set_up(struct host *host)
 	if (r == 0)
 		r = fetcher_new(host, &host->fetcher);
 	if (r == 0)
+		r = pruner_new(host, &host->pruner);
+	if (r == 0)
 		r = set_up_workspaces(host);
 	if (r == 0)
 		r = spooler_new(host, &host->spooler);
@@ -379,6 +410,7 @@ struct host *host_free(struct host *host)
 	if (host->fetcher)
 		printer_free_all(host);
 	host->fetcher = fetcher_free(host->fetcher);
+	host->pruner = pruner_free(host->pruner);
 	host->renderings = renderings_free(host->renderings);
 	host->manuals = manuals_free(host->manuals);
 	host->vsock_io = sd_event_source_disable_unref(host->vsock_io);

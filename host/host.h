@@ -26,6 +26,7 @@ struct domains;
 struct control;
 struct renderings;
 struct manuals;
+struct pruner;
 
 TAILQ_HEAD(printer_list, printer);
 TAILQ_HEAD(workspace_list, workspace);
@@ -37,12 +38,15 @@ struct host {
 	char name[TEXT_SIZE]; /* of this machine, for people */
 	enum mode mode;	      /* the default in force */
 	struct ledger *ledger;
+	bool rebuilding;  /* the ledger is not whole yet, see rebuild.h */
+	uint32_t rebuilt; /* jobs that it has from the spooler */
 	struct spooler *spooler;
 	struct fetcher *fetcher;
 	struct domains *domains;
 	struct control *control;
 	struct renderings *renderings;
 	struct manuals *manuals;
+	struct pruner *pruner;
 	struct printer_list printers;
 	struct workspace_list workspaces;
 	struct job_list jobs; /* unfinished, and finished ones that a guest still has open */
@@ -66,6 +70,9 @@ const char *host_program(const struct host *host, const char *name, char buf[sta
 
 /* The user that workers without a need for more run as, or NULL. */
 const char *host_worker_user(const struct host *host);
+
+/* What those workers do not find in their file system: the ways to libvirt and to us. */
+const char *const *host_hidden(const struct host *host);
 
 /* A printer is there, has changed in what is offered or in its state, or is about to go. */
 void host_printer_changed(struct host *host, struct printer *printer, bool offer, bool state);

@@ -9,17 +9,16 @@
  * after the ledger is on disk. An answer that does not come leaves the job unsure, and the
  * spooler's own list decides; where even that cannot tell, a person is asked.
  */
-#include "host/job.h"
+#include "host/job-parts.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "host/allowed.h"
+#include "host/decide.h"
 #include "host/printer.h"
+#include "host/rebuild.h"
 #include "host/renderings.h"
 #include "host/restarts.h"
 #include "host/spooler.h"
@@ -28,33 +27,12 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define GRACE_USEC     60000000ULL  /* a broken-off transfer may go on within */
-#define ANSWER_USEC    30000000ULL  /* cupsd's answer to one request */
-#define DRAIN_USEC     300000000ULL /* the rest of a sealed document into cupsd */
-#define PIPE_BYTES     (512 * 1024)
-#define HOST_HELD      4 /* job-state, RFC 8011 5.3.7 */
-#define HOST_STOPPED   6
-#define HOST_CANCELED  7
-#define HOST_ABORTED   8
-#define HOST_COMPLETED 9
-
-static struct log_about about_of(const struct job *job, char uuid[static UUID_TEXT_SIZE])
+struct log_about job_about(const struct job *job, char uuid[static UUID_TEXT_SIZE])
 {
 	return (struct log_about){.workspace = job->row.workspace_name,
 		.job = uuid_format(&job->row.key.job, uuid),
 		.printer = job->row.printer};
 }
-
-#define TELL(id, priority, job, ...)                                                               \
-	do {                                                                                       \
-		if ((job)->workspace && !quota_line((job)->workspace))                             \
-			break;                                                                     \
-		char say_uuid[UUID_TEXT_SIZE];                                                     \
-		struct log_about say_about = about_of(job, say_uuid);                              \
-		log_event(id, priority, &say_about, __VA_ARGS__);                                  \
-	} while (0)
-
-#define SAY(priority, job, ...) TELL(NULL, priority, job, __VA_ARGS__)
 
 const char *job_phase_name(uint32_t phase)
 {
@@ -81,9 +59,15 @@ uint32_t job_phase_of(const struct ledger_job *row)
 	case LEDGER_COMPLETED: return JOB_PHASE_COMPLETED;
 	case LEDGER_CANCELED: return JOB_PHASE_CANCELED;
 	case LEDGER_ABORTED: return JOB_PHASE_ABORTED;
+	case LEDGER_RETRY: return JOB_PHASE_REFUSED; /* of the attempt before */
 	case LEDGER_ASK: return JOB_PHASE_ASK;
 	}
 	return JOB_PHASE_ASK;
+}
+
+const char *job_row_phase(const struct ledger_job *row)
+{
+	return row->state == LEDGER_RETRY ? "retry" : job_phase_name(job_phase_of(row));
 }
 
 static bool is_final(const struct job *job)
@@ -92,17 +76,18 @@ static bool is_final(const struct job *job)
 	       (job->row.pool && job->phase >= JOB_PHASE_PENDING);
 }
 
-static void job_free(struct job *job)
+void job_drop(struct job *job)
 {
 	TAILQ_REMOVE(&job->host->jobs, job, link);
 	job->grace = sd_event_source_disable_unref(job->grace);
+	job->look = sd_event_source_disable_unref(job->look);
 	job->pipe = close_fd(job->pipe);
 	if (job->submit)
 		submit_kill(job->submit);
 	free(job);
 }
 
-static struct job *job_new(struct host *host, const struct ledger_key *key)
+struct job *job_make(struct host *host, const struct ledger_key *key)
 {
 	struct job *job = calloc(1, sizeof(*job));
 
@@ -122,7 +107,7 @@ static bool key_equal(const struct ledger_key *a, const struct ledger_key *b)
 	       uuid_equal(&a->workspace, &b->workspace);
 }
 
-static struct job *job_by_key(struct host *host, const struct ledger_key *key)
+struct job *job_find(struct host *host, const struct ledger_key *key)
 {
 	struct job *job;
 
@@ -143,7 +128,7 @@ static struct job *job_by_ref(struct workspace *ws, uint32_t ref)
 }
 
 /* Tells the guest how the job stands, now or when there is room. */
-static void job_tell(struct job *job)
+void job_tell(struct job *job)
 {
 	struct message m;
 
@@ -156,6 +141,7 @@ static void job_tell(struct job *job)
 	m.job_state.final = is_final(job);
 	m.job_state.host_job = job->row.host_job;
 	m.job_state.pages = job->row.pages;
+	m.job_state.ask = job->phase == JOB_PHASE_ASK ? job->row.ask : 0;
 	(void)text_copy(m.job_state.reasons, sizeof(m.job_state.reasons), job->reasons);
 	text_copy_line(m.job_state.text, sizeof(m.job_state.text), job->text);
 	job->tell = workspace_send(job->workspace, &m, -1) == -EAGAIN;
@@ -170,37 +156,27 @@ void job_pump(struct workspace *ws)
 		job_tell(job);
 }
 
-static int job_record(struct job *job, enum ledger_state state)
+int job_record(struct job *job, enum ledger_state state)
 {
 	int r;
 
 	job->row.state = state;
 	if (state >= LEDGER_COMPLETED && !job->row.ended)
 		job->row.ended = time(NULL);
+	if (state == LEDGER_RELEASE && !job->row.released)
+		job->row.released = time(NULL);
 	text_copy_line(job->row.text, sizeof(job->row.text), job->text);
 	r = ledger_put(job->host->ledger, &job->row);
 	if (r < 0)
-		SAY(LOG_ERR, job, "the ledger cannot be written: %s", strerror(-r));
+		JOB_SAY(LOG_ERR, job, "the ledger cannot be written: %s", strerror(-r));
 	return r;
 }
 
-/* The transfer is over, one way or the other: what it used is given back. */
-static void transfer_end(struct job *job, bool kill)
-{
-	job->grace = sd_event_source_disable_unref(job->grace);
-	job->pipe = close_fd(job->pipe);
-	if (job->submit && kill)
-		submit_kill(job->submit);
-	else if (job->submit)
-		submit_release(job->submit);
-	job->submit = NULL;
-}
-
 /* The job will not be taken now: nothing of it can have printed. */
-static void job_refuse(struct job *job, enum job_refusal refusal, const char *text)
+void job_refuse(struct job *job, enum job_refusal refusal, const char *text)
 {
-	TELL(LOG_ID_JOB_REFUSED, LOG_NOTICE, job, "not taken: %s", text);
-	transfer_end(job, false);
+	JOB_TELL(LOG_ID_JOB_REFUSED, LOG_NOTICE, job, "not taken: %s", text);
+	job_transfer_end(job, false);
 	(void)ledger_remove(job->host->ledger, &job->row.key); /* an OPEN row would do no harm */
 	job->stage = JOB_ENDED;
 	job->phase = JOB_PHASE_REFUSED;
@@ -208,135 +184,34 @@ static void job_refuse(struct job *job, enum job_refusal refusal, const char *te
 	text_copy_line(job->text, sizeof(job->text), text);
 	job_tell(job);
 	if (!job->open)
-		job_free(job);
+		job_drop(job);
 }
 
-static void job_end(struct job *job, uint32_t phase, enum ledger_state state, const char *text)
+void job_end(struct job *job, uint32_t phase, enum ledger_state state, const char *text)
 {
-	transfer_end(job, false);
+	job_transfer_end(job, false);
 	job->stage = JOB_ENDED;
 	job->phase = phase;
 	job->unsure = false;
+	job->row.ask = phase == JOB_PHASE_ASK ? decide_ask() : 0;
 	if (text)
 		text_copy_line(job->text, sizeof(job->text), text);
 	(void)job_record(job, state); /* said; a later question finds the host's job */
-	TELL(LOG_ID_JOB_ENDED, LOG_INFO, job, "%s on the host, job %u, %u pages",
+	JOB_TELL(LOG_ID_JOB_ENDED, LOG_INFO, job, "%s on the host, job %u, %u pages",
 		job_phase_name(phase), job->row.host_job, job->row.pages);
 	job_tell(job);
 	if (!job->open)
-		job_free(job);
+		job_drop(job);
 }
 
 /* The host may have printed it or not, and nobody can tell. */
-static void job_ask(struct job *job)
+void job_ask(struct job *job)
 {
-	TELL(LOG_ID_JOB_UNSURE, LOG_WARNING, job,
-		"the spooler does not know the job any more: look whether it was printed");
+	JOB_TELL(LOG_ID_JOB_UNSURE, LOG_WARNING, job,
+		"the spooler cannot tell what became of the job: look whether it was printed");
 	job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
-		"It is not known whether this was printed: look at the printer, then print it "
-		"again or cancel it");
-}
-
-/* Gives the document's pipe to the worker and to the channel. */
-static void transfer_begin(struct job *job)
-{
-	_cleanup_close_ int in = -1;
-	struct message m;
-	int fds[2], r;
-
-	job->submit = spooler_take(job->host->spooler, job);
-	if (!job->submit)
-		return; /* stays WAITING */
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
-		job_refuse(job, REFUSAL_FAILED, "the host has no descriptors left; tried again");
-		return;
-	}
-	in = fds[0];
-	job->pipe = fds[1];
-	(void)fcntl(job->pipe, F_SETPIPE_SZ, PIPE_BYTES); /* the default works, slower */
-	r = submit_send(job->submit, &job->submission, in, ANSWER_USEC);
-	if (r < 0) {
-		job_refuse(job, REFUSAL_FAILED, "the spooler's worker is gone; tried again");
-		return;
-	}
-	job->stage = JOB_TRANSFER;
-	message_init(&m, MESSAGE_JOB_ACCEPT);
-	m.job_accept.ref = job->ref;
-	m.job_accept.window = JOB_WINDOW;
-	(void)workspace_send(job->workspace, &m, job->pipe); /* lost only with the session */
-}
-
-void job_worker_ready(struct host *host)
-{
-	struct job *job, *next;
-
-	TAILQ_FOREACH_SAFE(job, &host->jobs, link, next)
-	{
-		if (job->stage != JOB_WAITING || !job->open)
-			continue;
-		transfer_begin(job); /* it stays if its workspace has its share of workers */
-	}
-}
-
-/* A transfer that broke off goes on: the worker says how far it is. */
-static void transfer_resume(struct job *job)
-{
-	struct ipc_head query = {.type = SUBMIT_QUERY, .size = sizeof(query)};
-
-	job->grace = sd_event_source_disable_unref(job->grace);
-	if (job->stage == JOB_TRANSFER && job->submit)
-		(void)submit_send(job->submit, &query, -1, ANSWER_USEC);
-}
-
-static void on_offset(struct job *job, const struct submit_progress *p)
-{
-	struct message m;
-
-	if (job->stage != JOB_TRANSFER || !job->open || !job->workspace)
-		return;
-	message_init(&m, MESSAGE_JOB_ACCEPT);
-	m.job_accept.ref = job->ref;
-	m.job_accept.window = JOB_WINDOW;
-	m.job_accept.offset = p->offset;
-	(void)workspace_send(job->workspace, &m, job->pipe); /* lost only with the session */
-	SAY(LOG_INFO, job, "goes on at byte %llu", (unsigned long long)p->offset);
-}
-
-/* Banners are the host's spooler's, whoever has rendered the pages. */
-static void keep_sheets(const struct message_job_open *open, struct submit_open *s)
-{
-	const char *sheets = options_get(open->options, open->options_size, "job-sheets");
-
-	if (sheets)
-		(void)options_add(s->options, sizeof(s->options), &s->options_size, "job-sheets",
-			sheets); /* cannot be more than came */
-}
-
-static void submission_fill(
-	struct job *job, const struct printer *printer, const struct message_job_open *open)
-{
-	struct submit_open *s = &job->submission;
-	char names[TEXT_SIZE];
-	uint32_t left_out;
-
-	*s = (struct submit_open){.head = {.type = SUBMIT_OPEN, .size = sizeof(*s)},
-		.file = open->file,
-		.copies = open->copies,
-		.pages_only = !job->host->config.raw && !open->rendered,
-		.job = open->job,
-		.workspace = job->row.key.workspace};
-	(void)text_copy(s->printer, sizeof(s->printer), job->row.printer);
-	(void)text_copy(s->owner, sizeof(s->owner), job->row.owner);
-	(void)text_copy(s->user, sizeof(s->user), open->user);
-	(void)text_copy(s->title, sizeof(s->title), open->title[0] ? open->title : "Untitled");
-	(void)text_copy(s->format, sizeof(s->format),
-		open->rendered ? "application/vnd.cups-raw" : open->format);
-	if (open->rendered) /* the rest was applied in the workspace */
-		return keep_sheets(open, s);
-	left_out = allowed_options(job->host, printer->driver.sha256, open, s, names);
-	if (left_out)
-		SAY(LOG_NOTICE, job, "%u options are not a workspace's to set and are left out: %s",
-			left_out, names);
+		"It is not known whether this was printed: look at the printer, then release it "
+		"to print it again, or cancel it");
 }
 
 static void row_fill(struct job *job, struct workspace *ws, const char *printer, bool pool,
@@ -347,6 +222,7 @@ static void row_fill(struct job *job, struct workspace *ws, const char *printer,
 	row->state = LEDGER_OPEN;
 	row->pool = pool;
 	row->size = open->size;
+	row->guest_job = open->guest_job <= JOB_ASK_MAX ? open->guest_job : 0;
 	row->opened = time(NULL);
 	(void)text_copy(row->workspace_name, sizeof(row->workspace_name), ws->name);
 	(void)text_copy(row->printer, sizeof(row->printer), printer);
@@ -363,8 +239,8 @@ static void job_reopen(struct job *job, struct workspace *ws, uint32_t ref)
 	job->open = true;
 	job->grace = sd_event_source_disable_unref(job->grace);
 	switch (job->stage) {
-	case JOB_WAITING: transfer_begin(job); return;
-	case JOB_TRANSFER: transfer_resume(job); return;
+	case JOB_WAITING: job_transfer_begin(job); return;
+	case JOB_TRANSFER: job_transfer_resume(job); return;
 	case JOB_SEALING: return; /* the worker's verdict comes */
 	default: job_tell(job); return;
 	}
@@ -399,71 +275,93 @@ static void open_new(struct job *job, struct workspace *ws, const struct message
 		return job_refuse(job, REFUSAL_POLICY,
 			"it was rendered in the workspace, and this printer is rendered on the "
 			"host: print it again");
-	submission_fill(job, printer, open);
+	job_submission_fill(job, printer, open);
 	if (job_record(job, LEDGER_OPEN) < 0)
 		return job_refuse(job, REFUSAL_NO_SPACE,
 			"the host's disk is full or broken; the job waits for it");
 	job->stage = JOB_WAITING;
-	transfer_begin(job);
+	job_transfer_begin(job);
+}
+
+/* A person has said that no paper came out: as if it was not known. Without a document the guest
+ * has it no more, and there is nothing to send again. */
+static void open_retry(struct job *job, struct workspace *ws, const struct message_job_open *open)
+{
+	struct ledger_key key = job->row.key;
+
+	if (open->size == 0) {
+		job->row.decided = 0;
+		return job_end(job, JOB_PHASE_CANCELED, LEDGER_CANCELED,
+			"cancelled in the workspace; it is not known whether it was printed");
+	}
+	JOB_SAY(LOG_NOTICE, job, "a person says that it was not printed: it is taken once more");
+	job->row = (struct ledger_job){.key = key};
+	open_new(job, ws, open);
 }
 
 void job_open(struct workspace *ws, const struct message_job_open *open)
 {
 	struct ledger_key key = {.workspace = ws->uuid, .job = open->job, .file = open->file};
-	struct job *job = job_by_key(ws->host, &key);
+	struct job *job = job_find(ws->host, &key);
+	char text[MESSAGE_SIZE];
 	int r;
 
-	if (job && job->stage == JOB_ENDED && job->phase == JOB_PHASE_REFUSED) {
-		job_free(job); /* its refusal was told: this is the next try */
+	if (job && job->stage == JOB_ENDED &&
+		(job->phase == JOB_PHASE_REFUSED || decide_is_retry(&job->row, open))) {
+		job_drop(job); /* its end was told: this is the next try */
 		job = NULL;
 	}
 	if (job)
 		return job_reopen(job, ws, open->ref);
-	job = job_new(ws->host, &key);
+	job = job_make(ws->host, &key);
 	if (!job)
 		return; /* no memory: the guest asks again at its next session */
 	job->workspace = ws;
 	job->ref = open->ref;
 	job->open = true;
 	r = ledger_get(ws->host->ledger, &key, &job->row);
+	if (r == 0 && decide_is_retry(&job->row, open))
+		return open_retry(job, ws, open);
 	if (r == 0 && job->row.state != LEDGER_OPEN) {
 		job->stage = JOB_ENDED;
 		job->phase = job_phase_of(&job->row);
 		text_copy_line(job->text, sizeof(job->text), job->row.text);
+		decide_heard(ws->host, &job->row);
 		return job_tell(job);
 	}
 	if (r < 0 && r != -ENOENT)
 		return job_refuse(
 			job, REFUSAL_FAILED, "the host's ledger cannot be read; the job waits");
+	if (r < 0 && ws->host->rebuilding)
+		return job_refuse(job, REFUSAL_FAILED,
+			"the host's ledger is built anew from its spooler; the job waits for it");
+	if (r < 0 && rebuild_is_unsure(ws->host, open)) {
+		row_fill(job, ws, ws->offers[open->printer].name, false, open);
+		return quota_job(job, text) ? job_ask(job) : job_refuse(job, REFUSAL_QUOTA, text);
+	}
 	open_new(job, ws, open);
 }
 
 void job_seal(struct workspace *ws, const struct message_job_seal *seal)
 {
 	struct job *job = job_by_ref(ws, seal->ref);
-	struct submit_seal m = {
-		.head = {.type = SUBMIT_SEAL, .size = sizeof(m)}, .size = seal->size};
 
-	if (!job || job->stage != JOB_TRANSFER || !job->submit)
-		return; /* refused meanwhile: the guest will hear */
-	memcpy(m.digest, seal->digest, DIGEST_SIZE);
-	job->row.size = seal->size;
-	job->stage = JOB_SEALING;
-	job->pipe = close_fd(job->pipe);
-	(void)submit_send(job->submit, &m, -1, DRAIN_USEC); /* its end would be told */
+	if (job && job->stage == JOB_TRANSFER && job->submit) /* else the guest will hear */
+		job_transfer_seal(job, seal);
 }
 
 void job_cancel(struct workspace *ws, uint32_t ref)
 {
 	struct job *job = job_by_ref(ws, ref);
-	struct ipc_head abort_it = {.type = SUBMIT_ABORT, .size = sizeof(abort_it)};
 
 	if (!job)
 		return;
 	if (job->stage < JOB_RELEASING) {
-		if (job->submit)
-			(void)submit_send(job->submit, &abort_it, -1, ANSWER_USEC);
+		job_transfer_abort(job);
 		job_end(job, JOB_PHASE_CANCELED, LEDGER_CANCELED, "cancelled in the workspace");
+	} else if (job->stage == JOB_ENDED && job->phase == JOB_PHASE_ASK) {
+		job_end(job, JOB_PHASE_CANCELED, LEDGER_CANCELED,
+			"cancelled in the workspace; it is not known whether it was printed");
 	} else if (job->stage == JOB_ENDED) {
 		job_tell(job);
 	} else if (job->row.host_job) {
@@ -472,47 +370,38 @@ void job_cancel(struct workspace *ws, uint32_t ref)
 	}
 }
 
-static int on_grace(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct job *job = userdata;
-	struct ipc_head abort_it = {.type = SUBMIT_ABORT, .size = sizeof(abort_it)};
-
-	(void)source;
-	(void)usec;
-	if (job->submit)
-		(void)submit_send(job->submit, &abort_it, -1, ANSWER_USEC);
-	job_refuse(job, REFUSAL_FAILED, "the transfer broke off and was not taken up again");
-	return 0;
-}
-
 /* The guest has the job open no more. */
 static void job_let_go(struct job *job)
 {
-	uint64_t now;
-
 	job->open = job->tell = false;
 	job->ref = 0;
-	if (job->stage == JOB_ENDED || job->stage == JOB_WAITING) {
-		job_free(job);
-	} else if (job->stage == JOB_TRANSFER && !job->grace &&
-		   sd_event_now(job->host->event, CLOCK_MONOTONIC, &now) >= 0) {
-		(void)sd_event_add_time(job->host->event, &job->grace, CLOCK_MONOTONIC,
-			now + GRACE_USEC, 1000000, on_grace, job);
-	}
+	if (job->stage == JOB_ENDED || job->stage == JOB_WAITING)
+		job_drop(job);
+	else if (job->stage == JOB_TRANSFER && !job->grace)
+		job_transfer_wait(job);
+}
+
+/* The guest has let go of a job whose end it was told: it does not come with it again. */
+static void job_heard(struct job *job)
+{
+	if (!is_final(job) || job->tell || job->row.heard || job->phase == JOB_PHASE_REFUSED ||
+		job->phase == JOB_PHASE_ASK)
+		return;
+	job->row.heard = 1;
+	(void)ledger_put_late(job->host->ledger, &job->row); /* or it is kept longer than need be */
 }
 
 void job_close(struct workspace *ws, uint32_t ref)
 {
 	struct job *job = job_by_ref(ws, ref);
-	struct ipc_head abort_it = {.type = SUBMIT_ABORT, .size = sizeof(abort_it)};
 
 	if (!job)
 		return;
+	job_heard(job);
 	if (job->stage != JOB_TRANSFER)
 		return job_let_go(job);
 	/* It may come again from the start, and holds no worker until then. */
-	if (job->submit)
-		(void)submit_send(job->submit, &abort_it, -1, ANSWER_USEC);
+	job_transfer_abort(job);
 	job->open = false;
 	job_refuse(job, REFUSAL_FAILED, "the workspace let go of it");
 }
@@ -533,93 +422,23 @@ void job_workspace_lost(struct workspace *ws, bool gone)
 }
 
 /* From here on the job may print. */
-static void job_released(struct job *job, uint32_t host_job)
+void job_released(struct job *job, uint32_t host_job)
 {
 	job->row.host_job = host_job;
-	job->stage = JOB_FOLLOWED;
+	job_set_followed(job);
 	job->unsure = false;
 	if (job->phase < JOB_PHASE_PENDING)
 		job->phase = JOB_PHASE_PENDING;
-	transfer_end(job, false);
+	job_transfer_end(job, false);
 	(void)job_record(job, LEDGER_RELEASE); /* the row that matters is on disk already */
-	TELL(LOG_ID_JOB_RELEASED, LOG_INFO, job, "released, job %u on the host, %llu bytes",
+	JOB_TELL(LOG_ID_JOB_RELEASED, LOG_INFO, job, "released, job %u on the host, %llu bytes",
 		host_job, (unsigned long long)job->row.size);
 	job_tell(job);
-}
-
-static void on_failed(struct job *job, const struct submit_failed *f)
-{
-	if (!text_terminated(f->text, sizeof(f->text)) || f->refusal == REFUSAL_NONE ||
-		f->refusal >= REFUSAL_COUNT)
-		return;
-	if (f->released || job->stage >= JOB_RELEASING) {
-		transfer_end(job, false);
-		job->stage = JOB_FOLLOWED;
-		job->unsure = true;
-		SAY(LOG_WARNING, job, "the release was not answered: %s", f->text);
-		spooler_check(job->host->spooler);
-		return;
-	}
-	job_refuse(job, f->refusal, f->text);
-	spooler_check(job->host->spooler);
-}
-
-void job_on_submit(struct job *job, const struct ipc_head *msg)
-{
-	const struct submit_progress *p = (const struct submit_progress *)msg;
-
-	if (msg->type == SUBMIT_FAILED) {
-		if (msg->size == sizeof(struct submit_failed))
-			on_failed(job, (const struct submit_failed *)msg);
-		return;
-	}
-	if (msg->size != sizeof(*p))
-		return;
-	switch (msg->type) {
-	case SUBMIT_OPENED: job->row.host_job = p->host_job; return;
-	case SUBMIT_OFFSET: return on_offset(job, p);
-	case SUBMIT_SEALED:
-		if (job->stage != JOB_SEALING)
-			return;
-		job->row.host_job = p->host_job;
-		if (job_record(job, LEDGER_RELEASE) < 0) {
-			struct ipc_head abort_it = {.type = SUBMIT_ABORT, .size = sizeof(abort_it)};
-
-			(void)submit_send(job->submit, &abort_it, -1, ANSWER_USEC);
-			return job_refuse(job, REFUSAL_NO_SPACE,
-				"the host's disk is full or broken; the job waits for it");
-		}
-		job->stage = JOB_SYNCING;
-		return;
-	case SUBMIT_RELEASED:
-		if (job->stage == JOB_RELEASING)
-			job_released(job, p->host_job);
-		return;
-	default: return;
-	}
-}
-
-void job_on_submit_exit(struct job *job, bool timed_out)
-{
-	const char *text = timed_out ? "the host's spooler does not answer; tried again"
-				     : "the spooler's worker ended; tried again";
-
-	job->submit = NULL;
-	if (job->stage >= JOB_RELEASING) {
-		job->stage = JOB_FOLLOWED;
-		job->unsure = true;
-		spooler_check(job->host->spooler);
-		return;
-	}
-	/* Its held job has no document and is cancelled when the spooler tells of it. */
-	job_refuse(job, REFUSAL_FAILED, text);
-	spooler_check(job->host->spooler);
 }
 
 void job_sync(struct host *host)
 {
 	struct ipc_head release = {.type = SUBMIT_RELEASE, .size = sizeof(release)};
-	struct ipc_head abort_it = {.type = SUBMIT_ABORT, .size = sizeof(abort_it)};
 	struct job *job, *next;
 	int r = ledger_commit(host->ledger);
 
@@ -632,149 +451,17 @@ void job_sync(struct host *host)
 			continue;
 		if (r == 0) {
 			job->stage = JOB_RELEASING;
-			(void)submit_send(job->submit, &release, -1, ANSWER_USEC);
+			(void)submit_send(job->submit, &release, -1, JOB_ANSWER_USEC);
 			continue;
 		}
-		(void)submit_send(job->submit, &abort_it, -1, ANSWER_USEC);
+		job_transfer_abort(job);
 		job_refuse(job, REFUSAL_NO_SPACE,
 			"the host's disk is full or broken; the job waits for it");
 	}
 }
 
-static uint32_t phase_of_host(uint32_t state)
-{
-	switch (state) {
-	case HOST_STOPPED: return JOB_PHASE_STOPPED;
-	case HOST_CANCELED: return JOB_PHASE_CANCELED;
-	case HOST_ABORTED: return JOB_PHASE_ABORTED;
-	case HOST_COMPLETED: return JOB_PHASE_COMPLETED;
-	case 5: return JOB_PHASE_PROCESSING;
-	default: return JOB_PHASE_PENDING;
-	}
-}
-
-/* A job that a filter of the host's gave up is stopped for good: cupsd says "stopped" and leaves it
- * to a person. In the workspace it would hold up all that waits behind it. */
-static bool is_given_up(const struct spool_job *is)
-{
-	return is->state == HOST_STOPPED &&
-	       (strstr(is->reasons, "cups-filter-crashed") ||
-		       strstr(is->reasons, "job-completed-with-errors"));
-}
-
-static void job_follow(struct job *job, const struct spool_job *is)
-{
-	uint32_t phase = is_given_up(is) ? JOB_PHASE_ABORTED : phase_of_host(is->state);
-	char reasons[REASONS_SIZE];
-
-	text_copy_line(reasons, sizeof(reasons), is->reasons);
-	if (strcmp(reasons, "none") == 0)
-		memset(reasons, 0, sizeof(reasons));
-	job->row.host_job = is->host_job;
-	job->row.pages = is->pages;
-	(void)text_copy(job->reasons, sizeof(job->reasons), reasons);
-	switch (phase) {
-	case JOB_PHASE_COMPLETED: return job_end(job, phase, LEDGER_COMPLETED, is->text);
-	case JOB_PHASE_CANCELED:
-		return job_end(job, phase, LEDGER_CANCELED, "cancelled on the host");
-	case JOB_PHASE_ABORTED:
-		if (is_given_up(is))
-			spooler_cancel(job->host->spooler, is->host_job, &is->job, is->file);
-		return job_end(job, phase, LEDGER_ABORTED,
-			is->text[0] ? is->text
-				    : "the host's filters could not make pages of the document");
-	default: break;
-	}
-	job->phase = phase;
-	text_copy_line(job->text, sizeof(job->text), is->text);
-	job_tell(job);
-}
-
-/* A held job of an attempt that is over prints never and is taken away. */
-static void cancel_stale(struct host *host, const struct spool_job *is)
-{
-	if (is->state <= HOST_STOPPED)
-		spooler_cancel(host->spooler, is->host_job, &is->job, is->file);
-}
-
-void job_on_host(struct host *host, const struct spool_job *is)
-{
-	struct ledger_key key = {.workspace = is->workspace, .job = is->job, .file = is->file};
-	struct job *job = job_by_key(host, &key);
-
-	if (!text_terminated(is->reasons, sizeof(is->reasons)) ||
-		!text_terminated(is->text, sizeof(is->text)))
-		return;
-	if (!job || job->stage == JOB_ENDED) {
-		struct ledger_job row;
-
-		/* Nobody has it under way: a held one is left from an attempt that broke off. */
-		if (is->state == HOST_HELD &&
-			(ledger_get(host->ledger, &key, &row) < 0 || row.state != LEDGER_RELEASE))
-			cancel_stale(host, is);
-		return;
-	}
-	if (job->row.host_job && job->row.host_job != is->host_job) {
-		if (is->state == HOST_HELD)
-			cancel_stale(host, is);
-		return;
-	}
-	job->seen = true;
-	if (job->stage == JOB_RELEASING && is->state != HOST_HELD)
-		job_released(job, is->host_job);
-	if (job->stage != JOB_FOLLOWED)
-		return;
-	if (job->unsure && is->state == HOST_HELD) {
-		/* The release never reached cupsd: the held job goes, the guest sends again. */
-		cancel_stale(host, is);
-		return job_refuse(job, REFUSAL_FAILED, "the release did not reach the spooler");
-	}
-	job->unsure = false;
-	job_follow(job, is);
-}
-
-void job_spooler_up(struct host *host)
-{
-	struct job *job;
-
-	TAILQ_FOREACH(job, &host->jobs, link)
-	job->seen = false;
-}
-
-/* All of Platen's jobs were told: a released one that is not among them is gone without a trace. */
-void job_listed(struct host *host)
-{
-	struct job *job, *next;
-
-	TAILQ_FOREACH_SAFE(job, &host->jobs, link, next)
-	if (job->stage == JOB_FOLLOWED && !job->seen)
-		job_ask(job);
-}
-
-static int load_one(const struct ledger_job *row, void *userdata)
-{
-	struct host *host = userdata;
-	struct job *job;
-
-	if (row->state != LEDGER_RELEASE)
-		return 0;
-	job = job_new(host, &row->key);
-	if (!job)
-		return -ENOMEM;
-	job->row = *row;
-	job->stage = JOB_FOLLOWED;
-	job->phase = JOB_PHASE_PENDING;
-	job->unsure = true; /* whether the release arrived, the spooler's list tells */
-	return 0;
-}
-
-int job_load(struct host *host)
-{
-	return ledger_walk(host->ledger, true, UINT32_MAX, load_one, host);
-}
-
 void job_free_all(struct host *host)
 {
 	while (!TAILQ_EMPTY(&host->jobs))
-		job_free(TAILQ_FIRST(&host->jobs));
+		job_drop(TAILQ_FIRST(&host->jobs));
 }

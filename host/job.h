@@ -30,15 +30,18 @@ struct job {
 	struct workspace *workspace; /* NULL: it went away */
 	struct ledger_job row;	     /* key, and what is recorded */
 	enum job_stage stage;
-	bool open;   /* the guest has it open, as `ref` */
-	bool tell;   /* a JOB_STATE is owed */
-	bool unsure; /* released with the answer unknown: the next listing decides */
-	bool seen;   /* in the listing under way */
+	bool open;	/* the guest has it open, as `ref` */
+	bool tell;	/* a JOB_STATE is owed */
+	bool unsure;	/* released with the answer unknown: the next listing decides */
+	bool withdrawn; /* cancelled by us, as the release's answer is unknown */
+	bool seen;	/* in the listing under way */
+	bool missed;	/* not in the last listing, which may have been made before the job */
 	uint32_t ref;
 	uint32_t phase, refusal; /* enum job_phase, enum job_refusal */
 	struct submit *submit;
 	int pipe; /* our copy of the write end: the worker sees no end when a channel dies */
-	sd_event_source *grace;
+	sd_event_source *grace, *look;
+	uint64_t look_wait;	       /* usec */
 	struct submit_open submission; /* what the worker is told */
 	char reasons[REASONS_SIZE];
 	char text[MESSAGE_SIZE];
@@ -60,8 +63,9 @@ void job_pump(struct workspace *workspace);
 void job_on_submit(struct job *job, const struct ipc_head *msg);
 void job_on_submit_exit(struct job *job, bool timed_out);
 void job_on_host(struct host *host, const struct spool_job *is);
+void job_listing(struct host *host);
 void job_listed(struct host *host);
-void job_spooler_up(struct host *host);
+void job_printer_gone(struct host *host, const char *printer);
 void job_worker_ready(struct host *host);
 
 /* At the end of each turn of the loop: syncs the ledger, then asks for the releases in it. */
@@ -71,7 +75,15 @@ void job_sync(struct host *host);
 int job_load(struct host *host);
 void job_free_all(struct host *host);
 
+/* Follows a job that the ledger has as released. 0 or -ENOMEM. */
+int job_adopt(struct host *host, const struct ledger_job *row);
+
+/* A job that is under way, or that its guest has open; NULL: neither. */
+struct job *job_find(struct host *host, const struct ledger_key *key);
+
 const char *job_phase_name(uint32_t phase);
+/* The same of a row; one that is to be sent again is in "retry". */
+const char *job_row_phase(const struct ledger_job *row);
 /* The phase that a ledger row stands for. */
 uint32_t job_phase_of(const struct ledger_job *row);
 

@@ -13,26 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "host/ledger-file.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
-
-static const char schema[] =
-	"CREATE TABLE IF NOT EXISTS job ("
-	" workspace BLOB NOT NULL, job BLOB NOT NULL, file INTEGER NOT NULL,"
-	" state INTEGER NOT NULL, host_job INTEGER NOT NULL, pages INTEGER NOT NULL,"
-	" pool INTEGER NOT NULL, size INTEGER NOT NULL, opened INTEGER NOT NULL,"
-	" ended INTEGER NOT NULL, workspace_name TEXT NOT NULL, printer TEXT NOT NULL,"
-	" title TEXT NOT NULL, user TEXT NOT NULL, owner TEXT NOT NULL, text TEXT NOT NULL,"
-	" PRIMARY KEY (workspace, job, file)) WITHOUT ROWID;"
-	"CREATE INDEX IF NOT EXISTS job_ended ON job (ended);"
-	"CREATE INDEX IF NOT EXISTS job_opened ON job (opened);"
-	"CREATE TABLE IF NOT EXISTS driver ("
-	" queue TEXT NOT NULL PRIMARY KEY, uri TEXT NOT NULL, result BLOB NOT NULL)"
-	" WITHOUT ROWID;"
-	"CREATE TABLE IF NOT EXISTS restart ("
-	" workspace BLOB NOT NULL PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;"
-	"PRAGMA user_version = 1;";
 
 enum statement {
 	SQL_BEGIN,
@@ -43,7 +28,14 @@ enum statement {
 	SQL_REMOVE,
 	SQL_WALK,
 	SQL_WALK_UNFINISHED,
-	SQL_PRUNE,
+	SQL_WALK_ASKED,
+	SQL_WALK_DECIDED,
+	SQL_FORGET_OPEN,
+	SQL_PRUNE_OLD,
+	SQL_PRUNE_MANY,
+	SQL_PRUNE_OWED,
+	SQL_NOTE_PUT,
+	SQL_NOTE_GET,
 	SQL_DRIVER_PUT,
 	SQL_DRIVER_GET,
 	SQL_RESTART_PUT,
@@ -51,35 +43,54 @@ enum statement {
 	SQL_COUNT,
 };
 
-#define COLUMNS                                                                                    \
-	"workspace, job, file, state, host_job, pages, pool, size, opened, ended,"                 \
-	" workspace_name, printer, title, user, owner, text"
-
 static const char *const sql[SQL_COUNT] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_COMMIT] = "COMMIT",
 	[SQL_ROLLBACK] = "ROLLBACK",
-	[SQL_PUT] = "INSERT OR REPLACE INTO job (" COLUMNS ") VALUES"
-		    " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-	[SQL_GET] = "SELECT " COLUMNS " FROM job WHERE workspace = ?1 AND job = ?2 AND file = ?3",
+	[SQL_PUT] = "INSERT OR REPLACE INTO job (" LEDGER_COLUMNS ") VALUES"
+		    " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
+		    " ?17, ?18, ?19, ?20, ?21, ?22)",
+	[SQL_GET] = "SELECT " LEDGER_COLUMNS
+		    " FROM job WHERE workspace = ?1 AND job = ?2 AND file = ?3",
 	[SQL_REMOVE] = "DELETE FROM job WHERE workspace = ?1 AND job = ?2 AND file = ?3",
-	[SQL_WALK] = "SELECT " COLUMNS " FROM job ORDER BY opened DESC LIMIT ?1",
+	[SQL_WALK] = "SELECT " LEDGER_COLUMNS " FROM job ORDER BY opened DESC LIMIT ?1",
 	[SQL_WALK_UNFINISHED] =
-		"SELECT " COLUMNS " FROM job WHERE ended = 0 ORDER BY opened DESC LIMIT ?1",
-	[SQL_PRUNE] = "DELETE FROM job WHERE ended > 0 AND ended <"
-		      " (SELECT ended FROM job WHERE ended > 0 ORDER BY ended DESC"
-		      " LIMIT 1 OFFSET ?1)",
+		"SELECT " LEDGER_COLUMNS " FROM job WHERE ended = 0 ORDER BY opened DESC LIMIT ?1",
+	[SQL_WALK_ASKED] =
+		"SELECT " LEDGER_COLUMNS " FROM job WHERE state = 6 ORDER BY opened DESC LIMIT ?1",
+	[SQL_WALK_DECIDED] = "SELECT " LEDGER_COLUMNS
+			     " FROM job WHERE decided = 1 ORDER BY opened DESC LIMIT ?1",
+	/* Nothing of them can have printed, and whoever sends one opens it anew. */
+	[SQL_FORGET_OPEN] = "DELETE FROM job WHERE state = 1",
+	[SQL_PRUNE_OLD] = "DELETE FROM job WHERE ended > 0 AND heard = 1 AND decided = 0"
+			  " AND ended < ?1",
+	[SQL_PRUNE_MANY] = "DELETE FROM job WHERE heard = 1 AND decided = 0 AND ended > 0"
+			   " AND ended <= (SELECT ended FROM job WHERE ended > 0 AND heard = 1"
+			   " AND decided = 0 ORDER BY ended DESC LIMIT 1 OFFSET ?1)",
+	[SQL_PRUNE_OWED] = "DELETE FROM job WHERE (workspace, job, file) IN"
+			   " (SELECT workspace, job, file FROM (SELECT workspace, job, file,"
+			   " row_number() OVER (PARTITION BY workspace ORDER BY opened DESC) AS n"
+			   " FROM job WHERE state <> 2 AND (heard = 0 OR decided = 1))"
+			   " WHERE n > ?1)",
+	[SQL_NOTE_PUT] = "INSERT OR REPLACE INTO note (name, value) VALUES (?1, ?2)",
+	[SQL_NOTE_GET] = "SELECT value FROM note WHERE name = ?1",
 	[SQL_DRIVER_PUT] = "INSERT OR REPLACE INTO driver (queue, uri, result) VALUES (?1, ?2, ?3)",
 	[SQL_DRIVER_GET] = "SELECT result FROM driver WHERE queue = ?1 AND uri = ?2",
 	[SQL_RESTART_PUT] = "INSERT OR REPLACE INTO restart (workspace, state) VALUES (?1, ?2)",
 	[SQL_RESTART_GET] = "SELECT state FROM restart WHERE workspace = ?1",
 };
 
+#define PRUNE_EACH 1000 /* ended jobs from one look for what is past the limits to the next */
+#define LATE_MAX   1000 /* rows that may wait for a commit */
+
 struct ledger {
 	sqlite3 *db;
 	sqlite3_stmt *statements[SQL_COUNT];
 	bool begun;
-	uint32_t puts; /* since the last prune */
+	bool due;	/* what was put is to be on disk with the next commit */
+	uint32_t puts;	/* in the open transaction */
+	uint32_t ended; /* since the last prune */
+	uint32_t limit_jobs, limit_days;
 };
 
 static int error_of(int sqlite)
@@ -109,54 +120,39 @@ static int begin(struct ledger *ledger)
 	return r;
 }
 
-static int try_open(const char *path, struct ledger **ret_ledger)
+int ledger_open(const char *path, bool *ret_damaged, struct ledger **ret_ledger)
 {
 	struct ledger *ledger = calloc(1, sizeof(*ledger));
-	int r;
+	int r, sqlite = SQLITE_OK;
 
 	if (!ledger)
 		return -ENOMEM;
-	r = sqlite3_open_v2(path, &ledger->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
-	if (r == SQLITE_OK)
-		r = sqlite3_exec(ledger->db,
-			"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-			"PRAGMA cache_size = -512; PRAGMA locking_mode = EXCLUSIVE;",
-			NULL, NULL, NULL);
-	if (r == SQLITE_OK)
-		r = sqlite3_exec(ledger->db, schema, NULL, NULL, NULL);
-	for (int i = 0; r == SQLITE_OK && i < SQL_COUNT; i++)
-		r = sqlite3_prepare_v2(ledger->db, sql[i], -1, &ledger->statements[i], NULL);
-	if (r != SQLITE_OK) {
-		bool damaged = r == SQLITE_CORRUPT || r == SQLITE_NOTADB;
-
+	ledger->limit_jobs = LEDGER_JOBS;
+	r = ledger_file_open(path, ret_damaged, &ledger->db);
+	for (int i = 0; r == 0 && sqlite == SQLITE_OK && i < SQL_COUNT; i++)
+		sqlite = sqlite3_prepare_v2(ledger->db, sql[i], -1, &ledger->statements[i], NULL);
+	if (r == 0 && sqlite != SQLITE_OK)
+		r = error_of(sqlite);
+	if (r == 0)
+		r = run(ledger, SQL_FORGET_OPEN);
+	if (r == 0 && *ret_damaged)
+		r = ledger_note_put(ledger, LEDGER_DAMAGED, time(NULL));
+	if (r == 0)
+		r = ledger_commit(ledger);
+	if (r < 0) {
 		(void)ledger_close(ledger);
-		return damaged ? -EUCLEAN : r == SQLITE_CANTOPEN ? -EACCES : error_of(r);
+		return r;
 	}
 	*ret_ledger = ledger;
 	return 0;
-}
-
-int ledger_open(const char *path, bool *ret_damaged, struct ledger **ret_ledger)
-{
-	char aside[512];
-	int r = try_open(path, ret_ledger);
-
-	*ret_damaged = false;
-	if (r != -EUCLEAN)
-		return r;
-	if (text_printf(aside, sizeof(aside), "%s.damaged", path) < 0)
-		return -ENAMETOOLONG;
-	if (rename(path, aside) < 0)
-		return -errno;
-	*ret_damaged = true;
-	return try_open(path, ret_ledger);
 }
 
 struct ledger *ledger_close(struct ledger *ledger)
 {
 	if (!ledger)
 		return NULL;
-	if (ledger->begun)
+	ledger->due = true;
+	if (ledger->db)
 		(void)ledger_commit(ledger);
 	for (int i = 0; i < SQL_COUNT; i++)
 		(void)sqlite3_finalize(ledger->statements[i]);
@@ -174,6 +170,15 @@ static void bind_key(sqlite3_stmt *s, const struct ledger_key *key)
 
 int ledger_put(struct ledger *ledger, const struct ledger_job *job)
 {
+	int r = ledger_put_late(ledger, job);
+
+	ledger->due = true;
+	ledger->ended += job->ended > 0;
+	return r;
+}
+
+int ledger_put_late(struct ledger *ledger, const struct ledger_job *job)
+{
 	sqlite3_stmt *s = ledger->statements[SQL_PUT];
 	const char *const texts[] = {
 		job->workspace_name, job->printer, job->title, job->user, job->owner, job->text};
@@ -181,6 +186,7 @@ int ledger_put(struct ledger *ledger, const struct ledger_job *job)
 
 	if (r < 0)
 		return r;
+	ledger->puts++;
 	bind_key(s, &job->key);
 	(void)sqlite3_bind_int(s, 4, (int)job->state);
 	(void)sqlite3_bind_int64(s, 5, job->host_job);
@@ -191,6 +197,12 @@ int ledger_put(struct ledger *ledger, const struct ledger_job *job)
 	(void)sqlite3_bind_int64(s, 10, job->ended);
 	for (int i = 0; i < 6; i++)
 		(void)sqlite3_bind_text(s, 11 + i, texts[i], -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(s, 17, job->guest_job);
+	(void)sqlite3_bind_int64(s, 18, job->ask);
+	(void)sqlite3_bind_int64(s, 19, job->decided);
+	(void)sqlite3_bind_int64(s, 20, job->heard);
+	(void)sqlite3_bind_int64(s, 21, job->sheets);
+	(void)sqlite3_bind_int64(s, 22, job->released);
 	return run(ledger, SQL_PUT);
 }
 
@@ -217,7 +229,7 @@ static bool row_read(sqlite3_stmt *s, struct ledger_job *job)
 
 	memset(job, 0, sizeof(*job));
 	if (!column_uuid(s, 0, &job->key.workspace) || !column_uuid(s, 1, &job->key.job) ||
-		state < LEDGER_OPEN || state > LEDGER_ASK)
+		state < LEDGER_OPEN || state > LEDGER_RETRY)
 		return false;
 	job->key.file = (uint32_t)sqlite3_column_int64(s, 2);
 	job->state = (enum ledger_state)state;
@@ -233,6 +245,12 @@ static bool row_read(sqlite3_stmt *s, struct ledger_job *job)
 	column_text(s, 13, job->user, sizeof(job->user));
 	column_text(s, 14, job->owner, sizeof(job->owner));
 	column_text(s, 15, job->text, sizeof(job->text));
+	job->guest_job = (uint32_t)sqlite3_column_int64(s, 16);
+	job->ask = (uint32_t)sqlite3_column_int64(s, 17);
+	job->decided = (uint32_t)sqlite3_column_int64(s, 18);
+	job->heard = (uint32_t)sqlite3_column_int64(s, 19);
+	job->sheets = (uint32_t)sqlite3_column_int64(s, 20);
+	job->released = sqlite3_column_int64(s, 21);
 	return true;
 }
 
@@ -256,34 +274,99 @@ int ledger_remove(struct ledger *ledger, const struct ledger_key *key)
 {
 	int r = begin(ledger);
 
+	ledger->due = true;
 	if (r < 0)
 		return r;
 	bind_key(ledger->statements[SQL_REMOVE], key);
 	return run(ledger, SQL_REMOVE);
 }
 
+/* Takes out what is past the limits. */
+static int prune(struct ledger *ledger)
+{
+	sqlite3_stmt *old = ledger->statements[SQL_PRUNE_OLD];
+	int r = 0;
+
+	ledger->ended = 0;
+	if (ledger->limit_days) {
+		(void)sqlite3_bind_int64(old, 1, time(NULL) - ledger->limit_days * 86400LL);
+		r = run(ledger, SQL_PRUNE_OLD);
+	}
+	if (r == 0 && ledger->limit_jobs) {
+		(void)sqlite3_bind_int64(ledger->statements[SQL_PRUNE_MANY], 1, ledger->limit_jobs);
+		r = run(ledger, SQL_PRUNE_MANY);
+	}
+	(void)sqlite3_bind_int64(ledger->statements[SQL_PRUNE_OWED], 1, LEDGER_OWED_MAX);
+	return r == 0 ? run(ledger, SQL_PRUNE_OWED) : r;
+}
+
+int ledger_limit(struct ledger *ledger, uint32_t jobs, uint32_t days)
+{
+	int r = begin(ledger);
+
+	ledger->limit_jobs = jobs;
+	ledger->limit_days = days;
+	ledger->due = true;
+	return r == 0 ? prune(ledger) : r;
+}
+
 int ledger_commit(struct ledger *ledger)
 {
 	int r;
 
-	if (!ledger->begun)
+	if (!ledger->begun || (!ledger->due && ledger->puts < LATE_MAX))
 		return 0;
-	if (++ledger->puts >= 1000) {
-		ledger->puts = 0;
-		(void)sqlite3_bind_int(ledger->statements[SQL_PRUNE], 1, LEDGER_ENDED_MAX);
-		(void)run(ledger, SQL_PRUNE); /* the next time will do */
-	}
+	if (ledger->ended >= PRUNE_EACH)
+		(void)prune(ledger); /* the next time will do */
 	r = run(ledger, SQL_COMMIT);
 	if (r < 0 && !sqlite3_get_autocommit(ledger->db))
 		(void)run(ledger, SQL_ROLLBACK);
-	ledger->begun = false;
+	ledger->begun = ledger->due = false;
+	ledger->puts = 0;
 	return r;
 }
 
-int ledger_walk(struct ledger *ledger, bool unfinished, uint32_t limit, ledger_visit_fn *visit,
-	void *userdata)
+static const char *note_name(enum ledger_note note)
 {
-	sqlite3_stmt *s = ledger->statements[unfinished ? SQL_WALK_UNFINISHED : SQL_WALK];
+	return note == LEDGER_WHOLE ? "whole" : "damaged";
+}
+
+int ledger_note_put(struct ledger *ledger, enum ledger_note note, int64_t value)
+{
+	sqlite3_stmt *s = ledger->statements[SQL_NOTE_PUT];
+	int r = begin(ledger);
+
+	if (r < 0)
+		return r;
+	ledger->due = true;
+	(void)sqlite3_bind_text(s, 1, note_name(note), -1, SQLITE_STATIC);
+	(void)sqlite3_bind_int64(s, 2, value);
+	return run(ledger, SQL_NOTE_PUT);
+}
+
+int64_t ledger_note(struct ledger *ledger, enum ledger_note note)
+{
+	sqlite3_stmt *s = ledger->statements[SQL_NOTE_GET];
+	int64_t value = 0;
+
+	(void)sqlite3_bind_text(s, 1, note_name(note), -1, SQLITE_STATIC);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		value = sqlite3_column_int64(s, 0);
+	(void)sqlite3_reset(s);
+	(void)sqlite3_clear_bindings(s);
+	return value;
+}
+
+int ledger_walk(struct ledger *ledger, enum ledger_which which, uint32_t limit,
+	ledger_visit_fn *visit, void *userdata)
+{
+	static const enum statement walks[] = {
+		[LEDGER_ALL] = SQL_WALK,
+		[LEDGER_UNFINISHED] = SQL_WALK_UNFINISHED,
+		[LEDGER_ASKED] = SQL_WALK_ASKED,
+		[LEDGER_DECIDED] = SQL_WALK_DECIDED,
+	};
+	sqlite3_stmt *s = ledger->statements[walks[which]];
 	struct ledger_job job;
 	int r = 0, step;
 
@@ -304,6 +387,7 @@ int ledger_driver_put(struct ledger *ledger, const char *queue, const char *uri,
 	sqlite3_stmt *s = ledger->statements[SQL_DRIVER_PUT];
 	int r = begin(ledger);
 
+	ledger->due = true;
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_text(s, 1, queue, -1, SQLITE_STATIC);
@@ -321,8 +405,10 @@ int ledger_driver_get(
 	(void)sqlite3_bind_text(s, 1, queue, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(s, 2, uri, -1, SQLITE_STATIC);
 	if (sqlite3_step(s) == SQLITE_ROW &&
-		sqlite3_column_bytes(s, 0) == (int)sizeof(*ret_result)) {
-		memcpy(ret_result, sqlite3_column_blob(s, 0), sizeof(*ret_result));
+		(size_t)sqlite3_column_bytes(s, 0) >= offsetof(struct fetch_result, device_id) &&
+		(size_t)sqlite3_column_bytes(s, 0) <= sizeof(*ret_result)) {
+		*ret_result = (struct fetch_result){0};
+		memcpy(ret_result, sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0));
 		r = 0;
 	}
 	(void)sqlite3_reset(s);
@@ -336,6 +422,7 @@ int ledger_restart_put(
 	sqlite3_stmt *s = ledger->statements[SQL_RESTART_PUT];
 	int r = begin(ledger);
 
+	ledger->due = true;
 	if (r < 0)
 		return r;
 	(void)sqlite3_bind_blob(s, 1, workspace->bytes, UUID_SIZE, SQLITE_STATIC);

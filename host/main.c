@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "host/config.h"
 #include "host/host.h"
@@ -31,6 +32,18 @@ static void usage(FILE *out)
 		     "  -h, --help         this text\n"
 		     "      --version      the version\n\n"
 		     "See platend(8), platen.conf(5), platenctl(1).\n");
+}
+
+/* A workspace takes some descriptors, and the usual soft limit is for programs that call select(2).
+ */
+static void allow_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
 int main(int argc, char **argv)
@@ -81,6 +94,7 @@ int main(int argc, char **argv)
 		printf("%s: in order\n", path);
 		return 0;
 	}
+	allow_files();
 	if (host_new(&config, &host) < 0)
 		return 1;
 	return host_run(host) < 0 ? 1 : 0;

@@ -9,6 +9,7 @@
 #include "host/manuals.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "host/fetcher.h"
 #include "host/printer.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/device-id.h"
 #include "proto/base/file.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -32,7 +34,9 @@ struct row {
 	TAILQ_ENTRY(row) link;
 	bool is_model;
 	char name[TEXT_SIZE];
-	int64_t added; /* seconds since the epoch */
+	int64_t added;	  /* seconds since the epoch */
+	uint32_t cleaner; /* FETCH_CLEANER of the Platen that cleaned it */
+	bool tried;	  /* to clean it anew */
 	struct fetch_result driver;
 };
 
@@ -44,7 +48,7 @@ struct manuals {
 	struct worker *worker;
 	struct control_client *client; /* NULL: gone */
 	char name[TEXT_SIZE];
-	bool is_model, answered;
+	bool is_model, answered, again; /* it was added before, and is cleaned anew */
 	struct fetch_result result;
 };
 
@@ -59,14 +63,38 @@ static struct row *find(const struct manuals *manuals, const char *name, bool is
 	return NULL;
 }
 
-const struct fetch_result *manuals_of(
-	const struct manuals *manuals, const char *printer, const char *make_model)
+/* Whether a printer's device id says that it is this model, or one that the driver is for. */
+static bool is_by_id(
+	const char *model, const struct fetch_result *driver, const struct spool_printer *printer)
 {
-	const struct row *row = find(manuals, printer, false);
+	return printer->device_id[0] &&
+	       (device_id_is(printer->device_id, model) ||
+		       device_id_match(printer->device_id, driver->device_id));
+}
 
-	if (!row && make_model[0])
-		row = find(manuals, make_model, true);
-	return row ? &row->driver : NULL;
+const struct fetch_result *manuals_of(
+	const struct manuals *manuals, const struct spool_printer *printer)
+{
+	const struct row *row = find(manuals, printer->name, false);
+
+	if (!row && printer->make_model[0])
+		row = find(manuals, printer->make_model, true);
+	if (row)
+		return &row->driver;
+	TAILQ_FOREACH(row, &manuals->rows, link)
+	if (row->is_model && is_by_id(row->name, &row->driver, printer))
+		return &row->driver;
+	return NULL;
+}
+
+const struct fetch_result *manuals_at(const struct manuals *manuals, size_t i)
+{
+	const struct row *row;
+
+	TAILQ_FOREACH(row, &manuals->rows, link)
+	if (i-- == 0)
+		return &row->driver;
+	return NULL;
 }
 
 static void hex_of(const uint8_t *bytes, char hex[static SHA256_SIZE * 2 + 1])
@@ -92,12 +120,13 @@ static json_t *row_json(const struct row *row)
 
 	hex_of(d->sha256, sha);
 	hex_of(d->whole_sha256, whole);
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:I}",
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:I, s:I, s:s}",
 		row->is_model ? "model" : "printer", row->name, "make_model", d->make_model,
 		"sha256", sha, "size", (json_int_t)d->size, "packed_size",
 		(json_int_t)d->packed_size, "text", d->text, "whole_sha256", whole, "whole_size",
 		(json_int_t)d->whole_size, "whole_packed_size", (json_int_t)d->whole_packed_size,
-		"filters", d->filters, "added", (json_int_t)row->added);
+		"filters", d->filters, "added", (json_int_t)row->added, "cleaner",
+		(json_int_t)row->cleaner, "device_id", d->device_id);
 }
 
 json_t *manuals_json(const struct manuals *manuals)
@@ -152,16 +181,18 @@ static void load_row(struct manuals *manuals, json_t *is)
 {
 	const char *printer = json_string_value(json_object_get(is, "printer"));
 	const char *model = json_string_value(json_object_get(is, "model"));
-	const char *name = printer ? printer : model, *make, *sha, *text, *whole, *filters;
+	const char *name = printer ? printer : model, *make, *sha, *text, *whole, *filters,
+		   *id = "";
 	struct fetch_result d = {.code = FETCH_OK, .provenance = FETCH_MANUAL};
-	json_int_t size, packed, whole_size, whole_packed, added;
+	json_int_t size, packed, whole_size, whole_packed, added, cleaner = 1;
 	struct row *row;
 
 	if (!name || !*name || !text_is_line(name) || strlen(name) >= TEXT_SIZE ||
-		json_unpack(is, "{s:s, s:s, s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:I}", "make_model",
-			&make, "sha256", &sha, "size", &size, "packed_size", &packed, "text", &text,
-			"whole_sha256", &whole, "whole_size", &whole_size, "whole_packed_size",
-			&whole_packed, "filters", &filters, "added", &added) < 0 ||
+		json_unpack(is, "{s:s, s:s, s:I, s:I, s:s, s:s, s:I, s:I, s:s, s:I, s?I, s?s}",
+			"make_model", &make, "sha256", &sha, "size", &size, "packed_size", &packed,
+			"text", &text, "whole_sha256", &whole, "whole_size", &whole_size,
+			"whole_packed_size", &whole_packed, "filters", &filters, "added", &added,
+			"cleaner", &cleaner, "device_id", &id) < 0 ||
 		!hex_parse(sha, d.sha256) || !hex_parse(whole, d.whole_sha256) || size <= 0 ||
 		size > DRIVER_SIZE_MAX || packed <= 0 || packed > DRIVER_PACKED_MAX ||
 		whole_size < 0 || whole_size > DRIVER_SIZE_MAX || whole_packed < 0 ||
@@ -174,12 +205,14 @@ static void load_row(struct manuals *manuals, json_t *is)
 	text_copy_line(d.make_model, sizeof(d.make_model), make);
 	text_copy_line(d.text, sizeof(d.text), text);
 	text_copy_line(d.filters, sizeof(d.filters), filters);
+	text_copy_line(d.device_id, sizeof(d.device_id), id);
 	text_copy_line(d.source, sizeof(d.source), "by hand");
 	row = row_new(manuals, name, !printer);
 	if (!row)
 		return;
 	row->driver = d;
 	row->added = added;
+	row->cleaner = (uint32_t)cleaner;
 }
 
 static void load(struct manuals *manuals)
@@ -204,6 +237,8 @@ static void load(struct manuals *manuals)
 	json_decref(rows);
 }
 
+static void clean_next(struct manuals *manuals);
+
 int manuals_new(struct host *host, struct manuals **ret_manuals)
 {
 	struct manuals *manuals = calloc(1, sizeof(*manuals));
@@ -213,6 +248,7 @@ int manuals_new(struct host *host, struct manuals **ret_manuals)
 	manuals->host = host;
 	TAILQ_INIT(&manuals->rows);
 	load(manuals);
+	clean_next(manuals);
 	*ret_manuals = manuals;
 	return 0;
 }
@@ -229,12 +265,15 @@ struct manuals *manuals_free(struct manuals *manuals)
 }
 
 /* Printers that this may concern are looked at again. */
-static void changed(struct manuals *manuals, const char *name, bool is_model)
+static void changed(
+	struct manuals *manuals, const char *name, bool is_model, const struct fetch_result *driver)
 {
 	struct printer *printer;
 
 	TAILQ_FOREACH(printer, &manuals->host->printers, link)
-	if (is_model ? strcasecmp(printer->is.make_model, name) == 0
+	if (is_model ? strcasecmp(printer->is.make_model, name) == 0 ||
+				is_by_id(name, driver, &printer->is) ||
+				printer->driver.provenance == FETCH_MANUAL
 		     : strcmp(printer->is.name, name) == 0)
 		printer_driver_again(printer);
 }
@@ -250,15 +289,19 @@ static int row_set(
 		row = row_new(manuals, name, is_model);
 	if (!row)
 		return -ENOMEM;
-	before.driver = row->driver;
+	before = *row;
 	row->driver = *driver;
-	row->added = time(NULL);
+	row->cleaner = FETCH_CLEANER;
+	if (!manuals->again)
+		row->added = time(NULL);
 	r = save(manuals);
 	if (r == 0)
-		changed(manuals, name, is_model);
-	else if (was)
+		changed(manuals, name, is_model, driver);
+	else if (was) {
 		row->driver = before.driver;
-	else
+		row->cleaner = before.cleaner;
+		row->added = before.added;
+	} else
 		row_free(manuals, row);
 	return r;
 }
@@ -266,6 +309,7 @@ static int row_set(
 int manuals_remove(struct manuals *manuals, const char *name, bool is_model)
 {
 	struct row *row = find(manuals, name, is_model);
+	struct fetch_result gone;
 	int r;
 
 	if (!row)
@@ -275,8 +319,9 @@ int manuals_remove(struct manuals *manuals, const char *name, bool is_model)
 	TAILQ_INSERT_TAIL(&manuals->rows, row, link);
 	if (r < 0)
 		return r;
+	gone = row->driver;
 	row_free(manuals, row);
-	changed(manuals, name, is_model);
+	changed(manuals, name, is_model, &gone);
 	return 0;
 }
 
@@ -316,6 +361,30 @@ static void added(struct manuals *manuals)
 		control_answer(client, row_json(find(manuals, manuals->name, manuals->is_model)));
 }
 
+/* A driver that the cleaner of today refuses is used no more; the row says so until it is removed
+ * or another is added. */
+static void cleaned_again(struct manuals *manuals)
+{
+	struct row *row = find(manuals, manuals->name, manuals->is_model);
+	const struct fetch_result *result = &manuals->result;
+	struct log_about about = {.printer = manuals->name};
+
+	if (!row)
+		return;
+	if (manuals->answered && result->code == FETCH_OK) {
+		if (row_set(manuals, manuals->name, manuals->is_model, result) == 0)
+			log_line(LOG_INFO, &about, "driver added by hand cleaned anew: %s",
+				result->text);
+	} else if (manuals->answered && result->code == FETCH_REFUSED) {
+		row->driver.code = FETCH_REFUSED;
+		memcpy(row->driver.text, result->text, sizeof(row->driver.text));
+		changed(manuals, manuals->name, manuals->is_model, &row->driver);
+	} else {
+		log_line(LOG_ERR, &about, "driver added by hand not cleaned anew: %s",
+			manuals->answered ? result->text : "platen-fetch ended without an answer");
+	}
+}
+
 static void on_exit_worker(struct worker *worker, int status, bool timed_out, void *userdata)
 {
 	struct manuals *manuals = userdata;
@@ -323,11 +392,15 @@ static void on_exit_worker(struct worker *worker, int status, bool timed_out, vo
 	(void)timed_out;
 	manuals->answered &= status == 0;
 	manuals->worker = worker_free(worker);
-	added(manuals);
+	if (manuals->again)
+		cleaned_again(manuals);
+	else
+		added(manuals);
+	clean_next(manuals);
 }
 
-int manuals_add(struct manuals *manuals, struct control_client *client, const char *name,
-	bool is_model, int fd)
+/* Has a worker clean what `fd` has, for this row. */
+static int begin(struct manuals *manuals, const char *name, bool is_model, int fd)
 {
 	struct host *host = manuals->host;
 	struct ipc_head add = {.type = FETCH_ADD, .size = sizeof(add)};
@@ -336,14 +409,13 @@ int manuals_add(struct manuals *manuals, struct control_client *client, const ch
 	struct worker_setup setup = {
 		.argv = argv,
 		.user = host_worker_user(host),
+		.hidden = host_hidden(host),
 		.on_message = on_message,
 		.on_exit = on_exit_worker,
 		.userdata = manuals,
 	};
 	int r;
 
-	if (manuals->worker)
-		return -EBUSY;
 	(void)snprintf(store, sizeof(store), "%s/drivers", host->config.state_dir);
 	manuals->answered = false;
 	manuals->is_model = is_model;
@@ -356,8 +428,61 @@ int manuals_add(struct manuals *manuals, struct control_client *client, const ch
 		manuals->worker = worker_free(manuals->worker);
 		return r;
 	}
-	manuals->client = client;
 	return worker_deadline(manuals->worker, ADD_DEADLINE);
+}
+
+int manuals_add(struct manuals *manuals, struct control_client *client, const char *name,
+	bool is_model, int fd)
+{
+	int r;
+
+	if (manuals->worker)
+		return -EBUSY;
+	manuals->again = false;
+	r = begin(manuals, name, is_model, fd);
+	if (r == 0)
+		manuals->client = client;
+	return r;
+}
+
+/* What was added, or, of an older Platen that did not keep it, what came of it. */
+static int original_open(const struct manuals *manuals, const struct row *row)
+{
+	char hex[SHA256_SIZE * 2 + 1], path[512];
+	int fd;
+
+	hex_of(row->driver.sha256, hex);
+	(void)snprintf(path, sizeof(path), "%.107s/drivers/originals/%s.gz",
+		manuals->host->config.state_dir, hex);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		fd = open(fetcher_driver_path(manuals->host, row->driver.sha256, path),
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd;
+}
+
+/* Begins with the next driver that another version of Platen has cleaned. */
+static void clean_next(struct manuals *manuals)
+{
+	struct row *row;
+
+	TAILQ_FOREACH(row, &manuals->rows, link)
+	{
+		_cleanup_close_ int fd = -1;
+
+		if (manuals->worker)
+			return;
+		if (row->cleaner == FETCH_CLEANER || row->tried)
+			continue;
+		row->tried = true;
+		fd = original_open(manuals, row);
+		manuals->again = true;
+		if (fd < 0 || begin(manuals, row->name, row->is_model, fd) < 0)
+			log_line(LOG_ERR, NULL,
+				"the driver added by hand for %s was cleaned by another version of "
+				"Platen and cannot be cleaned anew: add it again",
+				row->name);
+	}
 }
 
 void manuals_abandon(struct manuals *manuals, const struct control_client *client)

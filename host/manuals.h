@@ -12,15 +12,20 @@
 #include "proto/base/fetch.h"
 
 struct control_client;
+struct spool_printer;
 struct manuals;
 
 /* 0 or -errno (logged). A file that cannot be read is set aside, and said so. */
 int manuals_new(struct host *host, struct manuals **ret_manuals);
 struct manuals *manuals_free(struct manuals *manuals);
 
-/* What holds for a printer: the driver added for it, else for its make and model, else NULL. */
+/* What holds for a printer: the driver added for it, else for its make and model by name, else for
+ * a model that its device id says it is, else NULL. */
 const struct fetch_result *manuals_of(
-	const struct manuals *manuals, const char *printer, const char *make_model);
+	const struct manuals *manuals, const struct spool_printer *printer);
+
+/* Row by row, from 0; NULL: no more. */
+const struct fetch_result *manuals_at(const struct manuals *manuals, size_t i);
 
 /*
  * Has a worker clean and store the driver that `fd` has, then gives it to the printer or (is_model)

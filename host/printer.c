@@ -57,12 +57,12 @@ static bool is_sound(const struct spool_printer *p)
 {
 #define ENDS(member) text_terminated(p->member, sizeof(p->member))
 	return ENDS(name) && text_is_queue(p->name) && ENDS(info) && ENDS(location) &&
-	       ENDS(make_model) && ENDS(device_uri) && ENDS(members) && ENDS(reasons) &&
-	       ENDS(text) && ENDS(marker_names) && ENDS(marker_types) && ENDS(marker_colors) &&
-	       ENDS(marker_levels) && ENDS(marker_low_levels) && ENDS(marker_high_levels) &&
-	       p->kind >= PRINTER_NETWORK && p->kind < PRINTER_KIND_COUNT && p->state >= 3 &&
-	       p->state <= 5 && p->defaults_size <= sizeof(p->defaults) && p->is_default <= 1 &&
-	       p->accepting <= 1;
+	       ENDS(make_model) && ENDS(device_id) && ENDS(device_uri) && ENDS(members) &&
+	       ENDS(reasons) && ENDS(text) && ENDS(marker_names) && ENDS(marker_types) &&
+	       ENDS(marker_colors) && ENDS(marker_levels) && ENDS(marker_low_levels) &&
+	       ENDS(marker_high_levels) && p->kind >= PRINTER_NETWORK &&
+	       p->kind < PRINTER_KIND_COUNT && p->state >= 3 && p->state <= 5 &&
+	       p->defaults_size <= sizeof(p->defaults) && p->is_default <= 1 && p->accepting <= 1;
 #undef ENDS
 }
 
@@ -123,7 +123,8 @@ int printer_update(struct host *host, const struct spool_printer *is)
 				sizeof(*is) - offsetof(struct spool_printer, reasons)) != 0;
 		source = printer->is.config_time != is->config_time ||
 			 strcmp(printer->is.device_uri, is->device_uri) != 0 ||
-			 strcmp(printer->is.make_model, is->make_model) != 0;
+			 strcmp(printer->is.make_model, is->make_model) != 0 ||
+			 strcmp(printer->is.device_id, is->device_id) != 0;
 	} else {
 		printer = printer_new(host, is);
 		if (!printer)
@@ -175,13 +176,17 @@ void printer_fetched(struct printer *printer, const struct fetch_result *result)
 	struct host *host = printer->host;
 	struct log_about about = {.printer = printer->is.name};
 	bool was_ready = printer->status == DRIVER_READY;
-	bool changed;
+	bool changed =
+		!was_ready || memcmp(printer->driver.sha256, result->sha256, SHA256_SIZE) != 0;
+
+	printer->looked = result->code;
+	if (result->code == FETCH_OK && result->provenance == FETCH_MANUAL && !changed)
+		printer->looked = FETCH_UNCHANGED;
+	text_copy_line(printer->looked_text, sizeof(printer->looked_text), result->text);
 
 	switch (result->code) {
 	case FETCH_OK:
 	case FETCH_UNCHANGED:
-		changed = !was_ready ||
-			  memcmp(printer->driver.sha256, result->sha256, SHA256_SIZE) != 0;
 		printer->driver = *result;
 		printer->status = DRIVER_READY;
 		printer->failures = 0;
@@ -214,8 +219,7 @@ void printer_fetched(struct printer *printer, const struct fetch_result *result)
 
 void printer_driver_again(struct printer *printer)
 {
-	const struct fetch_result *manual =
-		manuals_of(printer->host->manuals, printer->is.name, printer->is.make_model);
+	const struct fetch_result *manual = manuals_of(printer->host->manuals, &printer->is);
 
 	if (!manual && printer->status == DRIVER_READY &&
 		printer->driver.provenance == FETCH_MANUAL) {

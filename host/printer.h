@@ -20,9 +20,12 @@ struct printer {
 	struct spool_printer is; /* as the spooler tells it */
 	enum driver_status status;
 	struct fetch_result driver; /* valid when READY; else its text */
-	bool wanted, fetching;	    /* a fetch waits for its turn, runs */
-	uint64_t retry_usec;	    /* CLOCK_MONOTONIC of the next try, 0: none */
-	uint32_t failures;	    /* in a row */
+	/* What came of the last look for one, which may have failed while `driver` stays good. */
+	enum fetch_code looked;
+	char looked_text[512];
+	bool wanted, fetching; /* a fetch waits for its turn, runs */
+	uint64_t retry_usec;   /* CLOCK_MONOTONIC of the next try, 0: none */
+	uint32_t failures;     /* in a row */
 };
 
 /* Takes over what the spooler tells: makes the printer or changes it. 0 or -errno (a message that

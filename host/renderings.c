@@ -456,6 +456,7 @@ int renderings_package_add(struct renderings *renderings, struct control_client 
 	struct worker_setup setup = {
 		.argv = argv,
 		.user = host_worker_user(host),
+		.hidden = host_hidden(host),
 		.on_message = on_message,
 		.on_exit = on_exit_worker,
 		.userdata = renderings,

@@ -3,9 +3,9 @@
  * The decision about a restart: needs × activity × policy × answers × time.
  *
  * The rules are tried from the strongest to the weakest, and the first that applies decides: an
- * order, no need, a policy or an administrator against it, the limit, what a person has asked for,
- * and at last what runs in the workspace. It keeps nothing and looks at no clock, so each rule is
- * a row of its test.
+ * installation that must not be cut off, an order, no need, a policy or an administrator against
+ * it, the limit, what a person has asked for, and at last what runs in the workspace. It keeps
+ * nothing and looks at no clock, so each rule is a row of its test.
  */
 #include "host/restart.h"
 
@@ -87,6 +87,8 @@ struct restart_decision restart_decide(const struct restart_view *v)
 	int64_t end = v->limit ? v->born + v->limit : 0, remind = 0, next = end;
 	struct restart_decision d;
 
+	if (v->connected && v->installing && (v->needs || v->order != ORDER_NONE))
+		return decided(RESTART_WAIT, 0, "a driver package is being installed");
 	if (v->order == ORDER_NOW)
 		return decided(RESTART_GO, 0, "it was ordered");
 	d = may_begin(v);

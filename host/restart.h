@@ -48,6 +48,7 @@ struct restart_view {
 	bool connected;	    /* the agent is there */
 	uint32_t activity;  /* enum activity_state, 0: not told yet */
 	uint32_t sessions;  /* of people */
+	bool installing;    /* driver packages are on their way */
 	bool asked;	    /* a question is under way */
 	bool nobody_to_ask; /* nobody could be asked */
 	bool reminded;

@@ -23,6 +23,9 @@ void restarts_need(struct restarts *restarts, const struct message_restart_need 
 void restarts_activity(struct restarts *restarts, const struct message_activity *activity);
 void restarts_answer(struct restarts *restarts, const struct message_restart_answer *answer);
 
+/* By libvirt's word the guest begins anew: it boots. */
+void restarts_rebooted(struct restarts *restarts);
+
 /* The session began or is over; the policy was changed; a printer's report came. */
 void restarts_session(struct restarts *restarts);
 void restarts_look(struct restarts *restarts);

@@ -22,6 +22,8 @@
 #define SUBMIT_MOST   48 /* at once */
 #define SUBMIT_EACH   8	 /* of them for one workspace */
 #define PONG_USEC     30000000ULL
+#define WATCH_CPU     60000000ULL  /* usec of processor time between two answers */
+#define SUBMIT_CPU    600000000ULL /* of one job */
 #define RESTART_FIRST 200000ULL
 #define RESTART_MOST  10000000ULL
 
@@ -72,10 +74,8 @@ static void on_text(struct spooler *spooler, const struct spool_text *t, bool up
 			"the spooler %s: %s", up ? "answers" : "does not answer", t->text);
 	spooler->up = up;
 	text_copy_line(spooler->text, sizeof(spooler->text), t->text);
-	if (up) {
+	if (up)
 		spooler->failures = 0;
-		job_spooler_up(spooler->host);
-	}
 }
 
 static void on_watch_message(
@@ -88,7 +88,10 @@ static void on_watch_message(
 
 	(void)fd;
 	switch (m->type) {
-	case SPOOL_PONG: (void)worker_deadline(worker, 0); return;
+	case SPOOL_PONG:
+		(void)worker_deadline(worker, 0);
+		worker_allow_cpu(worker, WATCH_CPU);
+		return;
 	case SPOOL_UP:
 	case SPOOL_DOWN:
 		if (m->size == sizeof(struct spool_text))
@@ -105,13 +108,16 @@ static void on_watch_message(
 				"a printer was left out: its attributes are not sound");
 		return;
 	case SPOOL_PRINTER_GONE:
-		if (m->size == sizeof(*gone) && text_terminated(gone->name, sizeof(gone->name)))
-			printer_remove(host, gone->name);
+		if (m->size != sizeof(*gone) || !text_terminated(gone->name, sizeof(gone->name)))
+			return;
+		printer_remove(host, gone->name);
+		job_printer_gone(host, gone->name);
 		return;
 	case SPOOL_JOB:
 		if (m->size == sizeof(struct spool_job))
 			job_on_host(host, (const struct spool_job *)m);
 		return;
+	case SPOOL_LISTING: job_listing(host); return;
 	case SPOOL_LISTED:
 		spooler->listed = true;
 		job_listed(host);
@@ -170,6 +176,7 @@ static void watch_start(struct spooler *spooler)
 	struct worker_setup setup = {
 		.argv = argv,
 		.user = host_worker_user(host),
+		.hidden = host_hidden(host),
 		.on_message = on_watch_message,
 		.on_exit = on_watch_exit,
 		.userdata = spooler,
@@ -179,7 +186,9 @@ static void watch_start(struct spooler *spooler)
 	if (r < 0) {
 		log_line(LOG_ERR, NULL, "cannot start %s: %s", argv[0], strerror(-r));
 		restart_later(spooler);
+		return;
 	}
+	worker_allow_cpu(spooler->watch, WATCH_CPU);
 }
 
 static void on_submit_message(
@@ -193,6 +202,7 @@ static void on_submit_message(
 	if (m->type == SUBMIT_READY) {
 		submit->ready = true;
 		submit->job = NULL;
+		worker_allow_cpu(worker, SUBMIT_CPU);
 		job_worker_ready(spooler->host);
 	} else if (submit->job) {
 		job_on_submit(submit->job, m);
@@ -235,6 +245,7 @@ static int submit_start(struct spooler *spooler)
 	struct worker_setup setup = {
 		.argv = argv,
 		.user = host_worker_user(host),
+		.hidden = host_hidden(host),
 		.on_message = on_submit_message,
 		.on_exit = on_submit_exit,
 		.userdata = submit,
@@ -356,6 +367,15 @@ void spooler_check(struct spooler *spooler)
 
 	if (spooler->watch)
 		(void)worker_send(spooler->watch, &m, -1);
+}
+
+void spooler_look(struct spooler *spooler, uint32_t host_job)
+{
+	struct spool_look m = {
+		.head = {.type = SPOOL_LOOK, .size = sizeof(m)}, .host_job = host_job};
+
+	if (spooler->watch)
+		(void)worker_send(spooler->watch, &m, -1); /* comes again */
 }
 
 void spooler_tick(struct spooler *spooler)

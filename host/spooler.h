@@ -41,6 +41,9 @@ void spooler_cancel(
 /* Something failed: the watcher looks whether cupsd is as we think. */
 void spooler_check(struct spooler *spooler);
 
+/* Tells the state of this job anew; when cupsd does not know it, all are looked at. */
+void spooler_look(struct spooler *spooler, uint32_t host_job);
+
 void spooler_tick(struct spooler *spooler);
 
 #endif

@@ -6,35 +6,30 @@
  * platend knows; nothing is looked up elsewhere, so an answer never waits, except where libvirt
  * has to do something: then the client waits for platen-virt's result.
  */
-#include <errno.h>
 #include <string.h>
 
-#include "host/control.h"
+#include "host/decide.h"
 #include "host/doctor.h"
 #include "host/domains.h"
 #include "host/job.h"
-#include "host/fetcher.h"
-#include "host/manuals.h"
 #include "host/printer.h"
 #include "host/renderings.h"
 #include "host/restarts.h"
 #include "host/spooler.h"
+#include "host/verbs.h"
 #include "host/workspace.h"
-#include "proto/base/cleanup.h"
-#include "proto/base/log.h"
-#include "proto/base/text.h"
 
-#define JOBS_SHOWN 1000
+#define JOBS_SHOWN 1000	 /* unless a request says another limit */
+#define JOBS_MOST  20000 /* in one answer */
 
-static const char *text_of(const json_t *untrusted_request, const char *key)
+const char *verb_text(const json_t *untrusted_request, const char *key)
 {
 	return json_string_value(json_object_get(untrusted_request, key));
 }
 
-/* The workspace that a request names; answers the client if there is none. */
-static struct workspace *workspace_of(struct control_client *client, const json_t *request)
+struct workspace *verb_workspace(struct control_client *client, const json_t *request)
 {
-	const char *name = text_of(request, "workspace");
+	const char *name = verb_text(request, "workspace");
 	struct workspace *ws = name ? workspace_named(control_host(client), name) : NULL;
 
 	if (!ws)
@@ -45,7 +40,7 @@ static struct workspace *workspace_of(struct control_client *client, const json_
 	return ws;
 }
 
-static bool must_change(struct control_client *client)
+bool verb_must_change(struct control_client *client)
 {
 	if (control_may_change(client))
 		return true;
@@ -87,7 +82,8 @@ static void verb_status(struct control_client *client, const json_t *request)
 		drivers += printer->status == DRIVER_READY;
 		if (printer->status > DRIVER_READY && printer->is.kind != PRINTER_LOCAL)
 			json_array_append_new(faults,
-				json_sprintf("printer %s: driver %s: %s", printer->is.name,
+				json_sprintf("printer %s: driver%s%s: %s", printer->is.name,
+					printer->status == DRIVER_MISSING ? "-" : " ",
 					printer_driver_name(printer), printer->driver.text));
 	}
 	TAILQ_FOREACH(job, &host->jobs, link)
@@ -210,8 +206,8 @@ static void verb_printers(struct control_client *client, const json_t *request)
 	struct printer *printer;
 	json_t *rows;
 
-	if (text_of(request, "workspace")) {
-		ws = workspace_of(client, request);
+	if (verb_text(request, "workspace")) {
+		ws = verb_workspace(client, request);
 		if (!ws)
 			return;
 	}
@@ -224,464 +220,90 @@ static void verb_printers(struct control_client *client, const json_t *request)
 
 static json_t *job_row(const struct ledger_job *row, const char *phase, const char *text)
 {
-	char uuid[UUID_TEXT_SIZE];
+	char uuid[UUID_TEXT_SIZE], workspace[UUID_TEXT_SIZE], name[32];
 
-	return json_pack(
-		"{s:s, s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:i, s:I, s:I, s:s}",
-		"uuid", uuid_format(&row->key.job, uuid), "file", (int)row->key.file, "workspace",
-		row->workspace_name, "printer", row->printer, "host_job", (int)row->host_job,
-		"title", row->title, "user", row->user, "owner", row->owner, "phase", phase,
-		"bytes", (json_int_t)(row->state == LEDGER_OPEN ? 0 : row->size), "size",
-		(json_int_t)row->size, "pages", (int)row->pages, "opened", (json_int_t)row->opened,
-		"ended", (json_int_t)row->ended, "text", text);
+	(void)uuid_format(&row->key.job, uuid);
+	(void)snprintf(name, sizeof(name), "%.8s/%u", uuid, row->key.file);
+	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:s, s:s, s:s, s:s, s:I, s:I,"
+			 " s:i, s:i, s:I, s:I, s:I, s:s}",
+		"name", name, "uuid", uuid, "file", (int)row->key.file, "workspace",
+		row->workspace_name, "workspace_uuid", uuid_format(&row->key.workspace, workspace),
+		"printer", row->printer, "host_job", (int)row->host_job, "guest_job",
+		(int)row->guest_job, "title", row->title, "user", row->user, "owner", row->owner,
+		"phase", phase, "bytes", (json_int_t)(row->state == LEDGER_OPEN ? 0 : row->size),
+		"size", (json_int_t)row->size, "pages", (int)row->pages, "sheets", (int)row->sheets,
+		"opened", (json_int_t)row->opened, "released", (json_int_t)row->released, "ended",
+		(json_int_t)row->ended, "text", text);
+}
+
+/* Rows that a request asks for. */
+struct jobs_wanted {
+	json_t *rows;
+	const char *workspace; /* of that name only; NULL: of all */
+	json_int_t most;
+};
+
+static void add_job(struct jobs_wanted *wanted, const struct ledger_job *row, const char *phase,
+	const char *text)
+{
+	if (!wanted->workspace || strcmp(wanted->workspace, row->workspace_name) == 0)
+		json_array_append_new(wanted->rows, job_row(row, phase, text));
+}
+
+static int add_asked(const struct ledger_job *row, void *userdata)
+{
+	add_job(userdata, row, job_row_phase(row), row->text);
+	return 0;
+}
+
+static int add_decided(const struct ledger_job *row, void *userdata)
+{
+	return row->ended ? 0 : add_asked(row, userdata);
 }
 
 static int add_ended(const struct ledger_job *row, void *userdata)
 {
-	if (row->ended)
-		json_array_append_new(
-			userdata, job_row(row, job_phase_name(job_phase_of(row)), row->text));
-	return 0;
+	struct jobs_wanted *wanted = userdata;
+
+	if (row->ended && row->state != LEDGER_ASK)
+		(void)add_asked(row, userdata);
+	return (json_int_t)json_array_size(wanted->rows) >= wanted->most;
 }
 
 static void verb_jobs(struct control_client *client, const json_t *request)
 {
 	struct host *host = control_host(client);
-	json_t *rows = json_array();
+	json_t *limit = json_object_get(request, "limit");
+	struct jobs_wanted wanted = {.workspace = verb_text(request, "workspace"),
+		.most = limit ? json_integer_value(limit) : JOBS_SHOWN};
 	struct job *job;
 
+	if (wanted.most < 1 || wanted.most > JOBS_MOST)
+		return control_fault(client, "bad-request", NULL,
+			"a limit of 1 to %d jobs is wanted", JOBS_MOST);
+	wanted.rows = json_array();
 	TAILQ_FOREACH(job, &host->jobs, link)
-	if (!job->row.ended)
-		json_array_append_new(
-			rows, job_row(&job->row, job_phase_name(job->phase), job->text));
+	if (!job->row.ended && job->row.state != LEDGER_RETRY)
+		add_job(&wanted, &job->row, job_phase_name(job->phase), job->text);
+	(void)ledger_walk(host->ledger, LEDGER_ASKED, JOBS_MOST, add_asked, &wanted);
+	(void)ledger_walk(host->ledger, LEDGER_DECIDED, JOBS_MOST, add_decided, &wanted);
 	if (json_is_true(json_object_get(request, "all")))
-		(void)ledger_walk(host->ledger, false, JOBS_SHOWN, add_ended, rows);
-	control_answer(client, json_pack("{s:o}", "jobs", rows));
+		(void)ledger_walk(host->ledger, LEDGER_ALL, UINT32_MAX, add_ended, &wanted);
+	control_answer(client, json_pack("{s:o}", "jobs", wanted.rows));
 }
 
-static json_t *mode_data(struct host *host, const struct workspace *ws)
+static void verb_job(struct control_client *client, const json_t *request)
 {
-	return json_pack("{s:o, s:s, s:s}", "workspace", ws ? json_string(ws->name) : json_null(),
-		"mode", mode_name(ws ? workspace_mode(ws) : host->mode), "mode_from",
-		ws && ws->own_mode ? "workspace" : "host");
-}
-
-/* The errno of a request to libvirt as words of the control protocol. */
-static void virt_fault(struct control_client *client, const struct virt_result *result)
-{
-	const char *code = result->error == -ENOENT	 ? "not-found"
-			   : result->error == -ENOTCONN	 ? "unavailable"
-			   : result->error == -ETIMEDOUT ? "timeout"
-							 : "failed";
-
-	control_fault(client, code,
-		result->error == -ENOTCONN ? "`platenctl doctor` looks why" : "", "%s",
-		result->text[0] ? result->text : strerror(-result->error));
-}
-
-static void on_mode_set(const struct virt_result *result, void *userdata)
-{
-	struct control_client *client = userdata;
-	struct workspace *ws = workspace_find(control_host(client), &result->uuid);
-
-	if (result->error < 0)
-		virt_fault(client, result);
-	else
-		control_answer(client, mode_data(control_host(client), ws));
-}
-
-static void mode_of_domain(struct control_client *client, struct workspace *ws, enum mode mode)
-{
-	struct virt_set set = {.head = {.type = VIRT_SET, .size = sizeof(set)},
-		.mode = (uint32_t)mode,
-		.uuid = ws->uuid};
-	int r;
-
-	r = domains_request(
-		control_host(client)->domains, &set.head, &set.serial, on_mode_set, client);
-	if (r < 0) {
-		control_fault(client, "unavailable", "`platenctl doctor` looks why",
-			"libvirt cannot be asked to store it: %s", strerror(-r));
-		return;
-	}
-	/* In force at once; the metadata's own event says the same in a moment. */
-	ws->own_mode = mode;
-	offer_update(ws);
-	control_wait(client);
-}
-
-static void verb_mode(struct control_client *client, const json_t *request)
-{
-	struct host *host = control_host(client);
-	const char *word = text_of(request, "mode");
-	struct workspace *ws = NULL;
-	enum mode mode;
-	int r;
-
-	if (text_of(request, "workspace")) {
-		ws = workspace_of(client, request);
-		if (!ws)
-			return;
-	}
-	if (!word)
-		return control_answer(client, mode_data(host, ws));
-	if (!must_change(client))
-		return;
-	mode = mode_parse(word);
-	if (mode == MODE_UNSET && strcmp(word, "unset") != 0)
-		return control_fault(client, "bad-request", "off, network, all or unset",
-			"no mode named %s", word);
-	if (ws && ws->by_libvirt)
-		return mode_of_domain(client, ws, mode);
-	if (ws) {
-		ws->own_mode = mode;
-		offer_update(ws);
-	} else {
-		r = host_set_mode(host, mode);
-		if (r < 0)
-			return control_fault(client, "failed", "is the state folder's disk full?",
-				"the mode cannot be stored: %s", strerror(-r));
-	}
-	control_answer(client, mode_data(host, ws));
-}
-
-static void on_attached(const struct virt_result *result, void *userdata)
-{
-	struct control_client *client = userdata;
-
-	if (result->error < 0)
-		virt_fault(client, result);
-	else
-		control_answer(client,
-			json_pack("{s:s, s:b}", "text", result->text, "live", result->live));
-}
-
-/* attach and detach: also for a domain that is no workspace yet, by name or UUID. */
-static void attach(struct control_client *client, const json_t *request, uint32_t type)
-{
-	struct host *host = control_host(client);
-	const char *name = text_of(request, "workspace"), *device = text_of(request, "device");
-	struct virt_request m = {.head = {.type = type, .size = sizeof(m)},
-		.device = device && strcmp(device, "vsock") == 0 ? VIRT_DEVICE_VSOCK
-								 : VIRT_DEVICE_VIRTIO};
-	struct workspace *ws = name ? workspace_named(host, name) : NULL;
-	int r;
-
-	if (!must_change(client))
-		return;
-	if (!name || !text_is_line(name) || text_copy(m.name, sizeof(m.name), name) < 0)
-		return control_fault(client, "bad-request", NULL, "attach needs a domain's name");
-	if (ws && !ws->by_libvirt)
-		return control_fault(client, "bad-request", NULL,
-			"%s is a workspace of platen.conf: it has a socket, no device", ws->name);
-	if (ws)
-		m.uuid = ws->uuid;
-	r = domains_request(host->domains, &m.head, &m.serial, on_attached, client);
-	if (r < 0)
-		return control_fault(client, "unavailable", "`platenctl doctor` looks why",
-			"libvirt cannot be asked: %s", strerror(-r));
-	control_wait(client);
-}
-
-static void verb_attach(struct control_client *client, const json_t *request)
-{
-	attach(client, request, VIRT_ATTACH);
-}
-
-static void verb_detach(struct control_client *client, const json_t *request)
-{
-	attach(client, request, VIRT_DETACH);
-}
-
-/* Whom a driver by hand is for: a printer, or a make and model. NULL: the client was answered. */
-static const char *driver_name(struct control_client *client, const json_t *request, bool *is_model)
-{
-	const char *printer = text_of(request, "printer"), *model = text_of(request, "model");
-	const char *name = printer ? printer : model;
-
-	*is_model = !printer;
-	if (name && *name && strlen(name) < TEXT_SIZE && text_is_line(name) &&
-		(*is_model || text_is_queue(name)))
-		return name;
-	control_fault(client, "bad-request", "`platenctl printers` lists the host's",
-		"the name of a printer, or a make and model, is wanted");
-	return NULL;
-}
-
-static void verb_driver_add(struct control_client *client, const json_t *request)
-{
-	struct host *host = control_host(client);
-	_cleanup_close_ int fd = control_take_fd(client);
-	bool is_model;
-	const char *name;
-	int r;
-
-	if (!must_change(client))
-		return;
-	name = driver_name(client, request, &is_model);
-	if (!name)
-		return;
-	if (!is_model && !printer_find(host, name))
-		return control_fault(client, "not-found", "`platenctl printers` lists the host's",
-			"the host's spooler has no printer %s", name);
-	if (fd < 0)
-		return control_fault(client, "bad-request", NULL, "the driver's file is wanted");
-	r = manuals_add(host->manuals, client, name, is_model, fd);
-	if (r == -EBUSY)
-		return control_fault(client, "unavailable", "try again in a moment",
-			"another driver is being added");
-	if (r < 0)
-		return control_fault(client, "failed", "", "it cannot be added: %s", strerror(-r));
-	control_wait(client);
-}
-
-static void verb_driver_remove(struct control_client *client, const json_t *request)
-{
-	struct host *host = control_host(client);
-	bool is_model;
-	const char *name;
-	int r;
-
-	if (!must_change(client))
-		return;
-	name = driver_name(client, request, &is_model);
-	if (!name)
-		return;
-	r = manuals_remove(host->manuals, name, is_model);
-	if (r == -ENOENT)
-		return control_fault(client, "not-found", "`platenctl driver list` has them",
-			"no driver was added by hand for %s", name);
-	if (r < 0)
-		return control_fault(client, "failed", "is the state folder's disk full?",
-			"it cannot be noted: %s", strerror(-r));
-	control_answer(client, json_pack("{s:s}", is_model ? "model" : "printer", name));
-}
-
-static json_t *driver_row(const struct printer *printer)
-{
-	const struct fetch_result *d = &printer->driver;
-	char hex[SHA256_SIZE * 2 + 1] = "", path[256] = "";
-
-	if (printer->status == DRIVER_READY) {
-		for (int i = 0; i < SHA256_SIZE; i++)
-			(void)snprintf(hex + 2 * i, 3, "%02x", d->sha256[i]);
-		(void)fetcher_driver_path(printer->host, d->sha256, path);
-	}
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:b}", "printer",
-		printer->is.name, "driver", printer_driver_name(printer), "make_model",
-		d->make_model, "source", d->source, "text", d->text, "sha256", hex, "size",
-		(json_int_t)(printer->status == DRIVER_READY ? d->size : 0), "path", path,
-		"fetching", printer->wanted || printer->fetching);
-}
-
-static void verb_driver_list(struct control_client *client, const json_t *request)
-{
-	struct host *host = control_host(client);
-	json_t *rows = json_array();
-	struct printer *printer;
-
-	(void)request;
-	TAILQ_FOREACH(printer, &host->printers, link)
-	(void)json_array_append_new(rows, driver_row(printer));
-	control_answer(client,
-		json_pack("{s:o, s:o}", "drivers", rows, "manual", manuals_json(host->manuals)));
-}
-
-static void verb_driver_refresh(struct control_client *client, const json_t *request)
-{
-	struct host *host = control_host(client);
-	const char *only = text_of(request, "printer");
-	struct printer *printer;
-	uint32_t count = 0;
-
-	if (!must_change(client))
-		return;
-	TAILQ_FOREACH(printer, &host->printers, link)
-	{
-		if (only && strcmp(printer->is.name, only) != 0)
-			continue;
-		count++;
-		fetcher_want(host->fetcher, printer);
-	}
-	if (only && !count)
-		return control_fault(client, "not-found", "`platenctl printers` lists the host's",
-			"the host's spooler has no printer %s", only);
-	control_answer(client, json_pack("{s:I}", "count", (json_int_t)count));
-}
-
-/* The name of a printer, which need not be there (now); answers the client if it is none. */
-static const char *printer_name_of(struct control_client *client, const json_t *request)
-{
-	const char *name = text_of(request, "printer");
-
-	if (name && text_is_queue(name) && strlen(name) < NAME_SIZE)
-		return name;
-	control_fault(client, "bad-request", "`platenctl printers` lists the host's",
-		"the name of a printer is wanted");
-	return NULL;
-}
-
-static void verb_rendering(struct control_client *client, const json_t *request)
-{
-	struct host *host = control_host(client);
-	const char *name = printer_name_of(client, request);
-	const char *word = text_of(request, "rendering"), *from;
-	enum rendering rendering;
-	int r;
-
-	if (!name)
-		return;
-	if (word && !must_change(client))
-		return;
-	rendering = word ? rendering_parse(word) : RENDERING_COUNT;
-	if (word && rendering == RENDERING_COUNT && strcmp(word, "unset") != 0)
-		return control_fault(client, "bad-request", "host, guest or unset",
-			"no rendering named %s", word);
-	if (!printer_find(host, name) && rendering != RENDERING_COUNT)
-		return control_fault(client, "not-found", "`platenctl printers` lists the host's",
-			"the host's spooler has no printer %s", name);
-	r = word ? renderings_set(host->renderings, name, rendering) : 0;
-	if (r < 0)
-		return control_fault(client, "failed", "is the state folder's disk full?",
-			"it cannot be stored: %s", strerror(-r));
-	rendering = renderings_of(host->renderings, name, &from);
-	control_answer(client, json_pack("{s:s, s:s, s:s}", "printer", name, "rendering",
-				       rendering_name(rendering), "from", from));
-}
-
-static void package_add(struct control_client *client, const json_t *request)
-{
-	struct host *host = control_host(client);
-	const char *name = printer_name_of(client, request), *file = text_of(request, "name");
-	const char *word = text_of(request, "restart");
-	enum restart_level restart = restart_level_parse(word ? word : "none");
-	_cleanup_close_ int fd = control_take_fd(client);
-	int r;
-
-	if (!name)
-		return;
-	if (!printer_find(host, name))
-		return control_fault(client, "not-found", "`platenctl printers` lists the host's",
-			"the host's spooler has no printer %s", name);
-	if (restart == LEVEL_COUNT)
-		return control_fault(client, "bad-request", "none, spooler or workspace",
-			"no restart level named %s", word);
-	if (fd < 0 || !file || !rendering_is_name(file))
-		return control_fault(client, "bad-request",
-			"its name has at most 127 bytes and no control characters",
-			"a package's file and its name are wanted");
-	r = renderings_package_add(host->renderings, client, name, file, restart, fd);
-	if (r == -EBUSY)
-		return control_fault(client, "unavailable", "try again in a moment",
-			"another package is being added");
-	if (r < 0)
-		return control_fault(client, "failed", "", "it cannot be added: %s", strerror(-r));
-	control_wait(client);
-}
-
-static void verb_package_add(struct control_client *client, const json_t *request)
-{
-	if (must_change(client))
-		package_add(client, request);
-}
-
-static void verb_package_list(struct control_client *client, const json_t *request)
-{
-	(void)request;
-	control_answer(client, json_pack("{s:o}", "packages",
-				       renderings_packages(control_host(client)->renderings)));
-}
-
-static void verb_package_remove(struct control_client *client, const json_t *request)
-{
-	const char *name = printer_name_of(client, request);
-	int r;
-
-	if (!name || !must_change(client))
-		return;
-	r = renderings_package_remove(control_host(client)->renderings, name);
-	if (r == -ENOENT)
-		return control_fault(client, "not-found",
-			"`platenctl driver package list` lists them", "%s has no package", name);
-	if (r < 0)
-		return control_fault(client, "failed", "is the state folder's disk full?",
-			"it cannot be stored: %s", strerror(-r));
-	control_answer(client, json_pack("{s:s}", "printer", name));
-}
-
-static void on_policy_set(const struct virt_result *result, void *userdata)
-{
-	struct control_client *client = userdata;
-	struct workspace *ws = workspace_find(control_host(client), &result->uuid);
-
-	if (result->error < 0 || !ws)
-		virt_fault(client, result);
-	else
-		control_answer(client, restarts_json(ws->restarts));
-}
-
-/* The workspace's own policy, kept with its domain. */
-static void policy_set(struct control_client *client, struct workspace *ws, const char *word)
-{
-	enum restart_policy policy = restart_policy_parse(word);
-	struct virt_set set = {.head = {.type = VIRT_SET, .size = sizeof(set)},
-		.set_restart = 1,
-		.restart = (uint32_t)policy,
-		.uuid = ws->uuid};
-	int r;
-
-	if (policy == RESTART_UNSET && strcmp(word, "unset") != 0)
-		return control_fault(client, "bad-request", "auto, ask, never or unset",
-			"no restart policy named %s", word);
-	if (ws->by_libvirt) {
-		r = domains_request(control_host(client)->domains, &set.head, &set.serial,
-			on_policy_set, client);
-		if (r < 0)
-			return control_fault(client, "unavailable", "`platenctl doctor` looks why",
-				"libvirt cannot be asked to store it: %s", strerror(-r));
-	}
-	ws->own_restart = policy;
-	restarts_look(ws->restarts);
-	if (ws->by_libvirt)
-		control_wait(client);
-	else
-		control_answer(client, restarts_json(ws->restarts));
-}
-
-static void verb_restart(struct control_client *client, const json_t *request)
-{
-	struct workspace *ws = workspace_of(client, request);
-	const char *action = text_of(request, "action"), *policy = text_of(request, "policy");
-	json_int_t seconds = json_integer_value(json_object_get(request, "seconds"));
-
-	if (!ws)
-		return;
-	if (!action && !policy)
-		return control_answer(client, restarts_json(ws->restarts));
-	if (!must_change(client))
-		return;
-	if (policy)
-		return policy_set(client, ws, policy);
-	if (strcmp(action, "now") == 0)
-		restarts_order(ws->restarts, ORDER_NOW);
-	else if (strcmp(action, "ask") == 0)
-		restarts_order(ws->restarts, ORDER_ASK);
-	else if (strcmp(action, "cancel") == 0)
-		restarts_cancel(ws->restarts);
-	else if (strcmp(action, "defer") == 0 && seconds > 0 && seconds <= RESTART_SEC_MAX)
-		restarts_defer(ws->restarts, seconds);
-	else
-		return control_fault(client, "bad-request", NULL,
-			"restart wants now, ask, cancel, or defer by 1 s to 30 days");
-	control_answer(client, restarts_json(ws->restarts));
+	if (verb_must_change(client))
+		decide_verb(client, request);
 }
 
 static void verb_doctor(struct control_client *client, const json_t *request)
 {
 	struct workspace *ws = NULL;
 
-	if (text_of(request, "workspace")) {
-		ws = workspace_of(client, request);
+	if (verb_text(request, "workspace")) {
+		ws = verb_workspace(client, request);
 		if (!ws)
 			return;
 	}
@@ -690,8 +312,8 @@ static void verb_doctor(struct control_client *client, const json_t *request)
 
 static void verb_explain(struct control_client *client, const json_t *request)
 {
-	struct workspace *ws = workspace_of(client, request);
-	const char *name = text_of(request, "printer");
+	struct workspace *ws = verb_workspace(client, request);
+	const char *name = verb_text(request, "printer");
 
 	if (!ws)
 		return;
@@ -710,6 +332,7 @@ void verbs_dispatch(struct control_client *client, const json_t *untrusted_reque
 		{"workspaces", verb_workspaces},
 		{"printers", verb_printers},
 		{"jobs", verb_jobs},
+		{"job", verb_job},
 		{"mode", verb_mode},
 		{"attach", verb_attach},
 		{"detach", verb_detach},
@@ -725,7 +348,7 @@ void verbs_dispatch(struct control_client *client, const json_t *untrusted_reque
 		{"doctor", verb_doctor},
 		{"explain", verb_explain},
 	};
-	const char *verb = text_of(untrusted_request, "verb");
+	const char *verb = verb_text(untrusted_request, "verb");
 
 	for (size_t i = 0; verb && i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(verbs[i].name, verb) == 0)

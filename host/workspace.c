@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "host/channel/channel.h"
+#include "host/decide.h"
 #include "host/domains.h"
 #include "host/fetcher.h"
 #include "host/job.h"
@@ -31,6 +32,7 @@
 
 #define REOPEN_FIRST 200000ULL	 /* usec */
 #define REOPEN_MOST  10000000ULL /* usec */
+#define CHANNEL_CPU  60000000ULL /* usec of processor time between two answers */
 
 int workspace_new(struct host *host, const struct uuid *uuid, struct workspace **ret_workspace)
 {
@@ -182,12 +184,14 @@ static void on_hello(struct workspace *ws, const struct message_hello *hello)
 	(void)workspace_send(ws, &m, -1);
 	text_copy_line(ws->agent, sizeof(ws->agent), hello->agent);
 	ws->greeted = true;
+	ws->version = m.welcome.version;
 	ws->text[0] = '\0';
 	ws->open_failures = 0;
 	if (quota_line(ws))
 		log_event(LOG_ID_WORKSPACE_CONNECTED, LOG_INFO, &about, "connected: %s", ws->agent);
 	offer_restart(ws);
 	restarts_session(ws->restarts);
+	decide_pump(ws);
 }
 
 static void on_driver_get(struct workspace *ws, const struct message_driver_get *get)
@@ -272,10 +276,11 @@ static void on_channel_message(
 	const struct message *m = (const struct message *)head;
 	char why[128];
 
-	(void)worker;
 	(void)fd;
 	if (head->type == CHANNEL_SYNCED || head->type == CHANNEL_LOST)
 		return on_channel_text(ws, head);
+	if (head->type == CHANNEL_PONG && head->size == sizeof(*head))
+		return worker_allow_cpu(worker, CHANNEL_CPU);
 	if (message_check(m, head->size, why) < 0)
 		return distrust(ws, why);
 	if (head->type == MESSAGE_HELLO && ws->synced && !ws->greeted)
@@ -329,15 +334,21 @@ static void reopen_later(struct workspace *ws)
 		now + (wait < REOPEN_MOST ? wait : REOPEN_MOST), 100000, on_reopen, ws);
 }
 
-static void on_channel_exit(struct worker *worker, int status, bool timed_out, void *userdata)
+static void tell_end(const struct workspace *ws, int status, bool timed_out)
 {
-	struct workspace *ws = userdata;
 	struct log_about about = {.workspace = ws->name};
 	char why[160];
 
 	if (status != 0)
 		log_line(LOG_ERR, &about, "platen-channel ended (%s)",
 			worker_end_text(status, timed_out, why));
+}
+
+static void on_channel_exit(struct worker *worker, int status, bool timed_out, void *userdata)
+{
+	struct workspace *ws = userdata;
+
+	tell_end(ws, status, timed_out);
 	ws->channel = worker_free(worker);
 	channel_lost(ws, "the channel was closed by the other side");
 }
@@ -349,6 +360,8 @@ static void on_channel_room(struct worker *worker, void *userdata)
 	(void)worker;
 	offer_pump(ws);
 	job_pump(ws);
+	if (ws->decisions_due)
+		decide_pump(ws);
 }
 
 int workspace_connect(struct workspace *ws, enum transport transport, int fd)
@@ -362,19 +375,22 @@ int workspace_connect(struct workspace *ws, enum transport transport, int fd)
 	struct worker_setup setup = {
 		.argv = argv,
 		.user = host_worker_user(ws->host),
+		.hidden = host_hidden(ws->host),
 		.on_message = on_channel_message,
 		.on_exit = on_channel_exit,
 		.on_room = on_channel_room,
 		.userdata = ws,
 	};
 	struct log_about about = {.workspace = ws->name};
-	int r;
+	int status, r;
 
 	if (ws->host->ending)
 		return -ESHUTDOWN;
 	if (!quota_connection(ws))
 		return -EDQUOT; /* it tries again */
 	if (ws->channel) {
+		if (worker_has_ended(ws->channel, &status)) /* its guest was quicker */
+			tell_end(ws, status, false);
 		ws->channel = worker_free(ws->channel);
 		session_lost(ws, "a new connection took its place");
 	}
@@ -383,10 +399,18 @@ int workspace_connect(struct workspace *ws, enum transport transport, int fd)
 		log_line(LOG_ERR, &about, "cannot start %s: %s", argv[0], strerror(-r));
 		return r;
 	}
+	worker_allow_cpu(ws->channel, CHANNEL_CPU);
 	ws->transport = transport;
 	text_copy_line(ws->text, sizeof(ws->text),
 		"waiting for the agent: is platen-agent installed and running in the workspace?");
 	return worker_send(ws->channel, &start, owned);
+}
+
+void workspace_tick(struct workspace *ws)
+{
+	struct ipc_head ping = {.type = CHANNEL_PING, .size = sizeof(ping)};
+
+	(void)workspace_send(ws, &ping, -1);
 }
 
 void workspace_disconnect(struct workspace *ws, const char *why)
@@ -441,6 +465,7 @@ void workspace_domain(struct workspace *ws, const struct virt_domain *domain)
 {
 	enum mode before = workspace_mode(ws);
 	bool restarted = ws->domain.id != domain->id;
+	bool started = ws->by_libvirt && domain->running && restarted;
 
 	ws->by_libvirt = true;
 	ws->domain = *domain;
@@ -455,6 +480,8 @@ void workspace_domain(struct workspace *ws, const struct virt_domain *domain)
 		workspace_disconnect(ws, "the workspace was shut down");
 	if (restarted)
 		ws->open_failures = 0;
+	if (started)
+		restarts_rebooted(ws->restarts);
 	if (before != workspace_mode(ws))
 		offer_update(ws);
 	restarts_look(ws->restarts);

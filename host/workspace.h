@@ -53,6 +53,8 @@ struct workspace {
 	sd_event_source *reopen;
 	/* The session: */
 	bool synced, greeted;
+	uint32_t version;   /* of the protocol, with `greeted` */
+	bool decisions_due; /* see decide_pump() */
 	char agent[VERSION_SIZE];
 	struct message_guest_status guest;
 	struct quota quota;
@@ -89,6 +91,10 @@ int workspace_connect(struct workspace *workspace, enum transport transport, int
 
 /* The answer to VIRT_OPEN: a descriptor, which is taken, or why there is none. */
 void workspace_opened(struct workspace *workspace, int error, const char *text, int *fd);
+
+/* Asks the channel whether it is alive: one that does not answer has so much processor time left
+ * and no more. */
+void workspace_tick(struct workspace *ws);
 
 /* Ends the channel; the guest is told. */
 void workspace_disconnect(struct workspace *workspace, const char *why);

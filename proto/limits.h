@@ -7,7 +7,7 @@
 #define PLATEN_LIMITS_H
 
 #define PROTOCOL_VERSION_MIN 1
-#define PROTOCOL_VERSION_MAX 1
+#define PROTOCOL_VERSION_MAX 2
 
 /* Frames. 64 KiB writes are the fastest into cupsd and virtio-serial (measured: 16 KiB 0.55 of
  * it); a larger frame would only make control messages wait longer behind it. */
@@ -32,6 +32,7 @@
 #define JOB_OPTIONS_MAX	  256		       /* name=value pairs */
 #define JOB_OPTIONS_BYTES 16384		       /* packed, see struct message_job_open */
 #define JOB_FILES_MAX	  999		       /* files of one guest job; cupsd names d…-001 on */
+#define JOB_ASK_MAX	  1000000000	       /* an IPP integer: it stands in a job's attribute */
 #define JOB_COPIES_MAX	  9999		       /* ipp copies-supported of cupsd (MaxCopies) */
 
 /* Text, bytes with the NUL. RFC 8011 5.1: name 255, text 1023, keyword 255, uri 1023 octets. */

@@ -444,6 +444,8 @@ static bool take_frame(struct link *link, size_t payload, struct message *m)
 		violate(link, why);
 		return false;
 	}
+	if (m->head.type == MESSAGE_WELCOME)
+		link->session.version = m->welcome.version;
 	if (m->head.type == MESSAGE_PING) {
 		uint32_t serial = m->ping.serial;
 
@@ -560,6 +562,8 @@ int link_send(struct link *link, const struct message *m)
 	frame_head(at, at + FRAME_HEAD_SIZE, size);
 	outbox_commit(&link->outbox, FRAME_HEAD_SIZE + size);
 	link->session = next;
+	if (m->head.type == MESSAGE_WELCOME)
+		link->session.version = m->welcome.version;
 	if (m->head.type == MESSAGE_BYE)
 		link->phase = PHASE_OVER;
 	return 0;

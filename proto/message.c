@@ -51,6 +51,7 @@ static const struct {
 	[MESSAGE_RESTART_ASK_END] = {"RestartAskEnd", BODY(restart_ask_end)},
 	[MESSAGE_PACKAGE_GET] = {"PackageGet", BODY(package_get)},
 	[MESSAGE_PACKAGE_DATA] = {"PackageData", BODY(package_data)},
+	[MESSAGE_JOB_RELEASE] = {"JobRelease", BODY(job_release)},
 };
 
 _Static_assert(sizeof(struct message) <= IPC_SIZE_MAX, "a message must fit one packet");
@@ -232,6 +233,8 @@ static int check_job_open(const struct message *m, char *why)
 	REQUIRE(is_options(j->options, j->options_size, sizeof(j->options), JOB_OPTIONS_MAX),
 		"options", "are no list of options");
 	REQUIRE(is_bool(j->rendered), "rendered", "is no truth value");
+	REQUIRE(is_bool(j->sealed), "sealed", "is no truth value");
+	REQUIRE(j->answer <= JOB_ASK_MAX, "answer", "is out of range");
 	return 0;
 }
 
@@ -248,6 +251,8 @@ static int check_job_state(const struct message *m, char *why)
 	LINE(job_state, reasons);
 	REQUIRE(is_keywords(s->reasons), "reasons", "are no keywords");
 	LINE(job_state, text);
+	REQUIRE(s->ask == 0 || s->phase == JOB_PHASE_ASK, "ask", "does not fit the phase");
+	REQUIRE(s->ask <= JOB_ASK_MAX, "ask", "is out of range");
 	return 0;
 }
 
@@ -294,6 +299,13 @@ static int check_job_small(const struct message *m, char *why)
 	case MESSAGE_JOB_CREDIT:
 		REQUIRE(m->job_credit.bytes >= 1 && m->job_credit.bytes <= JOB_WINDOW, "bytes",
 			"is out of range");
+		return 0;
+	case MESSAGE_JOB_RELEASE:
+		REQUIRE(!uuid_is_null(&m->job_release.job), "job", "is no UUID");
+		REQUIRE(m->job_release.file >= 1 && m->job_release.file <= JOB_FILES_MAX, "file",
+			"is out of range");
+		REQUIRE(m->job_release.guest_job >= 1 && m->job_release.guest_job <= JOB_ASK_MAX,
+			"guest_job", "is out of range");
 		return 0;
 	case MESSAGE_JOB_SEAL: REQUIRE(m->job_seal.reserved == 0, "reserved", "is not 0"); return 0;
 	default: /* CANCEL, CLOSE: only a ref, judged by the session */ return 0;
@@ -415,7 +427,8 @@ int message_check(const struct message *m, size_t size, char ret_why[static 128]
 	case MESSAGE_JOB_CREDIT:
 	case MESSAGE_JOB_SEAL:
 	case MESSAGE_JOB_CANCEL:
-	case MESSAGE_JOB_CLOSE: return check_job_small(m, why);
+	case MESSAGE_JOB_CLOSE:
+	case MESSAGE_JOB_RELEASE: return check_job_small(m, why);
 	case MESSAGE_JOB_STATE: return check_job_state(m, why);
 	case MESSAGE_RESTART_NEED:
 	case MESSAGE_ACTIVITY:

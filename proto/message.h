@@ -54,6 +54,7 @@ enum message_type {
 	MESSAGE_RESTART_ASK_END,
 	MESSAGE_PACKAGE_GET,
 	MESSAGE_PACKAGE_DATA,
+	MESSAGE_JOB_RELEASE, /* since version 2 */
 	MESSAGE_TYPE_COUNT,
 };
 
@@ -229,6 +230,8 @@ struct message_job_open {
 	uint32_t options_size;	/* bytes used of options[] */
 	char options[JOB_OPTIONS_BYTES]; /* "name\0value\0…" */
 	uint32_t rendered; /* bool: the guest's filters made it ready for the device */
+	uint32_t sealed;   /* bool: it was sealed before, and the guest has not heard of it since */
+	uint32_t answer; /* JOB_STATE's ask: a person released the job, it is printed again; or 0 */
 };
 
 /* host → guest: send from `offset` on, `window` bytes ahead of credit at most. */
@@ -295,6 +298,7 @@ struct message_job_state {
 	uint32_t pages;	   /* job-impressions-completed so far */
 	char reasons[REASONS_SIZE]; /* job-state-reasons, comma-separated keywords */
 	char text[MESSAGE_SIZE];    /* one line */
+	uint32_t ask;		    /* not 0 exactly with JOB_PHASE_ASK, new each time */
 };
 
 struct message_job_cancel {
@@ -304,6 +308,14 @@ struct message_job_cancel {
 /* guest → host: this ref is over for the guest; the job goes on by itself. */
 struct message_job_close {
 	uint32_t ref;
+};
+
+/* host → guest, since version 2: a person has decided about a job whose outcome was not known, and
+ * that is held in the guest's spooler: it is to be released there, and opened again. */
+struct message_job_release {
+	struct uuid job;
+	uint32_t file;	    /* 1 to JOB_FILES_MAX */
+	uint32_t guest_job; /* the guest spooler's job-id, not 0 */
 };
 
 /* guest → host: for doctor, at the start and at a change. */
@@ -341,6 +353,7 @@ struct message_activity {
 	struct uuid boot; /* the guest kernel's boot id */
 	uint32_t state;	  /* enum activity_state */
 	uint32_t sessions, applications, inhibitors;
+	uint32_t installing;	 /* driver packages on their way into the system */
 	char text[MESSAGE_SIZE]; /* which, one line */
 };
 
@@ -404,6 +417,7 @@ struct message {
 		struct message_restart_ask_end restart_ask_end;
 		struct message_package_get package_get;
 		struct message_package_data package_data;
+		struct message_job_release job_release;
 	};
 };
 

@@ -49,6 +49,12 @@ static const unsigned char allowed[MESSAGE_TYPE_COUNT][SESSION_STATE_COUNT] = {
 	[MESSAGE_RESTART_ASK_END] = {0, 0, H, 0},
 	[MESSAGE_PACKAGE_GET] = {0, 0, G, 0},
 	[MESSAGE_PACKAGE_DATA] = {0, 0, H, 0},
+	[MESSAGE_JOB_RELEASE] = {0, 0, H, 0},
+};
+
+/* The version that a message came with, where that is not the first. */
+static const unsigned char since[MESSAGE_TYPE_COUNT] = {
+	[MESSAGE_JOB_RELEASE] = 2,
 };
 
 void session_init(struct session *session)
@@ -59,6 +65,8 @@ void session_init(struct session *session)
 int session_pass(struct session *session, enum session_sender sender, uint32_t type)
 {
 	if (type >= MESSAGE_TYPE_COUNT || !(allowed[type][session->state] & (1 << sender)))
+		return -EPROTO;
+	if (session->version && since[type] > session->version)
 		return -EPROTO;
 	switch ((enum message_type)type) {
 	case MESSAGE_HELLO: session->state = SESSION_GREETED; break;

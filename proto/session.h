@@ -26,7 +26,8 @@ enum session_sender {
 
 struct session {
 	enum session_state state;
-	bool offering; /* between OFFER_BEGIN and OFFER_END of the host */
+	bool offering;	  /* between OFFER_BEGIN and OFFER_END of the host */
+	uint32_t version; /* that WELCOME named, by the owner; 0: the newest */
 };
 
 /* A fresh session. */

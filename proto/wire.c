@@ -148,6 +148,8 @@ static bool decode_job_open(const Platen__JobOpen *in, struct message_job_open *
 	j->guest_job = in->guest_job;
 	j->size = in->size;
 	j->rendered = in->rendered;
+	j->answer = in->answer;
+	j->sealed = in->sealed;
 	return take_bytes(j->job.bytes, UUID_SIZE, &in->job, false) && TAKE(j->title, in->title) &&
 	       TAKE(j->user, in->user) && TAKE(j->format, in->format) &&
 	       take_options(j->options, sizeof(j->options), &j->options_size, in->n_options,
@@ -162,6 +164,7 @@ static bool decode_job_state(const Platen__JobState *in, struct message_job_stat
 	s->final = in->final;
 	s->host_job = in->host_job;
 	s->pages = in->pages;
+	s->ask = in->ask;
 	return TAKE(s->reasons, in->reasons) && TAKE(s->text, in->text);
 }
 
@@ -189,6 +192,10 @@ static bool decode_job(const Platen__Envelope *e, struct message *m)
 		return take_bytes(m->job_seal.digest, DIGEST_SIZE, &e->job_seal->digest, false);
 	case PLATEN__ENVELOPE__BODY_JOB_STATE: return decode_job_state(e->job_state, &m->job_state);
 	case PLATEN__ENVELOPE__BODY_JOB_CANCEL: m->job_cancel.ref = e->job_cancel->ref; return true;
+	case PLATEN__ENVELOPE__BODY_JOB_RELEASE:
+		m->job_release.file = e->job_release->file;
+		m->job_release.guest_job = e->job_release->guest_job;
+		return take_bytes(m->job_release.job.bytes, UUID_SIZE, &e->job_release->job, false);
 	default: /* JOB_CLOSE */ m->job_close.ref = e->job_close->ref; return true;
 	}
 }
@@ -277,6 +284,7 @@ static bool decode_restart(const Platen__Envelope *e, struct message *m)
 		m->activity.sessions = e->activity->sessions;
 		m->activity.applications = e->activity->applications;
 		m->activity.inhibitors = e->activity->inhibitors;
+		m->activity.installing = e->activity->installing;
 		return take_bytes(m->activity.boot.bytes, UUID_SIZE, &e->activity->boot, false) &&
 		       TAKE(m->activity.text, e->activity->text);
 	case PLATEN__ENVELOPE__BODY_RESTART_ANSWER:
@@ -332,6 +340,7 @@ static const struct {
 	{PLATEN__ENVELOPE__BODY_RESTART_ASK_END, MESSAGE_RESTART_ASK_END, decode_restart},
 	{PLATEN__ENVELOPE__BODY_PACKAGE_GET, MESSAGE_PACKAGE_GET, decode_package},
 	{PLATEN__ENVELOPE__BODY_PACKAGE_DATA, MESSAGE_PACKAGE_DATA, decode_package},
+	{PLATEN__ENVELOPE__BODY_JOB_RELEASE, MESSAGE_JOB_RELEASE, decode_job},
 };
 
 static bool decode_body(const Platen__Envelope *e, struct message *m)
@@ -487,6 +496,8 @@ static size_t encode_job_open(const struct message_job_open *j, Platen__Envelope
 	body.n_options = option_table(j->options, j->options_size, rows, table);
 	body.options = table;
 	body.rendered = j->rendered;
+	body.answer = j->answer;
+	body.sealed = j->sealed != 0;
 	return pack(e, buf);
 }
 
@@ -503,6 +514,7 @@ static size_t encode_job_state(const struct message_job_state *s, Platen__Envelo
 	body.pages = s->pages;
 	body.reasons = TEXT(s->reasons);
 	body.text = TEXT(s->text);
+	body.ask = s->ask;
 	return pack(e, buf);
 }
 
@@ -710,6 +722,18 @@ static size_t encode_job_end(const struct message *m, Platen__Envelope *e, uint8
 	return pack(e, buf);
 }
 
+static size_t encode_job_release(
+	const struct message_job_release *r, Platen__Envelope *e, uint8_t *buf)
+{
+	BODY(e, job_release, PLATEN__ENVELOPE__BODY_JOB_RELEASE, Platen__JobRelease,
+		PLATEN__JOB_RELEASE__INIT);
+
+	body.job = bytes_of(r->job.bytes, UUID_SIZE);
+	body.file = r->file;
+	body.guest_job = r->guest_job;
+	return pack(e, buf);
+}
+
 static size_t encode_restart_need(
 	const struct message_restart_need *n, Platen__Envelope *e, uint8_t *buf)
 {
@@ -733,6 +757,7 @@ static size_t encode_activity(const struct message_activity *a, Platen__Envelope
 	body.sessions = a->sessions;
 	body.applications = a->applications;
 	body.inhibitors = a->inhibitors;
+	body.installing = a->installing;
 	body.text = TEXT(a->text);
 	return pack(e, buf);
 }
@@ -811,6 +836,7 @@ size_t message_encode(const struct message *m, uint8_t *buf)
 	case MESSAGE_JOB_STATE: return encode_job_state(&m->job_state, &e, buf);
 	case MESSAGE_JOB_CANCEL:
 	case MESSAGE_JOB_CLOSE: return encode_job_end(m, &e, buf);
+	case MESSAGE_JOB_RELEASE: return encode_job_release(&m->job_release, &e, buf);
 	case MESSAGE_GUEST_STATUS: return encode_status(&m->guest_status, &e, buf);
 	case MESSAGE_RESTART_NEED: return encode_restart_need(&m->restart_need, &e, buf);
 	case MESSAGE_ACTIVITY: return encode_activity(&m->activity, &e, buf);

@@ -7,7 +7,8 @@
     runner.py modules FILE...            unittest modules, each test method counted
 
 Options before the first word: --budget SECONDS for all of it, --timeout SECONDS for one command,
-program or module (a module may set TIMEOUT itself), --valgrind (ctest only), --jobs N.
+program or module (a module may set TIMEOUT itself), --valgrind (ctest only), --jobs N at once,
+--own-network: each module has a network of its own, with loopback only.
 
 The result is appended to the file that --tally names, as "passed failed skipped". A module runs in
 a process of its own; what it leaves running is ended by its id, and counts as a failure of its own.
@@ -27,7 +28,9 @@ import threading
 import time
 import unittest
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+OWN_NETWORK = ["unshare", "--net", "--", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 LOG_TAIL = 20000  # bytes of a failed test's output that are shown
 TERM_SECONDS = 10  # for a test to clean up when its time is over
 
@@ -187,7 +190,8 @@ class Runner:
             if self.options.valgrind:
                 env["CK_TIMEOUT_MULTIPLIER"] = "10"
                 argv = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
-                    "--errors-for-leak-kinds=definite", "--track-fds=no"] + argv
+                    "--errors-for-leak-kinds=definite", "--track-fds=no",
+                    f"--suppressions={os.path.join(HERE, 'valgrind.supp')}"] + argv
             status = self.run(argv, env, seconds, log)
             log.seek(0)
             text = log.read()
@@ -252,10 +256,9 @@ class Runner:
         follower.start()
         begun = time.monotonic()
         env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1")
-        status = self.run([sys.executable, os.path.abspath(__file__), "--inside", str(writer), path],
-            env, seconds, log, (writer,))
+        argv = [sys.executable, os.path.abspath(__file__), "--inside", str(writer), path]
+        status = self.run((OWN_NETWORK if self.options.own_network else []) + argv, env, seconds, log, (writer,))
         os.close(writer)
-        left = end_orphans(self.running)
         follower.join(5)
         failed = any(row["outcome"] == "FAIL" for row in rows)
         begun_last = rows[-1]["name"] if rows and rows[-1]["outcome"] == "begin" else None
@@ -268,8 +271,6 @@ class Runner:
         elif not any(row["outcome"] != "begin" for row in rows):
             failed = True
             self.tally.tell("FAIL", f"{short}: module", why="it has no tests")
-        if left:
-            self.tally.tell("FAIL", f"{short}: leaves no process", why=", ".join(left))
         if failed:
             log.seek(0)
             self.tally.show(f"output of {path}, {time.monotonic() - begun:.0f} s", log.read())
@@ -303,8 +304,12 @@ class Runner:
         return None
 
     def modules(self, paths):
-        for path in paths:
-            self.module(path)
+        # The longest first, as far as they say so: the last one then does not run alone.
+        paths = sorted(paths, key=lambda path: -(self.own_timeout(path) or 0))
+        with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
+            for future in [pool.submit(self.module, path) for path in paths]:
+                future.result()
+        self.leftovers("modules")
 
     def leftovers(self, what):
         left = end_orphans(self.running)
@@ -371,6 +376,7 @@ def inside(descriptor, path):
     """In the module's own process: runs its tests."""
     folder, name = os.path.split(os.path.abspath(path))
     sys.path.insert(0, folder)
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     # SIGTERM as KeyboardInterrupt, so that tearDown and context managers clean up.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with os.fdopen(descriptor, "w", encoding="utf-8") as out:
@@ -378,6 +384,10 @@ def inside(descriptor, path):
         reporter = Reporter(out)
         suite = unittest.defaultTestLoader.loadTestsFromName(name[:-3])
         suite.run(reporter)
+        left = end_orphans({})
+        if left:
+            reporter.say(outcome="FAIL", name="leaves no process", why=", ".join(left))
+            return 1
     return 0 if not reporter.errors and not reporter.failures else 1
 
 
@@ -388,6 +398,7 @@ def main():
     parser.add_argument("--timeout", type=float, default=300)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--valgrind", action="store_true")
+    parser.add_argument("--own-network", action="store_true")
     parser.add_argument("--tally")
     parser.add_argument("kind", choices=("checks", "ctest", "modules"))
     parser.add_argument("what", nargs="+")

@@ -34,7 +34,7 @@ static const struct known {
 	{"color-supported", TYPE_BOOLEAN},
 	{"copies-supported", TYPE_SIZE},
 	{"document-format-supported", TYPE_MIME},
-	{"finishing-col-database", TYPE_COLLECTION},
+	{"finishings-col-database", TYPE_COLLECTION},
 	{"finishing-template-supported", TYPE_KEYWORD},
 	{"finishings-default", TYPE_ENUM},
 	{"finishings-supported", TYPE_ENUM},

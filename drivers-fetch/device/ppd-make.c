@@ -4,18 +4,22 @@
  *
  * It writes a temporary file, which we unlink and pass on. It offers three print qualities where a
  * device has many resolutions, so these are added as the option that PPDs have for them; the
- * spooler's raster filters know it.
+ * spooler's raster filters know it. Finishings that it leaves out are added likewise.
  */
 #include "drivers-fetch/device/ppd-make.h"
 
 #include <cups/cups.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "drivers-fetch/device/finishings.h"
+#include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 
 #define RESOLUTIONS_MAX 32
+#define PPD_MAX		(4 * 1024 * 1024) /* bytes, as platen-fetch takes */
 
 /* Its header, cupsfilters/ppdgenerator.h, wants the config.h of its own build
  * (libcupsfilters 1.28).
@@ -76,50 +80,95 @@ static void put_resolutions(ipp_t *attributes, FILE *out)
 	fputs("*CloseUI: *Resolution\n", out);
 }
 
-/* Passes the file on, but for the default resolution when we have written the option. */
-static int copy(FILE *in, bool without_default, FILE *out)
+/* Whether a line says what we say ourselves, or what cannot hold: the constraint that this resolver
+ * is for has another name in libcupsfilters 1.28. */
+static bool is_left_out(const char *line, bool own_resolutions)
 {
-	char line[1024];
-	bool at_begin = true, skip = false;
+	static const char resolution[] = "*DefaultResolution:",
+			  resolver[] = "*cupsUIResolver finishing-template:",
+			  constraint[] = "*cupsUIConstraint finishing-template:";
 
-	while (fgets(line, sizeof(line), in)) {
-		if (at_begin)
-			skip = without_default && strncmp(line, "*DefaultResolution:", 19) == 0;
-		if (!skip)
-			fputs(line, out);
-		at_begin = strchr(line, '\n') != NULL;
-	}
-	return ferror(in) || ferror(out) ? -EIO : 0;
+	return (own_resolutions && strncmp(line, resolution, sizeof(resolution) - 1) == 0) ||
+	       strncmp(line, resolver, sizeof(resolver) - 1) == 0 ||
+	       strncmp(line, constraint, sizeof(constraint) - 1) == 0;
 }
 
-int ppd_make(ipp_t *attributes, FILE *out)
+/* Passes the PPD on, with the choices that it lacks. */
+static void copy(const char *ppd, bool own_resolutions, struct finishings *finishings,
+	const char *names, FILE *out)
 {
-	ipp_attribute_t *all =
-		ippFindAttribute(attributes, "printer-resolution-supported", IPP_TAG_RESOLUTION);
-	char path[1024];
-	FILE *file;
-	int r;
+	static const char close[] = "*CloseUI: *";
+	char option[64];
 
-	if (!ippFindAttribute(attributes, "document-format-supported", IPP_TAG_MIMETYPE))
-		return -ENODATA;
-	if (!ppdCreateFromIPP2(
-		    path, sizeof(path), attributes, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL))
+	for (size_t n; *ppd; ppd += n) {
+		n = strcspn(ppd, "\n");
+		n += ppd[n] == '\n';
+		if (strncmp(ppd, close, sizeof(close) - 1) == 0 &&
+			sscanf(ppd + sizeof(close) - 1, "%63[A-Za-z]", option) == 1)
+			finishings_put_choices(finishings, option, names, out);
+		if (!is_left_out(ppd, own_resolutions))
+			(void)fwrite(ppd, 1, n, out);
+	}
+}
+
+/* The PPD as libcupsfilters makes it, terminated. */
+static int generate(ipp_t *attributes, const char *names, char **ret_ppd)
+{
+	_cleanup_free_ char *ppd = malloc(PPD_MAX + 1);
+	ipp_attribute_t *uri = NULL;
+	char path[1024];
+	char *made;
+	FILE *file;
+	size_t n;
+
+	if (!ppd)
+		return -ENOMEM;
+	if (names)
+		uri = ippAddString(attributes, IPP_TAG_PRINTER, IPP_TAG_URI, "printer-strings-uri",
+			NULL, names);
+	made = ppdCreateFromIPP2(
+		path, sizeof(path), attributes, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL);
+	if (uri)
+		ippDeleteAttribute(attributes, uri);
+	if (!made)
 		return -ENODATA;
 	file = fopen(path, "re");
 	(void)unlink(path);
 	if (!file)
 		return -errno;
-	r = copy(file, all && ippGetCount(all) > 1, out);
+	n = fread(ppd, 1, PPD_MAX + 1, file);
 	(void)fclose(file);
-	if (r == 0)
-		put_resolutions(attributes, out);
-	return fflush(out) == 0 ? r : -errno;
+	if (n > PPD_MAX)
+		return -EFBIG;
+	ppd[n] = '\0';
+	*ret_ppd = steal_ptr(ppd);
+	return 0;
+}
+
+int ppd_make(ipp_t *attributes, const char *names, FILE *out)
+{
+	ipp_attribute_t *resolutions =
+		ippFindAttribute(attributes, "printer-resolution-supported", IPP_TAG_RESOLUTION);
+	_cleanup_free_ char *ppd = NULL;
+	struct finishings finishings;
+	int r;
+
+	if (!ippFindAttribute(attributes, "document-format-supported", IPP_TAG_MIMETYPE))
+		return -ENODATA;
+	r = generate(attributes, names, &ppd);
+	if (r < 0)
+		return r;
+	finishings = finishings_missing(attributes, ppd);
+	copy(ppd, resolutions && ippGetCount(resolutions) > 1, &finishings, names, out);
+	finishings_put_rest(&finishings, names, out);
+	put_resolutions(attributes, out);
+	return fflush(out) == 0 ? 0 : -errno;
 }
 
 int ppd_make_generic(ipp_t *attributes)
 {
 	static const char *const leave[] = {"document-format-supported", "printer-make-and-model",
-		"urf-supported", "ipp-features-supported", "finishing-col-database",
+		"urf-supported", "ipp-features-supported", "finishings-col-database",
 		"finishing-template-supported"};
 	ipp_attribute_t *model =
 		ippFindAttribute(attributes, "printer-make-and-model", IPP_TAG_TEXT);

@@ -7,9 +7,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Writes it to `out`, with each resolution as a choice. 0; -ENODATA: there is nothing to make one
- * of; other -errno. */
-int ppd_make(ipp_t *attributes, FILE *out);
+/* Writes it to `out`, with each resolution and each finishing as a choice. `names` is the path of a
+ * catalogue that strings_take() wrote, or NULL. 0; -ENODATA: there is nothing to make one of; other
+ * -errno. */
+int ppd_make(ipp_t *attributes, const char *names, FILE *out);
 
 /* Makes the attributes those of a generic PDF printer: its formats, and a model's name that says
  * so. 0 or -ENOMEM. */

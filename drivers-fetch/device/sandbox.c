@@ -9,49 +9,47 @@
 #include "drivers-fetch/device/sandbox.h"
 
 #include <errno.h>
-#include <seccomp.h>
-#include <stddef.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
+
+#include "proto/base/sandbox.h"
 
 #define MEMORY_MAX (256UL * 1024 * 1024) /* bytes of address space */
 #define FILE_MAX   (16UL * 1024 * 1024)	 /* bytes; a PPD may have 4 MiB */
 #define CPU_MAX	   10			 /* seconds */
 
-static void limit(int what, rlim_t most)
+#define MAY_NOT(name)                                                                              \
+	{                                                                                          \
+		.call = SCMP_SYS(name), .action = SCMP_ACT_ERRNO(EPERM)                            \
+	}
+
+static const struct sandbox_rule rules[] = {
+	MAY_NOT(socket),
+	MAY_NOT(socketpair),
+	MAY_NOT(connect),
+	MAY_NOT(bind),
+	MAY_NOT(listen),
+	MAY_NOT(sendto),
+	MAY_NOT(sendmsg),
+	MAY_NOT(execve),
+	MAY_NOT(fork),
+	MAY_NOT(vfork),
+	MAY_NOT(clone),
+	MAY_NOT(clone3),
+	MAY_NOT(kill),
+	MAY_NOT(pidfd_open),
+	MAY_NOT(keyctl),
+};
+
+int device_sandbox(void)
 {
-	struct rlimit limit = {most, most};
+	static const struct sandbox sandbox = {
+		.limits = {.memory = MEMORY_MAX,
+			.file_size = FILE_MAX,
+			.cpu_sec = CPU_MAX,
+			.secret = true},
+		.otherwise = SCMP_ACT_ALLOW,
+		.rules = rules,
+		.rule_count = sizeof(rules) / sizeof(rules[0]),
+	};
 
-	(void)setrlimit(what, &limit);
-}
-
-int sandbox_enter(void)
-{
-	static const int refused[] = {SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect),
-		SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(sendto), SCMP_SYS(sendmsg),
-		SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork), SCMP_SYS(vfork),
-		SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(ptrace), SCMP_SYS(kill),
-		SCMP_SYS(process_vm_writev), SCMP_SYS(mount), SCMP_SYS(io_uring_setup),
-		SCMP_SYS(bpf), SCMP_SYS(keyctl)};
-	scmp_filter_ctx filter;
-	int r = 0;
-
-#if !defined(__SANITIZE_ADDRESS__)
-	limit(RLIMIT_AS, MEMORY_MAX);
-#endif
-	limit(RLIMIT_FSIZE, FILE_MAX);
-	limit(RLIMIT_CPU, CPU_MAX);
-	limit(RLIMIT_CORE, 0);
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -errno;
-	filter = seccomp_init(SCMP_ACT_ALLOW);
-	if (!filter)
-		return -ENOMEM;
-	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]) && r == 0; i++)
-		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
-	if (r == 0)
-		r = seccomp_load(filter);
-	seccomp_release(filter);
-	return r;
+	return sandbox_enter(&sandbox);
 }

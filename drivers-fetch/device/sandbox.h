@@ -5,6 +5,6 @@
 
 /* No more of the machine than one printer needs; no connection, no other program, for good. 0 or
  * -errno. */
-int sandbox_enter(void);
+int device_sandbox(void);
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "drivers-fetch/device/attributes.h"
+#include "proto/base/fetch.h"
 #include "proto/base/text.h"
 
 /* Steps over `"…"` with escapes. Returns what follows, NULL when it never ends. */
@@ -49,20 +50,52 @@ bool strings_line(char *untrusted_line, char *key, char *text)
 	return attributes_text(said, text, ATTRIBUTES_TEXT_MAX + 1);
 }
 
-unsigned int strings_take(FILE *in, FILE *out)
+/* "\x01de\n" */
+static bool is_mark(const char *line, char *next)
+{
+	char word[FETCH_LANGUAGE_SIZE], sound[FETCH_LANGUAGE_SIZE];
+
+	if (line[0] != NAMES_MARK[0] || sscanf(line + 1, "%15[a-z-]", word) != 1 ||
+		!fetch_languages_parse(word, sound, sizeof(sound)))
+		return false;
+	memcpy(next, sound, sizeof(sound));
+	return true;
+}
+
+unsigned int strings_take(FILE *in, FILE *out, char *next)
 {
 	char line[STRINGS_LINE_MAX], key[STRINGS_LINE_MAX], text[STRINGS_LINE_MAX];
 	unsigned int written = 0;
 	bool whole = true;
 
-	for (unsigned int i = 0; i < STRINGS_LINES_MAX && fgets(line, sizeof(line), in); i++) {
+	next[0] = '\0';
+	for (unsigned int i = 0; fgets(line, sizeof(line), in); i++) {
 		bool begins = whole;
 
 		whole = strchr(line, '\n') != NULL;
-		if (!begins || !strings_line(line, key, text))
+		if (begins && is_mark(line, next))
+			return written;
+		if (!begins || i >= STRINGS_LINES_MAX || !strings_line(line, key, text))
 			continue;
 		fprintf(out, "\"%s\" = \"%s\";\n", key, text);
 		written++;
 	}
 	return written;
+}
+
+bool strings_find(const char *path, const char *key, char *text)
+{
+	char line[STRINGS_LINE_MAX * 2], is[STRINGS_LINE_MAX], said[STRINGS_LINE_MAX];
+	FILE *in = fopen(path, "re");
+	bool found = false;
+
+	while (in && fgets(line, sizeof(line), in)) {
+		if (!strings_line(line, is, said) || strcmp(is, key) != 0)
+			continue;
+		memcpy(text, said, sizeof(said));
+		found = true;
+	}
+	if (in)
+		(void)fclose(in);
+	return found;
 }

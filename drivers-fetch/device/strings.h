@@ -14,7 +14,12 @@
  * STRINGS_LINE_MAX). False: it is no such line. */
 bool strings_line(char *untrusted_line, char *key, char *text);
 
-/* Writes what is in order of `in` to `out`. Returns the lines written. */
-unsigned int strings_take(FILE *in, FILE *out);
+/* Writes what is in order of `in` to `out`, up to the mark of another catalogue, whose language
+ * goes to `next` (of FETCH_LANGUAGE_SIZE; empty: that was all). Returns the lines written. */
+unsigned int strings_take(FILE *in, FILE *out, char *next);
+
+/* The last text of a key in the file `path` that strings_take() wrote; `text` of STRINGS_LINE_MAX.
+ */
+bool strings_find(const char *path, const char *key, char *text);
 
 #endif

@@ -2,8 +2,10 @@
 /*
  * What platen-agent and platen-ask say to each other (fixed messages, proto/base/ipc.h).
  *
- * Over the worker's connection: QUESTION, then PUT when a person can see it, then at most one
- * ANSWER. Over the agent's socket, where the kernel says who it is: ANSWER, then REPLY.
+ * Over the worker's connection: QUESTION, then NAME, then PUT when a person can see it, then at
+ * most one ANSWER; END takes it away. Or WHO, then NAME. Over the agent's socket, where the kernel
+ * says who it is: ANSWER, then REPLY. What a user's name is may have to be asked for over the
+ * network, so the agent never does.
  */
 #ifndef PLATEN_ASK_H
 #define PLATEN_ASK_H
@@ -19,6 +21,9 @@ enum ask_message {
 	ASK_PUT,
 	ASK_ANSWER,
 	ASK_REPLY,
+	ASK_WHO,
+	ASK_NAME,
+	ASK_END,
 };
 
 struct ask_question {
@@ -26,8 +31,19 @@ struct ask_question {
 	uint32_t limit_sec; /* until it restarts without a question, 0: it does not */
 	uint32_t reminder;  /* bool */
 	uint32_t desktop;   /* bool: there is a session with notifications */
+	uint32_t uid;	    /* whose sessions they are: the worker becomes this user */
 	char reason[MESSAGE_SIZE];
 	char ttys[ASK_TTYS_MAX][32]; /* "pts/0": terminals without a desktop, may be empty */
+};
+
+struct ask_who {
+	struct ipc_head head;
+	uint32_t uid;
+};
+
+struct ask_name {
+	struct ipc_head head;
+	char name[USER_SIZE]; /* a line, for people: no right follows from it */
 };
 
 struct ask_answer {
@@ -42,9 +58,11 @@ struct ask_reply {
 	char text[MESSAGE_SIZE];
 };
 
-/* platen-ask as the agent's worker: puts the question in the session of the user that it runs as.
- * Exit status. */
-int ask_put(void);
+/* platen-ask as the agent's worker: says what a user is called, or becomes that user and puts the
+ * question in that user's sessions. Exit status: ASK_NOBODY there is no such user. */
+#define ASK_NOBODY 4
+int ask_serve(void);
+int ask_put(const struct ask_question *question);
 
 /* platen-ask as a person's command: hands the answer to the agent. Exit status. */
 int ask_answer_send(const char *socket, enum answer_choice choice, uint32_t after_sec);

@@ -6,11 +6,13 @@
  * the answer.
  */
 #include <getopt.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "guest/ask/ask.h"
+#include "proto/base/confine.h"
+
+#define MEMORY_MAX (256UL * 1024 * 1024) /* bytes of address space */
 
 static int usage(FILE *out, int status)
 {
@@ -33,7 +35,6 @@ int main(int argc, char **argv)
 		{"socket", required_argument, NULL, 's'}, {"worker", no_argument, NULL, 'w'},
 		{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
 	const char *socket = ASK_SOCKET;
-	struct pollfd p = {.fd = IPC_FD, .events = POLLIN};
 	uint32_t after = 0, choice = 0;
 	int option;
 
@@ -48,7 +49,10 @@ int main(int argc, char **argv)
 				return usage(stderr, 2);
 			break;
 		case 's': socket = optarg; break;
-		case 'w': return poll(&p, 1, 10000) == 1 ? ask_put() : 2;
+		case 'w':
+			if (confine(&(struct confine){.memory = MEMORY_MAX}) < 0)
+				return 1;
+			return ask_serve();
 		case 'h': return usage(stdout, 0);
 		case 'V': printf("platen-ask %s\n", PLATEN_VERSION); return 0;
 		default: return usage(stderr, 2);

@@ -30,6 +30,8 @@ struct asking {
 	struct ask_question question;
 	uint32_t id; /* of the notification shown */
 	bool put;
+	bool notifying; /* the desktop has not said yet which number it has */
+	bool ended;	/* the agent waits for no answer */
 };
 
 static void tell(uint32_t type)
@@ -80,13 +82,27 @@ static void finish_on_ttys(struct asking *a)
 	(void)sd_event_exit(a->event, a->put ? 0 : 1);
 }
 
-static int notify(struct asking *a, bool later);
+static void take_away(struct asking *a)
+{
+	if (a->id)
+		(void)sd_bus_call_method_async(a->bus, NULL, SERVICE, PATH, SERVICE,
+			"CloseNotification", NULL, NULL, "u", a->id);
+	if (a->bus)
+		(void)sd_bus_flush(a->bus);
+	(void)sd_event_exit(a->event, 0);
+}
 
 static int on_notified(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
 	struct asking *a = userdata;
 
 	(void)error;
+	a->notifying = false;
+	if (a->ended) {
+		(void)sd_bus_message_read(m, "u", &a->id); /* an error has none */
+		take_away(a);
+		return 0;
+	}
 	if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "u", &a->id) < 0) {
 		finish_on_ttys(a);
 		return 0;
@@ -121,6 +137,7 @@ static int notify(struct asking *a, bool later)
 		r = sd_bus_message_append(m, "a{sv}i", 2, "urgency", "y", 2, "resident", "b", 0, 0);
 	if (r >= 0)
 		r = sd_bus_call_async(a->bus, NULL, m, on_notified, a, START_USEC);
+	a->notifying |= r >= 0;
 	(void)sd_bus_message_unref(m);
 	return r;
 }
@@ -161,15 +178,12 @@ static int on_agent(sd_event_source *source, int fd, uint32_t revents, void *use
 {
 	struct asking *a = userdata;
 
-	(void)source;
 	(void)fd;
 	(void)revents;
-	if (a->id)
-		(void)sd_bus_call_method_async(a->bus, NULL, SERVICE, PATH, SERVICE,
-			"CloseNotification", NULL, NULL, "u", a->id);
-	if (a->bus)
-		(void)sd_bus_flush(a->bus);
-	(void)sd_event_exit(a->event, 0);
+	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	a->ended = true;
+	if (!a->notifying)
+		take_away(a);
 	return 0;
 }
 
@@ -195,16 +209,11 @@ static int connect_bus(struct asking *a)
 	return r >= 0 ? notify(a, false) : r;
 }
 
-int ask_put(void)
+int ask_put(const struct ask_question *question)
 {
-	struct asking a = {0};
-	int r, none = -1;
+	struct asking a = {.question = *question};
+	int r;
 
-	do
-		r = ipc_recv(IPC_FD, &a.question, sizeof(a.question), &none);
-	while (r == -EINTR);
-	if (r != (int)sizeof(a.question) || a.question.head.type != ASK_QUESTION)
-		return 2;
 	if (sd_event_default(&a.event) < 0 ||
 		sd_event_add_io(a.event, NULL, IPC_FD, EPOLLIN, on_agent, &a) < 0)
 		return 1;

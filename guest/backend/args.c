@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,24 @@ int args_options(const char *text, char *options, size_t capacity, uint32_t *ret
 	return left_out;
 }
 
+uint32_t args_answer(const char *text)
+{
+	char name[NAME_MOST + 1], value[VALUE_SIZE], *end;
+	unsigned long answer = 0;
+
+	for (;;) {
+		while (is_blank(*text))
+			text++;
+		if (!*text)
+			return (uint32_t)answer;
+		if (!option_read(&text, name, value) || strcmp(name, BACKEND_ASKED) != 0)
+			continue;
+		answer = strtoul(value, &end, 10);
+		if (*end || answer > JOB_ASK_MAX)
+			answer = 0;
+	}
+}
+
 /* d00091-002: the second document of the job. */
 static uint32_t file_index(const char *path)
 {
@@ -165,6 +184,18 @@ static uint32_t file_index(const char *path)
 	unsigned long n = dash ? strtoul(dash + 1, &end, 10) : 0;
 
 	return n >= 1 && n <= JOB_FILES_MAX && !*end ? (uint32_t)n : 1;
+}
+
+/* Whether cupsd has a file of the job behind this one: d00091-002 behind d00091-001. */
+static bool has_next(const char *path)
+{
+	const char *dash = strrchr(path, '-');
+	char next[PATH_MAX];
+
+	return dash &&
+	       text_printf(next, sizeof(next), "%.*s-%03u", (int)(dash - path), path,
+		       file_index(path) + 1) >= 0 &&
+	       access(next, F_OK) == 0;
 }
 
 /* Takes the job's UUID out of the options. 0, or -EINVAL: there is none, or more than one, which
@@ -220,6 +251,8 @@ enum backend_exit args_read(int argc, char *const *argv, struct backend_open *re
 			"the document anew");
 		return BACKEND_EXIT_HOLD;
 	}
+	o->answer = args_answer(argv[5]);
+	o->more = argc == 7 && has_next(argv[6]);
 	o->file = argc == 7 ? file_index(argv[6]) : 1;
 	/* A pipe instead of a file: filters have run, and where they are the printer's own, they
 	 * have made the copies too (backend(7)). Others only unpacked it. */

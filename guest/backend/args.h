@@ -27,6 +27,9 @@ enum backend_exit args_read(int argc, char *const *argv, struct backend_open *re
  */
 int args_options(const char *text, char *options, size_t capacity, uint32_t *ret_size);
 
+/* The mark BACKEND_ASKED among the same options, or 0. */
+uint32_t args_answer(const char *text);
+
 /* The queue's name of "platen:/NAME", percent-decoded. 0 or -EINVAL. */
 int args_queue(const char *uri, char *name, size_t size);
 

@@ -13,6 +13,10 @@
 #include "proto/base/uuid.h"
 #include "proto/limits.h"
 
+/* The mark of a held job of which nobody knows whether it was printed: an attribute, integer, that
+ * cupsd hands on as an option when a person has released the job. */
+#define BACKEND_ASKED "platen-asked"
+
 enum backend_message {
 	BACKEND_OPEN = 1, /* backend → agent: struct backend_open, with the document's descriptor */
 	BACKEND_CANCEL,	  /* backend → agent: struct ipc_head: the spooler's job was cancelled (a
@@ -45,6 +49,10 @@ struct backend_open {
 	uint32_t copies;
 	uint32_t guest_job; /* argv[1] */
 	uint32_t rendered;  /* bool: filters of this guest made the document ready for the device */
+	uint32_t more;	    /* bool: the job has files behind this one, see main.c */
+	uint32_t answer;    /* from the job's mark BACKEND_ASKED, or 0 */
+	uint8_t same[JOB_FILES_MAX / 8 + 1]; /* bit n: file n of the job says the same, n > file */
+	uint8_t reserved[3];
 	struct uuid job;
 	char printer[NAME_SIZE]; /* from the device URI */
 	char title[TEXT_SIZE];

@@ -32,7 +32,8 @@
 #define TAG_CHARSET	   0x47
 #define TAG_LANGUAGE	   0x48
 #define NOT_FOUND	   0x0406
-#define STATE_CANCELED	   7 /* RFC 8011 5.3.7 */
+#define STATE_PROCESSING   5 /* RFC 8011 5.3.7 */
+#define STATE_CANCELED	   7
 #define STATE_ABORTED	   8
 
 static size_t attribute(unsigned char *at, unsigned char tag, const char *name, const char *value)
@@ -81,8 +82,11 @@ int cancel_read(const unsigned char *answer, size_t size)
 	state = memmem(body, size - (size_t)(body - answer), wanted, sizeof(wanted) - 1);
 	if (state && state + sizeof(wanted) - 1 + 4 <= answer + size) {
 		state += sizeof(wanted) - 1;
-		return !state[0] && !state[1] && !state[2] &&
-		       (state[3] == STATE_CANCELED || state[3] == STATE_ABORTED);
+		if (state[0] || state[1] || state[2])
+			return 0;
+		return state[3] == STATE_CANCELED || state[3] == STATE_ABORTED ? 1
+		       : state[3] == STATE_PROCESSING			       ? 2
+									       : 0;
 	}
 	body += 4;
 	if (body + 4 <= answer + size && (body[2] << 8 | body[3]) == NOT_FOUND)

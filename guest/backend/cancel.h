@@ -8,7 +8,8 @@
 
 /*
  * Asks the spooler at the unix socket `cups_socket` (NULL: none) for its job `id`. 1: the job was
- * cancelled, aborted or purged; 0: it was not; -errno: not known. Takes at most 5 s.
+ * cancelled, aborted or purged; 2: it is being processed, so the spooler has not stopped it; 0: it
+ * is something else; -errno: not known. Takes at most 5 s.
  */
 int cancel_asked(const char *cups_socket, uint32_t id);
 

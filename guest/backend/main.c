@@ -6,6 +6,9 @@
  * agent says so. When the agent goes away it waits for the next one and hands the same job over
  * again: the job's UUID keeps that from printing twice. When cupsd stops it without cancelling the
  * job, or dies, it hangs up, and the job goes on as far as it can: cupsd starts it anew later.
+ *
+ * cupsd 2.4 gives a job up when a backend ends otherwise than well before the job's last file. So
+ * before that it only ends well, or by the very signal by which cupsd stops it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -24,8 +27,10 @@
 #include "guest/backend/args.h"
 #include "guest/backend/cancel.h"
 #include "guest/backend/document.h"
+#include "guest/backend/files.h"
 #include "guest/backend/report.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/confine.h"
 #include "proto/base/text.h"
 
 #define RUN_DIR	    "/run/platen-agent"
@@ -35,7 +40,9 @@
 #define LISTEN_MSEC 20	  /* from the making of its socket to its listening */
 #define PARENT_MSEC 150	  /* in which a cupsd that ends is gone after its SIGTERM */
 #define CANCEL_MSEC 20000 /* for the agent's answer: cupsd kills after 30 s (JobKillDelay) */
-#define AGAIN_MSEC  2000  /* before an end after which cupsd starts us again at once */
+#define STOP_MSEC   20000 /* in which the agent has a job with further files held */
+#define MEMORY_MAX  (256UL * 1024 * 1024) /* bytes of address space */
+#define AGAIN_MSEC  2000 /* before an end after which cupsd starts us again at once */
 
 struct backend {
 	struct backend_open open;
@@ -87,13 +94,17 @@ static void on_signal(struct backend *b)
 {
 	struct signalfd_siginfo info;
 	struct pollfd none;
+	int asked;
 
 	if (read(b->signals, &info, sizeof(info)) < 0 || b->cancelled)
 		return;
 	/* A cupsd that ends is not asked: with socket activation that would start it again. */
 	(void)poll(&none, 0, PARENT_MSEC);
-	b->stopped = getppid() != b->spooler ||
-		     cancel_asked(getenv("CUPS_SERVER"), b->open.guest_job) != 1;
+	asked = getppid() == b->spooler ? cancel_asked(getenv("CUPS_SERVER"), b->open.guest_job)
+					: -ESRCH;
+	if (asked == 2 && b->open.more)
+		return; /* it is not the spooler's, which would go on with the next file */
+	b->stopped = asked != 1;
 	if (b->stopped)
 		return;
 	b->cancelled = true;
@@ -201,9 +212,15 @@ static int follow(struct backend *b, struct backend_end *ret_end)
 static int finish(struct backend *b, const struct backend_end *end)
 {
 	struct pollfd fd = {.fd = b->signals, .events = POLLIN};
+	char held[MESSAGE_SIZE];
 
-	if (end->text[0])
+	/* cupsd keeps an error with a held job, but only one that was not the message before. */
+	if (end->exit_code == BACKEND_EXIT_HOLD) {
+		(void)text_printf(held, sizeof(held), "Held: %.500s", end->text);
+		report_line("ERROR", held);
+	} else if (end->text[0]) {
 		report_line(end->exit_code == BACKEND_EXIT_OK ? "INFO" : "ERROR", end->text);
+	}
 	switch (end->exit_code) {
 	case BACKEND_EXIT_OK:
 	case BACKEND_EXIT_HOLD:
@@ -216,12 +233,59 @@ static int finish(struct backend *b, const struct backend_end *end)
 	}
 }
 
+/* Ends by SIGTERM, as a program that knows nothing of signals. */
+static void die(void)
+{
+	sigset_t mask;
+
+	(void)fflush(stderr);
+	(void)signal(SIGTERM, SIG_DFL);
+	(void)sigemptyset(&mask);
+	(void)sigaddset(&mask, SIGTERM);
+	(void)raise(SIGTERM);
+	(void)sigprocmask(SIG_UNBLOCK, &mask, NULL);
+}
+
+/* Held or put off in the midst of a job: the agent has cupsd stop it. Whether it did. */
+static bool wait_to_be_stopped(struct backend *b)
+{
+	struct pollfd fd = {.fd = b->signals, .events = POLLIN};
+	int64_t end = now_msec() + STOP_MSEC;
+
+	while (!b->stopped && !b->cancelled && now_msec() < end)
+		if (poll(&fd, 1, RETRY_MSEC) > 0)
+			on_signal(b);
+	return b->stopped || b->cancelled;
+}
+
+/* The end of a file that is not its job's last. -EAGAIN: the job is to be handed over again. */
+static int finish_file(struct backend *b, const struct backend_end *end)
+{
+	switch (finish(b, end)) {
+	case BACKEND_EXIT_OK: return BACKEND_EXIT_OK;
+	case BACKEND_EXIT_CANCEL: /* of this document; the others are no less wanted for it */
+		return b->cancelled ? BACKEND_EXIT_CANCEL : BACKEND_EXIT_OK;
+	case BACKEND_EXIT_HOLD:
+		if (!wait_to_be_stopped(b))
+			return -EAGAIN;
+		break;
+	default:
+		if (!b->stopped)
+			return -EAGAIN;
+	}
+	if (b->cancelled)
+		return BACKEND_EXIT_CANCEL;
+	die();
+	return BACKEND_EXIT_RETRY_CURRENT; /* not reached */
+}
+
 static int run(struct backend *b)
 {
 	bool supplies = b->open.head.type == BACKEND_SUPPLIES;
 	struct backend_end end;
-	int r;
+	int r, code;
 
+again:
 	for (;;) {
 		r = hand_over(b);
 		if (r == 0)
@@ -235,10 +299,18 @@ static int run(struct backend *b)
 			break;
 	}
 	report_reasons(&b->report, "");
+	if (r == 0 && b->open.more) {
+		code = finish_file(b, &end);
+		if (code == -EAGAIN)
+			goto again;
+		return code;
+	}
 	if (r == 0)
 		return finish(b, &end);
 	if (supplies) /* whoever asked asks again, and no job waits behind this */
 		return BACKEND_EXIT_OK;
+	if (b->open.more && !b->cancelled)
+		die();
 	return b->cancelled ? BACKEND_EXIT_CANCEL : BACKEND_EXIT_RETRY_CURRENT;
 }
 
@@ -261,6 +333,7 @@ static int job(int argc, char **argv)
 {
 	struct backend b = {.agent = -1, .spooler = getppid()};
 	char why[ARGS_WHY_SIZE];
+	uint32_t files;
 	int left_out, r;
 
 	report_init(&b.report, getenv("PRINTER_STATE_REASONS"));
@@ -274,8 +347,13 @@ static int job(int argc, char **argv)
 			left_out);
 	b.signals = signals_open();
 	b.document = document_open(argc == 7 ? argv[6] : NULL, b.signals);
-	if (b.document == -EINTR)
+	/* With filters of the printer's, all files are one document. */
+	files = argc == 7 || b.open.rendered ? 1 : files_count(b.open.guest_job);
+	if (b.document == -EINTR) {
+		if (files > 1 || b.open.more)
+			die();
 		return BACKEND_EXIT_RETRY_CURRENT;
+	}
 	if (b.document < 0) {
 		fprintf(stderr, "ERROR: The job's document cannot be read: %s\n",
 			strerror(-b.document));
@@ -284,6 +362,10 @@ static int job(int argc, char **argv)
 	if (strcmp(b.open.format, COMMANDS) == 0) {
 		b.open.head.type = BACKEND_SUPPLIES;
 		b.document = close_fd(b.document);
+	} else if (files > 1 && !files_find(b.document, files, &b.open)) {
+		report_line("ERROR",
+			"Which of the job's files this is cannot be told: print them one by one");
+		return BACKEND_EXIT_HOLD;
 	}
 	return run(&b);
 }
@@ -294,8 +376,11 @@ int main(int argc, char **argv)
 	 * not to offer what a person cannot use. */
 	if (argc == 1)
 		return BACKEND_EXIT_OK;
-	if (argc == 6 || argc == 7)
+	if (argc == 6 || argc == 7) {
+		/* What cupsd's own profile forbids is no reason not to print. */
+		(void)confine(&(struct confine){.memory = MEMORY_MAX, .secret = true});
 		return job(argc, argv);
+	}
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		printf("platen-backend %s\n", PLATEN_VERSION);
 		return 0;

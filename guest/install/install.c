@@ -44,6 +44,13 @@ static const struct {
 	{true, {"/usr/bin/rpm", "-U"}},
 };
 
+/* What a program has said. */
+struct words {
+	char last[MESSAGE_SIZE];     /* its last complaint, else its last line */
+	char packages[MESSAGE_SIZE]; /* of lines such as "  * kernel" */
+	bool reboot;		     /* it spoke of one */
+};
+
 struct argv {
 	const char *argv[ARGV_MAX];
 	int count;
@@ -134,8 +141,19 @@ static void child(const struct argv *argv, int out)
 	_exit(127);
 }
 
-/* Logs what is said, up to a bound, and keeps the last complaint, else the last line. */
-static void listen_to(int fd, char *last, size_t size)
+static void note(struct words *words, const char *line)
+{
+	size_t used = strlen(words->packages);
+	const char *item = line + strspn(line, " ");
+
+	words->reboot |= strcasestr(line, "reboot") != NULL;
+	if (strncmp(item, "* ", 2) == 0 && used + strlen(item) + 2 < sizeof(words->packages))
+		(void)snprintf(words->packages + used, sizeof(words->packages) - used, "%s%s",
+			used ? ", " : "", item + 2);
+}
+
+/* Logs what is said, up to a bound, and notes it. */
+static void listen_to(int fd, struct words *words)
 {
 	char line[MESSAGE_SIZE], shown[MESSAGE_SIZE * 2];
 	FILE *out = fdopen(fd, "r");
@@ -155,17 +173,18 @@ static void listen_to(int fd, char *last, size_t size)
 			continue;
 		if (lines++ < LINES_MAX)
 			log_line(LOG_INFO, NULL, "%s", text_escape(line, shown, sizeof(shown)));
+		note(words, line);
 		if (complained && !complaint)
 			continue;
-		if (!complained || !strstr(last, "Depends:"))
-			text_copy_line(last, size, line + strspn(line, " "));
+		if (!complained || !strstr(words->last, "Depends:"))
+			text_copy_line(words->last, sizeof(words->last), line + strspn(line, " "));
 		complained |= complaint;
 	}
 	(void)fclose(out);
 }
 
 /* Runs it to its end. Returns its wait status, or -errno. */
-static int run(const struct argv *argv, char *last, size_t size)
+static int run(const struct argv *argv, struct words *words)
 {
 	int fds[2], status;
 	pid_t pid;
@@ -180,7 +199,7 @@ static int run(const struct argv *argv, char *last, size_t size)
 		(void)close(fds[0]);
 		return -EAGAIN;
 	}
-	listen_to(fds[0], last, size);
+	listen_to(fds[0], words);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
@@ -196,23 +215,47 @@ static int64_t reboot_time(void)
 					    : st.st_mtim.tv_sec * 1000000000LL + st.st_mtim.tv_nsec;
 }
 
-/* What dnf's plugin says: its exit code is 1 when the system is to be restarted. */
-static bool needs_restarting(void)
+/* What `needs-restarting -r` says: it ends with status 1 when the system is to be restarted, and it
+ * also does when it fails, so it must have said the word as well. 1, 0 or -errno. */
+static int needs_restarting(const char *program, struct words *words)
 {
-	struct argv argv = {.argv = {"/usr/bin/needs-restarting", "-r"}, .count = 2};
-	char last[MESSAGE_SIZE] = "";
+	struct argv argv = {0};
 	int status;
 
-	if (access(argv.argv[0], X_OK) < 0)
-		return false;
-	status = run(&argv, last, sizeof(last));
-	return status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 1;
+	if (access(program, X_OK) < 0)
+		return 0;
+	add_start(&argv);
+	add(&argv, program);
+	add(&argv, "-r");
+	status = run(&argv, words);
+	if (status < 0)
+		return status;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 1 && words->reboot ? 1 : -EIO;
+}
+
+void install_ask_reboot(const struct install_request *request, struct install_result *result)
+{
+	struct words words = {0};
+	int r = needs_restarting(request->path, &words);
+
+	*result =
+		(struct install_result){.head = {.type = INSTALL_RESULT, .size = sizeof(*result)}};
+	if (r == -EIO)
+		(void)fail(result, r, "%s says: %.400s", request->path,
+			words.last[0] ? words.last : "nothing, and failed");
+	else if (r < 0)
+		(void)fail(result, r, "%s: %s", request->path, strerror(-r));
+	result->reboot = r > 0;
+	if (r > 0)
+		text_copy_line(result->text, sizeof(result->text), words.packages);
 }
 
 void install_package(const struct install_request *request, struct install_result *result)
 {
 	int64_t reboot = reboot_time();
-	char last[MESSAGE_SIZE] = "";
+	struct words words = {0}, reasons = {0};
 	struct argv argv = {0};
 	int status;
 
@@ -226,12 +269,14 @@ void install_package(const struct install_request *request, struct install_resul
 			request->rpm ? ".rpm" : ".deb");
 		return;
 	}
-	status = run(&argv, last, sizeof(last));
+	status = run(&argv, &words);
 	if (status < 0)
 		(void)fail(result, status, "%s: %s", argv.argv[0], strerror(-status));
 	else if (status != 0)
 		(void)fail(result, -EIO, "the workspace's package manager says: %.400s",
-			last[0] ? last : "nothing, and failed");
+			words.last[0] ? words.last : "nothing, and failed");
 	else
-		result->reboot = reboot_time() != reboot || (request->rpm && needs_restarting());
+		result->reboot =
+			reboot_time() != reboot ||
+			(request->rpm && needs_restarting(request->needs_restarting, &reasons) > 0);
 }

@@ -3,8 +3,8 @@
  * platen-install: has this machine's package manager install one package; and what it and
  * platen-agent say to each other (fixed messages).
  *
- * It serves one INSTALL_PACKAGE at IPC_FD, answers one INSTALL_RESULT, and ends. It may take
- * minutes: the agent's deadline is what ends it.
+ * It serves one INSTALL_PACKAGE or INSTALL_REBOOT at IPC_FD, answers one INSTALL_RESULT, and ends.
+ * It may take minutes: the agent's deadline is what ends it.
  */
 #ifndef PLATEN_INSTALL_H
 #define PLATEN_INSTALL_H
@@ -20,6 +20,8 @@
 enum install_message {
 	INSTALL_PACKAGE = 1, /* agent → worker: struct install_request */
 	INSTALL_RESULT,	     /* worker → agent: struct install_result */
+	INSTALL_REBOOT, /* agent → worker: is this system to be restarted? The program at `path`
+			   says */
 };
 
 struct install_request {
@@ -27,18 +29,22 @@ struct install_request {
 	uint32_t rpm; /* bool: an RPM, else a Debian package */
 	uint32_t reserved;
 	uint8_t sha256[32];	      /* what it must still be */
-	char path[INSTALL_PATH_SIZE]; /* absolute, ends in .deb or .rpm */
+	char path[INSTALL_PATH_SIZE]; /* absolute, ends in .deb or .rpm; with REBOOT:
+					 needs-restarting */
 	char manager[108];	      /* package-manager of platen-agent.conf(5), or empty */
+	char needs_restarting[108];   /* of platen-agent.conf(5) */
 };
 
 struct install_result {
 	struct ipc_head head;
 	int32_t error;		 /* 0: it is installed; -errno */
 	uint32_t reboot;	 /* bool: the system says that it is to be restarted */
-	char text[MESSAGE_SIZE]; /* with an error: one line */
+	char text[MESSAGE_SIZE]; /* with an error: one line; with REBOOT: for which packages, or
+				    empty */
 };
 
 /* Does it. Always fills in `result`. */
 void install_package(const struct install_request *request, struct install_result *result);
+void install_ask_reboot(const struct install_request *request, struct install_result *result);
 
 #endif

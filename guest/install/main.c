@@ -15,9 +15,11 @@
 
 static bool is_sound(const struct install_request *m)
 {
-	return m->head.type == INSTALL_PACKAGE && text_terminated(m->path, sizeof(m->path)) &&
-	       m->path[0] == '/' && text_terminated(m->manager, sizeof(m->manager)) &&
-	       (!m->manager[0] || m->manager[0] == '/');
+	return (m->head.type == INSTALL_PACKAGE || m->head.type == INSTALL_REBOOT) &&
+	       text_terminated(m->path, sizeof(m->path)) && m->path[0] == '/' &&
+	       text_terminated(m->manager, sizeof(m->manager)) &&
+	       (!m->manager[0] || m->manager[0] == '/') &&
+	       text_terminated(m->needs_restarting, sizeof(m->needs_restarting));
 }
 
 int main(int argc, char **argv)
@@ -46,6 +48,9 @@ int main(int argc, char **argv)
 			"no request at descriptor 3 (started by platen-agent, not by hand?)");
 		return 2;
 	}
-	install_package(&request, &result);
+	if (request.head.type == INSTALL_PACKAGE)
+		install_package(&request, &result);
+	else
+		install_ask_reboot(&request, &result);
 	return ipc_send(IPC_FD, &result, -1) < 0 ? 1 : 0;
 }

@@ -16,8 +16,12 @@
 #include "guest/queues/queue.h"
 #include "guest/queues/watch.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/confine.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+
+#define MEMORY_MAX (256UL * 1024 * 1024) /* bytes of address space */
+#define FILES_MAX  64
 
 struct server {
 	struct cupsd cupsd;
@@ -118,6 +122,7 @@ static int on_message(struct server *server, const struct ipc_head *m, int fd)
 	const struct queues_put *put = (const struct queues_put *)m;
 	const struct queues_state *state = (const struct queues_state *)m;
 	const struct queues_job *job = (const struct queues_job *)m;
+	const struct queues_held *held = (const struct queues_held *)m;
 
 	switch (m->type) {
 	case QUEUES_PING:
@@ -138,7 +143,12 @@ static int on_message(struct server *server, const struct ipc_head *m, int fd)
 	case QUEUES_JOB:
 		if (m->size != sizeof(*job))
 			return -EPROTO;
-		done(server, job->serial, "", queue_job(&server->cupsd, job->number));
+		done(server, job->serial, "", queue_job(&server->cupsd, job->number, &job->job));
+		return 0;
+	case QUEUES_HELD:
+		if (m->size != sizeof(*held))
+			return -EPROTO;
+		done(server, held->serial, "", queue_held(&server->cupsd, held));
 		return 0;
 	case QUEUES_STATE:
 		if (m->size != sizeof(*state))
@@ -205,6 +215,11 @@ int main(int argc, char **argv)
 	}
 	log_open("platen-queues", LOG_INFO);
 	(void)signal(SIGPIPE, SIG_IGN);
+	r = confine(&(struct confine){.memory = MEMORY_MAX, .files = FILES_MAX, .secret = true});
+	if (r < 0) {
+		log_line(LOG_ERR, NULL, "cannot limit itself: %s", strerror(-r));
+		return 1;
+	}
 	cupsd_init(&server.cupsd, argv[1]);
 	mirror_init(&server.mirror, &server.cupsd);
 	watch_init(&server.watch, &server.cupsd);

@@ -320,17 +320,88 @@ int queue_default(struct cupsd *cupsd, const char *name)
 	return cupsd_run(cupsd, cupsd_request(IPP_OP_CUPS_SET_DEFAULT, name), "/admin/", -1, NULL);
 }
 
-int queue_job(struct cupsd *cupsd, uint32_t number)
+/* cupsd takes a backend that was killed (by the kernel for want of memory, say) for one that ended
+ * well: the job is done in its eyes. The host knows the job by its UUID, so that one which was
+ * printed after all is not printed again by this. */
+static int restart_job(struct cupsd *cupsd, uint32_t number)
 {
-	static const char *const wanted[] = {"job-state"};
+	if (cupsd_run(cupsd, cupsd_job_request(IPP_OP_RESTART_JOB, (int)number), "/", -1, NULL) < 0)
+		return -EALREADY;
+	return 0;
+}
+
+int queue_job(struct cupsd *cupsd, uint32_t number, const struct uuid *job)
+{
+	static const char *const wanted[] = {"job-state", "job-uuid"};
 	ipp_t *request = cupsd_job_request(IPP_OP_GET_JOB_ATTRIBUTES, (int)number);
 	_cleanup_ipp_ ipp_t *response = NULL;
-	int state, r;
+	char text[TEXT_SIZE];
+	struct uuid uuid;
+	int r;
 
 	cupsd_want(request, wanted, COUNT(wanted));
 	r = cupsd_run(cupsd, request, "/", -1, &response);
 	if (r < 0)
 		return r;
-	state = cupsd_int(response, "job-state");
-	return state == IPP_JSTATE_CANCELED || state == IPP_JSTATE_ABORTED ? -ECANCELED : 0;
+	cupsd_text(response, "job-uuid", text, sizeof(text));
+	if (uuid_parse(text, &uuid) < 0 || !uuid_equal(&uuid, job))
+		return -ENOENT;
+	switch (cupsd_int(response, "job-state")) {
+	case IPP_JSTATE_CANCELED:
+	case IPP_JSTATE_ABORTED: return -ECANCELED;
+	case IPP_JSTATE_COMPLETED: return restart_job(cupsd, number);
+	default: return 0;
+	}
+}
+
+/* Whether the job is there and held, and the one that is meant. */
+static int look_at_held(struct cupsd *cupsd, const struct queues_held *held)
+{
+	static const char *const wanted[] = {"job-state", "job-uuid"};
+	ipp_t *request = cupsd_job_request(IPP_OP_GET_JOB_ATTRIBUTES, (int)held->number);
+	_cleanup_ipp_ ipp_t *response = NULL;
+	char text[TEXT_SIZE];
+	struct uuid uuid;
+	int r;
+
+	cupsd_want(request, wanted, COUNT(wanted));
+	r = cupsd_run(cupsd, request, "/", -1, &response);
+	if (r < 0)
+		return r;
+	cupsd_text(response, "job-uuid", text, sizeof(text));
+	if (uuid_parse(text, &uuid) < 0 || !uuid_equal(&uuid, &held->job))
+		return -ENOENT;
+	switch (cupsd_int(response, "job-state")) {
+	case IPP_JSTATE_HELD: return 0;
+	case IPP_JSTATE_CANCELED:
+	case IPP_JSTATE_ABORTED: return -ECANCELED;
+	case IPP_JSTATE_COMPLETED: return -ENOENT;
+	case IPP_JSTATE_PENDING:
+		if (!held->ask && !held->hold)
+			return -EALREADY;
+		break;
+	default: break;
+	}
+	if (!held->hold)
+		return -EBUSY;
+	request = cupsd_job_request(IPP_OP_HOLD_JOB, (int)held->number);
+	(void)ippAddString(
+		request, IPP_TAG_JOB, IPP_TAG_KEYWORD, "job-hold-until", NULL, "indefinite");
+	r = cupsd_run(cupsd, request, "/jobs/", -1, NULL);
+	return r < 0 ? r : -EBUSY; /* seen to be held with the next try */
+}
+
+int queue_held(struct cupsd *cupsd, const struct queues_held *held)
+{
+	int r = look_at_held(cupsd, held);
+	ipp_t *request;
+
+	if (r < 0)
+		return r;
+	request = cupsd_job_request(
+		held->ask ? IPP_OP_SET_JOB_ATTRIBUTES : IPP_OP_RELEASE_JOB, (int)held->number);
+	if (held->ask)
+		(void)ippAddInteger(
+			request, IPP_TAG_JOB, IPP_TAG_INTEGER, BACKEND_ASKED, (int)held->ask);
+	return cupsd_run(cupsd, request, "/jobs/", -1, NULL);
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "proto/base/ipc.h"
+#include "proto/base/uuid.h"
 #include "proto/limits.h"
 #include "proto/message.h"
 
@@ -39,8 +40,13 @@ enum queues_message {
 			 what it had not saved, and all states are to be told anew */
 	QUEUES_DOWN,  /* struct queues_done.text: it does not */
 	/* agent → worker */
-	QUEUES_JOB, /* struct queues_job: is it there? DONE 0, -ENOENT it is not, or -ECANCELED it
-		       is, but was cancelled */
+	QUEUES_JOB, /* struct queues_job: a backend hung up in the middle of it: what about the job?
+		       DONE 0: it is there and runs again, by itself or because it was made to;
+		       -ENOENT: it is not; -ECANCELED: it was cancelled; -EALREADY: cupsd takes it
+		       for printed, and cannot run it again */
+	QUEUES_HELD, /* struct queues_held: marks or releases a held job. DONE 0; -EALREADY it was
+			released and waits; -EBUSY it is not held (yet); -ENOENT, -ECANCELED as
+			JOB */
 };
 
 struct queues_request {
@@ -53,6 +59,16 @@ struct queues_job {
 	struct ipc_head head;
 	uint32_t serial;
 	uint32_t number; /* job-id in the guest's spooler */
+	struct uuid job; /* its job-uuid: numbers are given out again */
+};
+
+struct queues_held {
+	struct ipc_head head;
+	uint32_t serial;
+	uint32_t number;
+	uint32_t ask;	 /* for BACKEND_ASKED, or 0 */
+	uint32_t hold;	 /* bool: hold it first; neither: release it */
+	struct uuid job; /* must be its job-uuid: numbers are given out again */
 };
 
 struct queues_put {

@@ -467,12 +467,13 @@ static int start_link(struct channel *channel, const struct channel_start *start
 	link_keepalive(channel->link, start->keepalive_msec);
 	bucket_init(&channel->bytes, start->bytes_per_minute,
 		start->bytes_per_minute < JOB_WINDOW ? JOB_WINDOW : start->bytes_per_minute);
-	return sandbox_enter();
+	return channel_sandbox();
 }
 
 /* One message of platend's. */
 static int on_platend_message(struct channel *channel, const struct message *m, int size, int *fd)
 {
+	struct ipc_head pong = {.type = CHANNEL_PONG, .size = sizeof(pong)};
 	char why[128];
 
 	if (m->head.type == CHANNEL_START)
@@ -481,6 +482,8 @@ static int on_platend_message(struct channel *channel, const struct message *m, 
 			       : -EPROTO;
 	if (!channel->link)
 		return -EPROTO;
+	if (m->head.type == CHANNEL_PING) /* while it takes nothing, the next will do */
+		return channel->platend_full ? 0 : tell(channel, &pong);
 	if (m->head.type == CHANNEL_DRIVER) {
 		if (size != sizeof(struct channel_driver))
 			return -EPROTO;

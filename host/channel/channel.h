@@ -21,6 +21,8 @@ enum channel_message {
 	CHANNEL_DRIVER, /* platend → channel: struct channel_driver, with the file or none */
 	CHANNEL_SYNCED, /* channel → platend: struct channel_text: a session begins */
 	CHANNEL_LOST,	/* channel → platend: struct channel_text: why it is over */
+	CHANNEL_PING,	/* platend → channel: a head only */
+	CHANNEL_PONG,	/* channel → platend: a head only: it is not stuck in its own code */
 };
 
 struct channel_start {
@@ -51,8 +53,7 @@ struct channel *channel_free(struct channel *channel);
 /* Runs until the guest's side or platend's ends. 0 at an orderly end, or -errno. */
 int channel_run(struct channel *channel);
 
-/* Gives up what a leaf does not need: no new privileges, no core, limits, a seccomp allow-list.
- * 0 or -errno. In builds with a sanitizer the system call filter is left out. */
-int sandbox_enter(void);
+/* Gives up what a leaf does not need (proto/base/sandbox.h). 0 or -errno. */
+int channel_sandbox(void);
 
 #endif

@@ -271,6 +271,7 @@ enum tone ctl_tone(const char *word)
 		{"failed", TONE_BAD},
 		{"aborted", TONE_BAD},
 		{"ask", TONE_BAD},
+		{"retry", TONE_WARN},
 		{"name-taken", TONE_BAD},
 		{"device-taken", TONE_BAD},
 		{"driver-refused", TONE_BAD},

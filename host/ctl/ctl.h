@@ -51,6 +51,7 @@ int ctl_status(struct ctl *ctl, int argc, char **argv);
 int ctl_workspaces(struct ctl *ctl, int argc, char **argv);
 int ctl_printers(struct ctl *ctl, int argc, char **argv);
 int ctl_jobs(struct ctl *ctl, int argc, char **argv);
+int ctl_job(struct ctl *ctl, int argc, char **argv);
 int ctl_mode(struct ctl *ctl, int argc, char **argv);
 int ctl_attach(struct ctl *ctl, int argc, char **argv);
 int ctl_detach(struct ctl *ctl, int argc, char **argv);

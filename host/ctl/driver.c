@@ -111,18 +111,47 @@ static int list(struct ctl *ctl)
 	return code;
 }
 
+/* The store's record of a driver. NULL: there is none; `name` is what it is called. */
+static json_t *record_of(const char *path, char *name, size_t size)
+{
+	size_t n = strlen(path);
+
+	name[0] = '\0';
+	if (n < strlen(".ppd.gz") || n >= size)
+		return NULL;
+	(void)snprintf(name, size, "%.*s.json", (int)(n - strlen(".ppd.gz")), path);
+	return json_load_file(name, JSON_REJECT_DUPLICATES, NULL);
+}
+
+/* Where a driver is from, and when each source was last heard of. */
+static void show_sources(const char *path)
+{
+	char name[512], when[32];
+	json_auto_t *data = record_of(path, name, sizeof(name));
+	const char *url;
+	json_t *row;
+
+	json_object_foreach(json_object_get(data, "sources"), url, row)
+	{
+		time_t t = (time_t)ctl_number(row, "checked");
+		struct tm tm;
+
+		if (!localtime_r(&t, &tm) || !strftime(when, sizeof(when), "%F %H:%M", &tm))
+			continue;
+		printf("%-11s %s from ", "checked", when);
+		tone_print_escaped(stdout, false, TONE_PLAIN, url);
+		putchar('\n');
+	}
+}
+
 /* What was left out of a driver, from the store's record of it. */
 static int show_diff(const char *path)
 {
 	char record[512];
-	size_t n = strlen(path), i;
-	json_auto_t *data = NULL;
+	json_auto_t *data = record_of(path, record, sizeof(record));
 	json_t *row;
+	size_t i;
 
-	if (n < strlen(".ppd.gz") || n >= sizeof(record))
-		return CTL_FAILED;
-	(void)snprintf(record, sizeof(record), "%.*s.json", (int)(n - strlen(".ppd.gz")), path);
-	data = json_load_file(record, JSON_REJECT_DUPLICATES, NULL);
 	if (!data) {
 		fprintf(stderr, "platenctl: %s cannot be read\n", record);
 		return CTL_FAILED;
@@ -161,6 +190,7 @@ static int show(struct ctl *ctl, const struct arguments *a)
 			tone_print_escaped(stdout, false, TONE_PLAIN, ctl_string(row, keys[k]));
 			putchar('\n');
 		}
+		show_sources(ctl_string(row, "path"));
 		return a->diff ? show_diff(ctl_string(row, "path")) : CTL_OK;
 	}
 	fputs("platenctl: the host's spooler has no printer ", stderr);
@@ -169,8 +199,52 @@ static int show(struct ctl *ctl, const struct arguments *a)
 	return CTL_NOT_FOUND;
 }
 
-/* Prints the printers that are through, and returns how many are not. */
-static size_t progress(json_t *data, const char *only, bool last, bool *told, size_t most)
+/* Of `looked`: what is no driver is a failure to whoever asked for one. */
+static bool is_failure(const char *looked)
+{
+	return strcmp(looked, "fetched") != 0 && strcmp(looked, "unchanged") != 0;
+}
+
+/* "p: fetched (server), …", "p: failed: …", and for a script. */
+static void tell(const json_t *row, json_t *results)
+{
+	const char *name = ctl_string(row, "printer"), *looked = ctl_string(row, "looked"),
+		   *driver = ctl_string(row, "driver"), *text = ctl_string(row, "looked_text");
+	bool fetching = ctl_true(row, "fetching"), failed = fetching || is_failure(looked);
+	bool kept = failed && strcmp(driver, looked) != 0 && ctl_string(row, "sha256")[0];
+
+	if (fetching)
+		text = "still looked for";
+	if (results) {
+		(void)json_array_append_new(results,
+			json_pack("{s:s, s:s, s:s, s:s}", "printer", name, "result",
+				failed ? "failed" : looked, "driver", driver, "text", text));
+		return;
+	}
+	tone_print_escaped(stdout, false, TONE_PLAIN, name);
+	if (!failed)
+		printf(": %s (%s), ", looked, driver);
+	else if (kept)
+		printf(": failed, the driver it has (%s) is kept: ", driver);
+	else if (strcmp(looked, "missing") == 0)
+		fputs(": failed, driver-missing: ", stdout);
+	else
+		fputs(strcmp(looked, "refused") == 0 ? ": failed, driver refused: " : ": failed: ",
+			stdout);
+	tone_print_escaped(stdout, false, TONE_PLAIN, text);
+	putchar('\n');
+	(void)fflush(stdout);
+}
+
+struct progress {
+	const char *only; /* NULL: all printers */
+	json_t *results;  /* NULL: they are told to people */
+	bool *told;
+	size_t most, failed;
+};
+
+/* Tells the printers that are through, and returns how many are not. */
+static size_t progress(struct progress *p, json_t *data, bool last)
 {
 	size_t left = 0, i;
 	json_t *row;
@@ -179,45 +253,53 @@ static size_t progress(json_t *data, const char *only, bool last, bool *told, si
 	{
 		bool fetching = ctl_true(row, "fetching");
 
-		if (i >= most || (only && strcmp(ctl_string(row, "printer"), only) != 0))
+		if (i >= p->most || (p->only && strcmp(ctl_string(row, "printer"), p->only) != 0))
 			continue;
 		left += fetching;
-		if (told[i] || (fetching && !last))
+		if (p->told[i] || (fetching && !last))
 			continue;
-		told[i] = true;
-		tone_print_escaped(stdout, false, TONE_PLAIN, ctl_string(row, "printer"));
-		printf(": %s, ", fetching ? "still looked for" : ctl_string(row, "driver"));
-		tone_print_escaped(stdout, false, TONE_PLAIN, ctl_string(row, "text"));
-		putchar('\n');
-		(void)fflush(stdout);
+		p->told[i] = true;
+		p->failed += fetching || is_failure(ctl_string(row, "looked"));
+		tell(row, p->results);
 	}
 	return left;
+}
+
+/* Follows what is looked for to its end. */
+static int follow(struct ctl *ctl, struct progress *p)
+{
+	const struct timespec pause = {.tv_nsec = POLL_NSEC};
+
+	for (int i = 0; i <= POLL_MOST; i++) {
+		json_auto_t *now = NULL;
+		int code = ctl_ask(ctl, json_pack("{s:s}", "verb", "driver-list"), &now);
+
+		if (code != CTL_OK)
+			return code;
+		if (progress(p, now, i == POLL_MOST) == 0)
+			return p->failed ? CTL_FAILED : CTL_OK;
+		(void)nanosleep(&pause, NULL);
+	}
+	return CTL_UNAVAILABLE;
 }
 
 static int refresh(struct ctl *ctl, const struct arguments *a)
 {
 	static bool told[65536];
-	const struct timespec pause = {.tv_nsec = POLL_NSEC};
-	json_auto_t *data = NULL;
+	json_auto_t *data = NULL, *printed = ctl->json ? json_pack("{s:[]}", "printers") : NULL;
+	struct progress p = {.only = a->operand,
+		.results = json_object_get(printed, "printers"),
+		.told = told,
+		.most = sizeof(told) / sizeof(told[0])};
 	int code = ctl_ask(ctl,
 		json_pack("{s:s, s:s*}", "verb", "driver-refresh", "printer", a->operand), &data);
 
 	if (code != CTL_OK)
 		return code;
-	if (ctl->json)
-		return ctl_print_json(data);
-	for (int i = 0; i <= POLL_MOST; i++) {
-		json_auto_t *now = NULL;
-
-		code = ctl_ask(ctl, json_pack("{s:s}", "verb", "driver-list"), &now);
-		if (code != CTL_OK)
-			return code;
-		if (progress(now, a->operand, i == POLL_MOST, told,
-			    sizeof(told) / sizeof(told[0])) == 0)
-			return CTL_OK;
-		(void)nanosleep(&pause, NULL);
-	}
-	return CTL_UNAVAILABLE;
+	code = follow(ctl, &p);
+	if (printed && (code == CTL_OK || code == CTL_FAILED || code == CTL_UNAVAILABLE))
+		(void)ctl_print_json(printed);
+	return code;
 }
 
 int ctl_driver(struct ctl *ctl, int argc, char **argv)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `platenctl jobs [--all]`: which documents are on their way, and how far they are.
+ * `platenctl jobs [WORKSPACE] [--all]`: which documents are on their way, and how far they are;
+ * with
+ * --all, what became of those that were.
  *
  * A job is named by the beginning of its UUID and the file's number; --json has it whole. USER is
  * whom the workspace names, OWNER whose job it is on the host.
  */
 #include "host/ctl/ctl.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -46,11 +49,11 @@ static void format_time(char *buf, size_t size, long long seconds)
 		(void)strftime(buf, size, "%Y-%m-%d %H:%M", &t);
 }
 
-static void add(struct table *table, const json_t *row)
+static void add(struct table *table, const json_t *row, bool all)
 {
 	const char *phase = ctl_string(row, "phase");
 	long long bytes = ctl_number(row, "bytes"), size = ctl_number(row, "size");
-	char opened[32], amount[32];
+	char opened[32], ended[32], amount[32];
 
 	format_time(opened, sizeof(opened), ctl_number(row, "opened"));
 	format_size(amount, sizeof(amount), size);
@@ -72,35 +75,65 @@ static void add(struct table *table, const json_t *row)
 	table_cell(table, TONE_PLAIN, ctl_string(row, "user"));
 	table_cell(table, TONE_PLAIN, ctl_string(row, "owner"));
 	table_cell(table, TONE_PLAIN, opened);
+	if (all) {
+		format_time(ended, sizeof(ended), ctl_number(row, "ended"));
+		table_cell(table, TONE_PLAIN, ended);
+	}
 	table_cell(table, TONE_PLAIN, ctl_string(row, "title"));
 	table_note(table, ctl_string(row, "text"));
 }
 
-int ctl_jobs(struct ctl *ctl, int argc, char **argv)
+/* A number of jobs, or 0. */
+static long long parse_limit(const char *word)
 {
-	static const struct option own[] = {{"all", no_argument, NULL, 'a'}, {0}};
+	char *end;
+	long long n = strtoll(word, &end, 10);
+
+	return end == word || *end || n < 1 ? 0 : n;
+}
+
+static int show(struct ctl *ctl, const json_t *data, bool all)
+{
 	static const char *const heads[] = {"JOB", "WORKSPACE", "PRINTER", "PHASE", "HOST JOB",
 		"SIZE", "PAGES", "USER", "OWNER", "OPENED", "TITLE", NULL};
-	json_auto_t *data = NULL;
-	struct table *table;
-	bool all = false;
+	static const char *const all_heads[] = {"JOB", "WORKSPACE", "PRINTER", "PHASE", "HOST JOB",
+		"SIZE", "PAGES", "USER", "OWNER", "OPENED", "ENDED", "TITLE", NULL};
+	struct table *table = table_new(all ? all_heads : heads);
 	json_t *row;
 	size_t i;
+
+	json_array_foreach(json_object_get(data, "jobs"), i, row) add(table, row, all);
+	return ctl_print_table(ctl, table, all ? "no jobs" : "no jobs on their way");
+}
+
+int ctl_jobs(struct ctl *ctl, int argc, char **argv)
+{
+	static const struct option own[] = {
+		{"all", no_argument, NULL, 'a'}, {"limit", required_argument, NULL, 'l'}, {0}};
+	json_auto_t *data = NULL;
+	json_t *request;
+	long long limit = 0;
+	bool all = false;
 	int code, option;
 
 	while ((option = ctl_getopt(ctl, argc, argv, own)) != -1) {
 		if (option == '?')
 			return CTL_USAGE;
-		all = true;
+		all |= option == 'a';
+		if (option != 'l')
+			continue;
+		limit = parse_limit(optarg);
+		if (!limit)
+			return ctl_usage(ctl, "--limit wants a number of jobs");
 	}
-	if (optind < argc)
-		return ctl_usage(ctl, "jobs wants nothing more than [--all]");
-	code = ctl_ask(ctl, json_pack("{s:s, s:b}", "verb", "jobs", "all", all), &data);
+	if (argc - optind > 1)
+		return ctl_usage(ctl, "jobs wants %s", ctl->verb->arguments);
+	request = json_pack("{s:s, s:b, s:s*}", "verb", "jobs", "all", all, "workspace",
+		optind < argc ? argv[optind] : NULL);
+	if (limit)
+		(void)json_object_set_new(request, "limit", json_integer(limit));
+	code = ctl_ask(ctl, request, &data);
 	if (code != CTL_OK)
 		return code;
-	if (ctl->json)
-		return ctl_print_json(data);
-	table = table_new(heads);
-	json_array_foreach(json_object_get(data, "jobs"), i, row) add(table, row);
-	return ctl_print_table(ctl, table, all ? "no jobs" : "no jobs on their way");
+	return ctl->json ? ctl_print_json(data) : show(ctl, data, all);
 }

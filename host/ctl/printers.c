@@ -10,13 +10,18 @@
 
 #include <string.h>
 
-/* What an admin wants to read first of a row. */
-static const char *note_of(const json_t *row)
+#include "proto/base/text.h"
+
+/* What an admin wants to read first of a row; `buf` is for the text. */
+static const char *note_of(const json_t *row, char *buf, size_t size)
 {
 	const char *driver = ctl_string(row, "driver"), *text = ctl_string(row, "text");
-	bool without = strcmp(driver, "missing") == 0 || strcmp(driver, "refused") == 0 ||
-		       strcmp(driver, "failed") == 0;
+	bool without = strcmp(driver, "refused") == 0 || strcmp(driver, "failed") == 0;
 
+	if (strcmp(driver, "missing") == 0) {
+		(void)text_printf(buf, size, "driver-missing: %s", ctl_string(row, "driver_text"));
+		return buf;
+	}
 	if (without && ctl_string(row, "driver_text")[0])
 		return ctl_string(row, "driver_text");
 	if (strcmp(driver, "generic") == 0 && !text[0])
@@ -28,6 +33,7 @@ static void add(struct table *table, const json_t *row, bool in_workspace)
 {
 	const char *state = ctl_string(row, "state"), *driver = ctl_string(row, "driver");
 	const char *guest = ctl_string(row, "guest");
+	char note[1024];
 	bool offered = ctl_true(row, "offered");
 
 	table_cell(table, TONE_PLAIN, ctl_string(row, "name"));
@@ -42,7 +48,7 @@ static void add(struct table *table, const json_t *row, bool in_workspace)
 		table_cell(table, TONE_PLAIN, ctl_string(row, "make_model"));
 		table_cell(table, TONE_PLAIN, ctl_string(row, "location"));
 	}
-	table_cell(table, TONE_PLAIN, note_of(row));
+	table_cell(table, TONE_PLAIN, note_of(row, note, sizeof(note)));
 }
 
 int ctl_printers(struct ctl *ctl, int argc, char **argv)

@@ -19,6 +19,7 @@ struct spool_hint {
 	uint32_t host_job;	 /* 0: not about a job */
 	uint32_t job_state;	 /* as the event had it; for a job that is purged already */
 	uint32_t printers;	 /* bool: printers came or went */
+	uint32_t lost;		 /* bool: hints did not get through before this one */
 	char printer[NAME_SIZE]; /* empty: not about one printer */
 };
 

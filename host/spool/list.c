@@ -17,15 +17,17 @@
 #include "proto/base/text.h"
 
 static const char *const printer_attrs[] = {"printer-name", "printer-info", "printer-location",
-	"printer-make-and-model", "printer-state", "printer-state-reasons", "printer-state-message",
-	"printer-is-accepting-jobs", "printer-type", "device-uri", "member-names",
-	"printer-config-change-time", "job-sheets-default", "number-up-default", "marker-names",
-	"marker-types", "marker-colors", "marker-levels", "marker-low-levels",
+	"printer-make-and-model", "printer-device-id", "printer-state", "printer-state-reasons",
+	"printer-state-message", "printer-is-accepting-jobs", "printer-type", "device-uri",
+	"member-names", "printer-config-change-time", "job-sheets-default", "number-up-default",
+	"marker-names", "marker-types", "marker-colors", "marker-levels", "marker-low-levels",
 	"marker-high-levels"};
 
 static const char *const job_attrs[] = {"job-id", "job-state", "job-state-reasons",
 	"job-printer-state-message", "job-impressions-completed", "job-media-sheets-completed",
-	"job-printer-uri", SPOOL_ATTR_JOB, SPOOL_ATTR_WORKSPACE};
+	"job-printer-uri", "job-hold-until", "job-k-octets", "job-name",
+	"job-originating-user-name", "time-at-creation", "time-at-processing", "time-at-completed",
+	SPOOL_ATTR_JOB, SPOOL_ATTR_WORKSPACE, SPOOL_ATTR_USER, SPOOL_ATTR_NUMBER};
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
@@ -95,6 +97,10 @@ static void read_printer(ipp_t *ipp, struct spool_printer *p, bool *ret_class)
 	ipp_text(ipp, "printer-location", p->location, sizeof(p->location));
 	ipp_text(ipp, "printer-make-and-model", p->make_model, sizeof(p->make_model));
 	ipp_text(ipp, "device-uri", p->device_uri, sizeof(p->device_uri));
+	ipp_text(ipp, "printer-device-id", p->device_id, sizeof(p->device_id));
+	if (!device_id_is_sound(p->device_id) &&
+		!device_id_of_uri(p->device_uri, p->device_id, sizeof(p->device_id)))
+		memset(p->device_id, 0, sizeof(p->device_id));
 	if (*ret_class)
 		ipp_list(ipp, "member-names", p->members, sizeof(p->members));
 	ipp_list(ipp, "printer-state-reasons", p->reasons, sizeof(p->reasons));
@@ -276,6 +282,30 @@ int watch_list_printers(struct watch *watch, const char *only)
 	return r;
 }
 
+/* 0 for what is not there, has no value, or makes no sense. */
+static uint32_t ipp_count(ipp_t *ipp, const char *name)
+{
+	int n = ipp_int(ipp, name, 0);
+
+	return n > 0 ? (uint32_t)n : 0;
+}
+
+/* What only a ledger that is built anew needs to know. */
+static void read_origin(ipp_t *ipp, struct spool_job *j)
+{
+	char hold[TEXT_SIZE];
+
+	ipp_text(ipp, "job-hold-until", hold, sizeof(hold));
+	j->released = strcmp(hold, "indefinite") != 0 || ipp_int(ipp, "time-at-processing", 0) > 0;
+	j->guest_job = ipp_count(ipp, SPOOL_ATTR_NUMBER);
+	j->k_octets = ipp_count(ipp, "job-k-octets");
+	j->created = ipp_count(ipp, "time-at-creation");
+	j->ended = ipp_count(ipp, "time-at-completed");
+	ipp_text(ipp, "job-name", j->title, sizeof(j->title));
+	ipp_text(ipp, SPOOL_ATTR_USER, j->user, sizeof(j->user));
+	ipp_text(ipp, "job-originating-user-name", j->owner, sizeof(j->owner));
+}
+
 static bool read_job(ipp_t *ipp, struct spool_job *j)
 {
 	char text[1024];
@@ -290,13 +320,16 @@ static bool read_job(ipp_t *ipp, struct spool_job *j)
 		return false;
 	j->host_job = (uint32_t)ipp_int(ipp, "job-id", 0);
 	j->state = (uint32_t)ipp_int(ipp, "job-state", 0);
-	j->pages = (uint32_t)ipp_int(
-		ipp, "job-impressions-completed", ipp_int(ipp, "job-media-sheets-completed", 0));
+	j->pages = ipp_count(ipp, "job-impressions-completed");
+	j->sheets = ipp_count(ipp, "job-media-sheets-completed");
+	if (!j->pages) /* some filters count only these */
+		j->pages = j->sheets;
 	ipp_text(ipp, "job-printer-uri", text, sizeof(text));
 	slash = strrchr(text, '/');
 	text_copy_line(j->printer, sizeof(j->printer), slash ? slash + 1 : "");
 	ipp_list(ipp, "job-state-reasons", j->reasons, sizeof(j->reasons));
 	ipp_text(ipp, "job-printer-state-message", j->text, sizeof(j->text));
+	read_origin(ipp, j);
 	return j->host_job && j->state;
 }
 
@@ -379,10 +412,26 @@ void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state)
 		if (j->host_job != host_job)
 			continue;
 		j->state = state;
+		j->released = 1;
 		tell(j);
-		*j = watch->jobs[--watch->job_count];
+		if (state >= IPP_JSTATE_CANCELED)
+			*j = watch->jobs[--watch->job_count];
 		return;
 	}
+	/* It came and went between two looks of ours: platend may know it by its number. */
+	tell(&(struct spool_job){.head = {.type = SPOOL_JOB, .size = sizeof(struct spool_job)},
+		.host_job = host_job,
+		.state = state,
+		.released = 1});
+}
+
+void watch_forget_job(struct watch *watch, uint32_t host_job)
+{
+	for (size_t i = 0; i < watch->job_count; i++)
+		if (watch->jobs[i].host_job == host_job) {
+			watch->jobs[i] = watch->jobs[--watch->job_count];
+			return;
+		}
 }
 
 void watch_forget(struct watch *watch)

@@ -8,6 +8,9 @@
  * path: the folder is fixed, or set by cupsd's own configuration.
  */
 #include <cups/cups.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +20,9 @@
 
 #include "host/spool/hint.h"
 #include "proto/base/text.h"
+
+#define AGAIN_MSEC 50  /* between two tries to pass on what had no room */
+#define QUEUE_MOST 256 /* hints that wait; beyond, it is told that some were left out */
 
 static int hint_from(ipp_t *event, struct spool_hint *hint)
 {
@@ -40,28 +46,79 @@ static int hint_from(ipp_t *event, struct spool_hint *hint)
 	return 0;
 }
 
+/* Hints that platen-spool has no room for yet: cupsd must not wait for it. */
+struct queue {
+	int sock;
+	struct sockaddr_un to;
+	struct spool_hint hints[QUEUE_MOST];
+	size_t count;
+	bool lost; /* it was full */
+};
+
+/* False: there is no room. Where nobody listens nothing is kept: who begins to listen reads all. */
+static bool pass_on(const struct queue *q, const struct spool_hint *hint)
+{
+	if (sendto(q->sock, hint, sizeof(*hint), MSG_DONTWAIT, (const struct sockaddr *)&q->to,
+		    sizeof(q->to)) >= 0)
+		return true;
+	if (errno == EAGAIN || errno == ENOBUFS)
+		return false;
+	fprintf(stderr, "DEBUG: platen: platen-spool does not listen at %s\n", q->to.sun_path);
+	return true;
+}
+
+/* Passes on as much as there is room for; in the end, if so, that something was left out. */
+static void flush(struct queue *q)
+{
+	static const struct spool_hint left_out = {.lost = 1};
+	size_t done = 0;
+
+	while (done < q->count && pass_on(q, &q->hints[done]))
+		done++;
+	q->count -= done;
+	memmove(q->hints, q->hints + done, q->count * sizeof(q->hints[0]));
+	if (q->count == 0 && q->lost)
+		q->lost = !pass_on(q, &left_out);
+}
+
+static void put(struct queue *q, const struct spool_hint *hint)
+{
+	if (q->count < QUEUE_MOST)
+		q->hints[q->count++] = *hint;
+	else
+		q->lost = true;
+	flush(q);
+}
+
+/* Waits for the next event, or until cupsd closes. */
+static void wait_for_event(struct queue *q)
+{
+	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	while (poll(&in, 1, q->count || q->lost ? AGAIN_MSEC : -1) == 0)
+		flush(q);
+}
+
 int main(void)
 {
+	static struct queue q = {.to = {.sun_family = AF_UNIX}};
 	const char *folder = getenv(HINT_ENV);
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (sock < 0 || snprintf(to.sun_path, sizeof(to.sun_path), "%s/" HINT_SOCKET,
-				folder ? folder : HINT_RUNDIR) >= (int)sizeof(to.sun_path))
+	q.sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (q.sock < 0 || snprintf(q.to.sun_path, sizeof(q.to.sun_path), "%s/" HINT_SOCKET,
+				  folder ? folder : HINT_RUNDIR) >= (int)sizeof(q.to.sun_path))
 		return 1;
 	for (;;) {
 		ipp_t *event = ippNew();
 		struct spool_hint hint;
 		ipp_state_t state;
 
+		wait_for_event(&q);
 		while ((state = ippReadFile(STDIN_FILENO, event)) != IPP_STATE_DATA)
 			if (state <= IPP_STATE_IDLE)
 				break;
-		if (state == IPP_STATE_DATA && hint_from(event, &hint) == 0 &&
-			sendto(sock, &hint, sizeof(hint), MSG_DONTWAIT, (struct sockaddr *)&to,
-				sizeof(to)) < 0)
-			fprintf(stderr, "DEBUG: platen: platen-spool does not listen at %s\n",
-				to.sun_path);
+		if (state == IPP_STATE_DATA && hint_from(event, &hint) == 0)
+			put(&q, &hint);
 		ippDelete(event);
 		if (state <= IPP_STATE_IDLE)
 			return 0; /* cupsd closed: it ends or the subscription does */

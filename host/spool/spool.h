@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "proto/base/device-id.h"
 #include "proto/base/ipc.h"
 #include "proto/base/uuid.h"
 #include "proto/limits.h"
@@ -23,12 +24,14 @@
 #define SPOOL_ATTR_JOB	     "platen-job-uuid"	     /* name: "<job uuid>/<file>" */
 #define SPOOL_ATTR_WORKSPACE "platen-workspace-uuid" /* name */
 #define SPOOL_ATTR_USER	     "platen-guest-user"     /* name */
+#define SPOOL_ATTR_NUMBER    "platen-guest-job"	     /* integer: job-id in the guest */
 
 enum spool_message {
 	/* platend → watch */
 	SPOOL_PING = 1, /* struct ipc_head */
 	SPOOL_CANCEL,	/* struct spool_cancel */
 	SPOOL_CHECK,	/* struct ipc_head: something failed; look whether cupsd is as we think */
+	SPOOL_LOOK,	/* struct spool_look: tell of this job, whether or not it is news */
 	/* watch → platend */
 	SPOOL_PONG,
 	SPOOL_UP,	    /* struct spool_text: connected, "CUPS/2.4.2" */
@@ -36,8 +39,10 @@ enum spool_message {
 	SPOOL_PRINTER,	    /* struct spool_printer: there, or changed */
 	SPOOL_PRINTER_GONE, /* struct spool_printer_gone */
 	SPOOL_EVENTS,	    /* struct spool_text: why no events come; empty: they do */
-	SPOOL_LISTED,	    /* struct ipc_head: all printers and all of Platen's jobs were told */
-	SPOOL_JOB,	    /* struct spool_job: one of Platen's jobs, there or changed */
+	SPOOL_LISTING, /* struct ipc_head: now all of Platen's jobs are told, also those known */
+	SPOOL_LISTED,  /* struct ipc_head: all printers and all of Platen's jobs were told */
+	SPOOL_JOB, /* struct spool_job: one of Platen's jobs, there or changed; without UUIDs: a job
+		      that was in this state before it was purged */
 	/* platend → submit */
 	SUBMIT_OPEN,	/* struct submit_open, with the read end of the document's pipe */
 	SUBMIT_QUERY,	/* struct ipc_head: how much of the document is there (drain the pipe first)
@@ -61,6 +66,12 @@ struct spool_cancel {
 	struct uuid job; /* must be what SPOOL_ATTR_JOB says: numbers are given out again */
 };
 
+struct spool_look {
+	struct ipc_head head;
+	uint32_t host_job;
+	uint32_t reserved;
+};
+
 struct spool_text {
 	struct ipc_head head;
 	char text[MESSAGE_SIZE];
@@ -82,6 +93,7 @@ struct spool_printer {
 	char info[TEXT_SIZE];
 	char location[TEXT_SIZE];
 	char make_model[TEXT_SIZE];
+	char device_id[DEVICE_ID_SIZE];	 /* device_id_is_sound(), or empty */
 	char device_uri[SPOOL_URI_SIZE]; /* of a class: of its first member, for its driver */
 	char members[MESSAGE_SIZE];	 /* of a class: queue names, comma-separated */
 	uint32_t defaults_size;
@@ -102,11 +114,19 @@ struct spool_job {
 	uint32_t state;	   /* 3 pending … 9 completed (RFC 8011 5.3.7) */
 	uint32_t pages;	   /* job-impressions-completed */
 	uint32_t file;
-	struct uuid job;       /* from SPOOL_ATTR_JOB */
-	struct uuid workspace; /* from SPOOL_ATTR_WORKSPACE */
+	uint32_t released;	 /* bool: it is or was to be printed; otherwise it only was held */
+	uint32_t guest_job;	 /* from SPOOL_ATTR_NUMBER, or 0 */
+	uint32_t k_octets;	 /* job-k-octets */
+	uint32_t sheets;	 /* job-media-sheets-completed */
+	uint64_t created, ended; /* seconds since the epoch; ended 0: not yet */
+	struct uuid job;	 /* from SPOOL_ATTR_JOB */
+	struct uuid workspace;	 /* from SPOOL_ATTR_WORKSPACE */
 	char printer[NAME_SIZE];
 	char reasons[REASONS_SIZE];
 	char text[MESSAGE_SIZE]; /* job-printer-state-message */
+	char title[TEXT_SIZE];
+	char user[USER_SIZE];  /* from SPOOL_ATTR_USER */
+	char owner[USER_SIZE]; /* job-originating-user-name */
 };
 
 struct submit_open {
@@ -114,6 +134,8 @@ struct submit_open {
 	uint32_t file;
 	uint32_t copies;
 	uint32_t pages_only; /* bool: printer commands are refused, see commands.h */
+	uint32_t guest_job;
+	uint32_t of_device; /* bool: the options are of a driver made of IPP attributes */
 	uint32_t reserved;
 	struct uuid job;
 	struct uuid workspace;

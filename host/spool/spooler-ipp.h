@@ -38,6 +38,10 @@ void ipp_job_key_format(const struct uuid *job, uint32_t file, char buf[static 6
 /* Cancels a job if it is still the one with that key. 0 or -errno. */
 int ipp_cancel(http_t *http, uint32_t host_job, const struct uuid *job, uint32_t file);
 
+/* Gives up what it does not need (proto/base/sandbox.h), once what is made at the start is there. 0
+ * or -errno. */
+int spool_sandbox(void);
+
 int watch_run(const char *socket, const char *run_dir);
 /* Cancels what this user subscribed to for us. 0 or -errno; -ENOTCONN: cupsd does not answer. */
 int watch_unsubscribe(const char *socket);

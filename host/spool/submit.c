@@ -18,6 +18,7 @@
 #include <xxhash.h>
 
 #include "host/spool/commands.h"
+#include "host/spool/ipp-words.h"
 #include "host/spool/spooler-ipp.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
@@ -128,7 +129,7 @@ static void add_options(const struct submission *s, ipp_t *request)
 {
 	const struct submit_open *o = &s->open;
 	cups_option_t *options = NULL;
-	const char *name, *value;
+	const char *name, *value, *media;
 	uint32_t pos = 0;
 	int count = 0;
 
@@ -136,6 +137,15 @@ static void add_options(const struct submission *s, ipp_t *request)
 		count = cupsAddOption(name, value, count, &options);
 	if (o->copies > 1)
 		count = cupsAddIntegerOption("copies", (int)o->copies, count, &options);
+	if (o->of_device)
+		count = ipp_words_add(count, &options);
+	/* cupsd hands no collection on to a backend; as a text it does, and the IPP backend makes
+	   it one again. */
+	media = cupsGetOption("media-col", count, options);
+	if (media && o->of_device) {
+		(void)ippAddString(request, IPP_TAG_JOB, IPP_TAG_TEXT, "media-col", NULL, media);
+		count = cupsRemoveOption("media-col", count, &options);
+	}
 	cupsEncodeOptions2(request, count, options, IPP_TAG_JOB);
 	cupsFreeOptions(count, options);
 }
@@ -156,6 +166,8 @@ static int create_job(struct submission *s)
 		uuid_format(&o->workspace, workspace));
 	(void)ippAddString(request, IPP_TAG_JOB, IPP_TAG_NAME, SPOOL_ATTR_USER, NULL, o->user);
 	(void)ippAddString(request, IPP_TAG_JOB, IPP_TAG_NAME, SPOOL_ATTR_OWNER, NULL, o->owner);
+	(void)ippAddInteger(
+		request, IPP_TAG_JOB, IPP_TAG_INTEGER, SPOOL_ATTR_NUMBER, (int)o->guest_job);
 	add_options(s, request);
 	r = ipp_do(s->http, request, &response);
 	if (r < 0)
@@ -372,9 +384,10 @@ int submit_run(const char *socket)
 {
 	static _Alignas(max_align_t) unsigned char buf[IPC_SIZE_MAX];
 	struct submission s = {.socket = socket, .pipe = -1, .hash = XXH3_createState()};
+	int sandbox = spool_sandbox();
 
-	if (!s.hash)
-		return -ENOMEM;
+	if (sandbox < 0 || !s.hash)
+		return sandbox < 0 ? sandbox : -ENOMEM;
 	s.http = ipp_connect(socket); /* ready beforehand; later is as good */
 	if (say(SUBMIT_READY) < 0)
 		return -ENOTCONN;

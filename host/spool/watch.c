@@ -4,8 +4,8 @@
  *
  * A subscription makes cupsd run our notifier, whose hints arrive within milliseconds; each makes
  * us read the printer or the job it names. The connection is kept: when cupsd closes it (idle, or
- * because it ends) we connect again at once and look whether the subscription still exists; if not,
- * cupsd has forgotten us and everything is read anew.
+ * because it ends) we connect again at once, subscribe again if cupsd has forgotten that, and read
+ * everything: a cupsd that was killed may remember a subscription, and not the jobs made since.
  *
  * A notifier may be missing, or be kept from reaching us (AppArmor): until its first hint we ask
  * cupsd every second how many events it has had for us. Where there are some of which we heard
@@ -33,7 +33,7 @@
 #define RETRY_FIRST 100	 /* msec; doubles with each failure */
 #define RETRY_MOST  5000 /* msec */
 #define POLL_MSEC   1000 /* without a notifier */
-#define HINTS_MOST  16	 /* read one by one; beyond, everything is read */
+#define HINTS_MOST  128	 /* read one by one; beyond, everything is read */
 #define USER_DATA   "platen"
 
 static uint64_t now_msec(void)
@@ -195,13 +195,26 @@ static void down(struct watch *watch)
 /* Reads everything, tells what is new, and that this was all. */
 static int read_all(struct watch *watch)
 {
-	int r = watch_list_printers(watch, NULL);
+	int r;
+
+	/* platend compares its own with this list, so that it has to hear of each. */
+	watch->job_count = 0;
+	tell_head(SPOOL_LISTING);
+	r = watch_list_printers(watch, NULL);
 
 	if (r == 0)
 		r = watch_list_jobs(watch, 0);
 	if (r == 0)
 		tell_head(SPOOL_LISTED);
 	return r;
+}
+
+/* Reads everything, and tells what is new. */
+static int read_news(struct watch *watch)
+{
+	int r = watch_list_printers(watch, NULL);
+
+	return r < 0 ? r : watch_list_jobs(watch, 0);
 }
 
 static const char *server_name(http_t *http, char buf[static VERSION_SIZE])
@@ -225,10 +238,10 @@ static int look(struct watch *watch)
 	int r;
 
 	if (watch->polling)
-		return read_all(watch);
+		return read_news(watch);
 	r = had_events(watch);
 	if (r == 1)
-		r = read_all(watch);
+		r = read_news(watch);
 	else
 		return r;
 	if (r < 0 || !watch->unheard) {
@@ -249,14 +262,11 @@ static void up(struct watch *watch)
 
 	watch->http = ipp_connect(watch->socket);
 	r = watch->http ? 0 : -ECONNREFUSED;
-	if (r == 0 && watch->subscription && is_subscribed(watch) && watch->failures == 0) {
-		watch->next = next_look(watch);
-		return; /* cupsd had only closed an idle connection */
-	}
-	if (r == 0)
+	if (r == 0 && !(watch->subscription && is_subscribed(watch) && watch->failures == 0)) {
 		r = cancel_stale(watch);
-	if (r == 0)
-		r = subscribe(watch);
+		if (r == 0)
+			r = subscribe(watch);
+	}
 	if (r == 0) {
 		tell_text(SPOOL_UP, server_name(watch->http, name));
 		r = read_all(watch);
@@ -283,15 +293,21 @@ static void hear(struct watch *watch)
 		watch->next = next_look(watch);
 }
 
-/* A job that cannot be read any more has ended as the event says: cupsd does not keep it. */
+/* A job that is cancelled may have gone with its printer, which platend has to know before. One
+ * that cannot be read any more was as the event says, and cupsd does not keep it. */
 static int job_hinted(struct watch *watch, const struct spool_hint *hint)
 {
-	int r = watch_list_jobs(watch, hint->host_job);
+	int r = 0;
 
-	if (r == -ENOENT && hint->job_state >= IPP_JSTATE_CANCELED &&
-		hint->job_state <= IPP_JSTATE_COMPLETED)
+	if (hint->job_state == IPP_JSTATE_CANCELED && hint->printer[0])
+		r = watch_list_printers(watch, hint->printer);
+	if (r == 0)
+		r = watch_list_jobs(watch, hint->host_job);
+	if (r != -ENOENT)
+		return r;
+	if (hint->job_state >= IPP_JSTATE_PROCESSING && hint->job_state <= IPP_JSTATE_COMPLETED)
 		watch_job_purged(watch, hint->host_job, hint->job_state);
-	return r == -ENOENT ? 0 : r;
+	return 0;
 }
 
 /* Reads what the notifier has hinted at since. */
@@ -299,7 +315,7 @@ static int take_hints(struct watch *watch)
 {
 	struct spool_hint hints[HINTS_MOST];
 	size_t count = 0;
-	bool all = false;
+	bool all = false, lost = false;
 	int r = 0;
 
 	hear(watch);
@@ -313,9 +329,12 @@ static int take_hints(struct watch *watch)
 			continue;
 		while (i < count && memcmp(&hints[i], &hint, sizeof(hint)) != 0)
 			i++;
+		lost |= hint.lost != 0;
 		if (i < count)
 			continue;
-		if (count == HINTS_MOST || hint.printers)
+		if (count == HINTS_MOST)
+			lost = true;
+		else if (hint.printers)
 			all = true;
 		else
 			hints[count++] = hint;
@@ -324,8 +343,6 @@ static int take_hints(struct watch *watch)
 		return 0; /* everything is read anyway when cupsd is back */
 	if (all)
 		r = watch_list_printers(watch, NULL);
-	if (all && r == 0 && count == HINTS_MOST)
-		return watch_list_jobs(watch, 0);
 	for (size_t i = 0; i < count && r == 0; i++) {
 		if (hints[i].host_job)
 			r = job_hinted(watch, &hints[i]);
@@ -333,7 +350,19 @@ static int take_hints(struct watch *watch)
 			r = watch_list_printers(
 				watch, hints[i].printer[0] ? hints[i].printer : NULL);
 	}
-	return r;
+	return lost && r == 0 ? read_all(watch) : r;
+}
+
+/* platend has not heard of this job for a while. One that is gone went unheard: the list tells. */
+static int look_at_job(struct watch *watch, uint32_t host_job)
+{
+	int r;
+
+	if (!watch->http)
+		return 0;
+	watch_forget_job(watch, host_job);
+	r = watch_list_jobs(watch, host_job);
+	return r == -ENOENT ? read_all(watch) : r;
 }
 
 static int on_message(struct watch *watch, const struct ipc_head *m)
@@ -347,6 +376,10 @@ static int on_message(struct watch *watch, const struct ipc_head *m)
 		if (!watch->http)
 			return 0;
 		return watch->polling || is_subscribed(watch) ? read_all(watch) : -ECONNRESET;
+	case SPOOL_LOOK:
+		if (m->size != sizeof(struct spool_look))
+			return -EPROTO;
+		return look_at_job(watch, ((const struct spool_look *)m)->host_job);
 	case SPOOL_CANCEL:
 		if (m->size != sizeof(*c))
 			return -EPROTO;
@@ -436,6 +469,7 @@ int watch_run(const char *socket, const char *run_dir)
 			strerror(-watch.events));
 		return watch.events;
 	}
+	r = spool_sandbox();
 	while (r == 0)
 		r = turn(&watch);
 	if (watch.http)

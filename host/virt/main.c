@@ -17,10 +17,12 @@
 #include "host/virt/libvirt.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
+#include "proto/base/sandbox.h"
 #include "proto/base/text.h"
 
-#define RETRY_FIRST 200	  /* msec; doubles with each failure */
-#define RETRY_MOST  10000 /* msec */
+#define MEMORY_MAX  (1024UL * 1024 * 1024) /* bytes of address space */
+#define RETRY_FIRST 200			   /* msec; doubles with each failure */
+#define RETRY_MOST  10000		   /* msec */
 
 static void tell_text(uint32_t type, const char *text)
 {
@@ -57,6 +59,16 @@ static void on_metadata(
 	virt_look(opaque, domain);
 }
 
+static void on_reboot(virConnectPtr connection, virDomainPtr domain, void *opaque)
+{
+	struct virt_domain m = {.head = {.type = VIRT_REBOOTED, .size = sizeof(m)}};
+
+	(void)connection;
+	(void)opaque;
+	if (virDomainGetUUID(domain, m.uuid.bytes) == 0)
+		virt_tell(&m);
+}
+
 static void on_close(virConnectPtr connection, int reason, void *opaque)
 {
 	struct virt *virt = opaque;
@@ -87,6 +99,8 @@ static void up(struct virt *virt)
 	(void)virConnectRegisterCloseCallback(virt->connection, on_close, virt, NULL);
 	(void)virConnectDomainEventRegisterAny(virt->connection, NULL,
 		VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), virt, NULL);
+	(void)virConnectDomainEventRegisterAny(virt->connection, NULL, VIR_DOMAIN_EVENT_ID_REBOOT,
+		VIR_DOMAIN_EVENT_CALLBACK(on_reboot), virt, NULL);
 	(void)virConnectDomainEventRegisterAny(virt->connection, NULL,
 		VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, VIR_DOMAIN_EVENT_CALLBACK(on_device), virt, NULL);
 	(void)virConnectDomainEventRegisterAny(virt->connection, NULL,
@@ -142,7 +156,13 @@ static void on_error(void *opaque, virErrorPtr error)
 
 int main(int argc, char **argv)
 {
+	/* libvirt reaches its daemons in many ways, by programs too: what none does is refused. */
+	static const struct sandbox sandbox = {
+		.limits = {.memory = MEMORY_MAX, .secret = true},
+		.otherwise = SCMP_ACT_ALLOW,
+	};
 	struct virt virt = {0};
+	int r;
 
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		printf("platen-virt %s\n", PLATEN_VERSION);
@@ -159,6 +179,11 @@ int main(int argc, char **argv)
 	log_open("platen-virt", LOG_INFO);
 	(void)signal(SIGPIPE, SIG_IGN);
 	virt.uri = argv[1];
+	r = sandbox_enter(&sandbox);
+	if (r < 0) {
+		log_line(LOG_ERR, NULL, "the sandbox cannot be entered: %s", strerror(-r));
+		return 1;
+	}
 	virSetErrorFunc(NULL, on_error);
 	if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0 ||
 		virEventAddHandle(IPC_FD, VIR_EVENT_HANDLE_READABLE | VIR_EVENT_HANDLE_HANGUP,

@@ -32,12 +32,13 @@ enum virt_message {
 	VIRT_FIND_CID, /* struct virt_request.cid: which running domain has it now */
 	/* platen-virt → platend */
 	VIRT_PONG,
-	VIRT_UP,     /* struct virt_text: connected; text: "libvirt 9.0.0, qemu:///system" */
-	VIRT_DOWN,   /* struct virt_text: why; all domains are unknown from now on */
-	VIRT_DOMAIN, /* struct virt_domain: there, or changed */
-	VIRT_GONE,   /* struct virt_domain.uuid: undefined */
-	VIRT_LISTED, /* struct ipc_head: every domain that exists has been told */
-	VIRT_RESULT, /* struct virt_result: the answer to a request, by serial */
+	VIRT_UP,       /* struct virt_text: connected; text: "libvirt 9.0.0, qemu:///system" */
+	VIRT_DOWN,     /* struct virt_text: why; all domains are unknown from now on */
+	VIRT_DOMAIN,   /* struct virt_domain: there, or changed */
+	VIRT_GONE,     /* struct virt_domain.uuid: undefined */
+	VIRT_LISTED,   /* struct ipc_head: every domain that exists has been told */
+	VIRT_RESULT,   /* struct virt_result: the answer to a request, by serial */
+	VIRT_REBOOTED, /* struct virt_domain.uuid: its guest begins anew, in the same run */
 };
 
 enum virt_mode { /* as the metadata has it; 0: none there, the host's default holds */

@@ -45,7 +45,8 @@ _platenctl() {
 	if [[ $cur == -* ]]; then
 		case $verb in
 		'') options+=(--version) ;;
-		jobs) options+=(--all) ;;
+		jobs) options+=(--all --limit) ;;
+		job) options+=(--printed) ;;
 		mode) options+=(--default) ;;
 		attach) options+=(--virtio --vsock) ;;
 		driver) options+=(--printer --model --diff --restart) ;;
@@ -56,18 +57,20 @@ _platenctl() {
 	fi
 	case $verb,${#operands[@]} in
 	,*)
-		_platenctl_offer status workspaces printers jobs mode rendering driver attach detach restart doctor explain
+		_platenctl_offer status workspaces printers jobs job mode rendering driver attach detach restart doctor explain
 		return
 		;;
 	mode,0)
 		[[ " ${COMP_WORDS[*]} " != *' --default '* ]] || names=(off network all unset)
 		[ ${#names[@]} -gt 0 ] || mapfile -t names < <(_platenctl_names workspaces)
 		;;
-	printers,0 | detach,0 | restart,0 | doctor,0 | explain,1) mapfile -t names < <(_platenctl_names workspaces) ;;
+	printers,0 | jobs,0 | job,1 | detach,0 | restart,0 | doctor,0 | explain,1) mapfile -t names < <(_platenctl_names workspaces) ;;
 	explain,0 | rendering,0) mapfile -t names < <(_platenctl_names printers) ;;
 	attach,0) mapfile -t names < <(virsh -q list --all --name 2>/dev/null | sed '/^$/d') ;;
 	mode,1) names=(off network all unset) ;;
 	rendering,1) names=(host guest unset) ;;
+	job,0) names=(retry forget) ;;
+	job,2) mapfile -t names < <(_platenctl_names jobs) ;;
 	driver,0) names=(add list show remove refresh package) ;;
 	driver,1)
 		case ${operands[0]} in

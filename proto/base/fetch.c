@@ -7,8 +7,10 @@
  */
 #include "proto/base/fetch.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,6 +49,50 @@ bool fetch_sources_parse(const char *words, uint8_t ret_sources[static FETCH_SOU
 	}
 	memcpy(ret_sources, sources, sizeof(sources));
 	return count > 0;
+}
+
+/* "de" or "zh-tw", of `n` bytes. */
+static bool is_language(const char *s, size_t n)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+	size_t language = strspn(s, letters);
+
+	if (language < 2 || language > 3)
+		return false;
+	return n == language ||
+	       (n == language + 3 && s[language] == '-' && strspn(s + language + 1, letters) == 2);
+}
+
+bool fetch_languages_parse(const char *words, char *buf, size_t size)
+{
+	char all[FETCH_LANGUAGES_MAX][FETCH_LANGUAGE_SIZE] = {0}, out[256] = "";
+	size_t count = 0, used = 0;
+
+	while (*words) {
+		char one[FETCH_LANGUAGE_SIZE] = "";
+		size_t n;
+
+		words += strspn(words, " \t");
+		n = strcspn(words, ", \t");
+		if (n >= sizeof(one) || count == FETCH_LANGUAGES_MAX)
+			return false;
+		for (size_t i = 0; i < n; i++)
+			one[i] = (char)tolower((unsigned char)words[i]);
+		if (!is_language(one, n))
+			return false;
+		for (size_t i = 0; i < count; i++)
+			if (strcmp(all[i], one) == 0)
+				return false;
+		memcpy(all[count++], one, sizeof(one));
+		used += (size_t)snprintf(
+			out + used, sizeof(out) - used, "%s%s", used ? "," : "", one);
+		words += n + strspn(words + n, " \t");
+		if (*words == ',' && words[1 + strspn(words + 1, " \t")])
+			words++;
+		else if (*words)
+			return false;
+	}
+	return text_copy(buf, size, out) == 0;
 }
 
 int fetch_credentials_read(const char *path, char *buf, size_t size)

@@ -18,10 +18,17 @@
 enum fetch_message {
 	FETCH_GET = 1,
 	FETCH_RESULT,
-	FETCH_ADD,  /* struct ipc_head, with the descriptor of a driver that an admin has: cleaned
-		       and stored as any other, answered by a RESULT */
-	FETCH_KEEP, /* struct ipc_head, with a package's descriptor: answered by a RESULT */
+	FETCH_ADD,   /* struct ipc_head, with the descriptor of a driver that an admin has: cleaned
+			and stored as any other, answered by a RESULT */
+	FETCH_KEEP,  /* struct ipc_head, with a package's descriptor: answered by a RESULT */
+	FETCH_PRUNE, /* struct fetch_prune, with a descriptor of digests: answered by a RESULT,
+			whose size is the number of drivers that were removed */
 };
+
+/* Which cleaning a driver has been through: raised whenever the same original makes another driver.
+ * One with another number is cleaned anew: fetched whether it has changed or not, or, when it was
+ * added by hand, from what was added. */
+#define FETCH_CLEANER 2
 
 enum fetch_provenance {
 	FETCH_SERVER = 1, /* the print server that the device URI names */
@@ -32,6 +39,14 @@ enum fetch_provenance {
 };
 
 #define FETCH_SOURCES_MAX 8
+
+#define FETCH_LANGUAGES_MAX 8
+#define FETCH_LANGUAGE_SIZE 16 /* of one, terminated */
+
+/* What stands before each catalogue of names but the first, where platen-fetch hands several to
+ * platen-device: a control character, so that no name begins so. */
+#define NAMES_MARK	"\x01"
+#define NAMES_MARK_SIZE (FETCH_LANGUAGE_SIZE + 4)
 
 /* owner → platen-fetch; the store's directory comes as argv[1] (see platen-fetch(8)). */
 struct fetch_get {
@@ -45,7 +60,16 @@ struct fetch_get {
 	char pin[256];	       /* of its public key, as CURLOPT_PINNEDPUBLICKEY(3) has it */
 	char credentials[256]; /* user:password; for TLS only, never logged */
 	uint32_t negotiate;    /* bool: Kerberos, RFC 4559 */
+	char languages[128];   /* of a device's own names, fetch_languages_parse() */
 	uint32_t known;	       /* enum fetch_provenance of the driver in use, 0: none */
+};
+
+/* owner → platen-fetch: remove what has not been in use for so many days (0: nothing). The
+ * descriptor is of a file with `count` digests of 32 bytes: the drivers that are in use now,
+ * cleaned and whole, and those that were added by hand. */
+struct fetch_prune {
+	struct ipc_head head;
+	uint32_t days, count;
 };
 
 enum fetch_code {
@@ -72,11 +96,18 @@ struct fetch_result {
 	uint32_t whole_size, whole_packed_size;
 	uint8_t whole_sha256[32];
 	char filters[256]; /* that it names, comma-separated keywords */
+	/* Its *1284DeviceID, device_id_is_sound() or empty: of a driver that was added by hand.
+	   Last: a ledger may hold shorter ones of an older Platen. */
+	char device_id[256];
 };
 
 /* Reads `server, device, host, generic` or a part of it, in the order to try. False, and nothing
  * written: not that, or one twice. */
 bool fetch_sources_parse(const char *words, uint8_t ret_sources[static FETCH_SOURCES_MAX]);
+
+/* Reads languages (RFC 5646: a language, and a region), "de, zh-TW", into "de,zh-tw". False, and
+ * nothing written: not that, too many, or one twice. Empty: none. */
+bool fetch_languages_parse(const char *words, char *buf, size_t size);
 
 /* Reads one line user:password from a file that only its owner may read, who is root or ourselves.
  * 0 with the rest of `buf` zeroed; -EPERM: others may read it; -EBADMSG: it holds something else;
@@ -87,7 +118,8 @@ int fetch_credentials_read(const char *path, char *buf, size_t size);
  * driver is the same file), DIR/<sha256>.json its provenance, DIR/sources/ what makes a
  * conditional GET possible,
  * DIR/windows/ what Windows-type print servers have,
- * DIR/whole/ which whole driver, in a file like any other, goes with a source. Files are made whole
- * (O_EXCL, fsync, rename) and mode 0644. */
+ * DIR/whole/ which whole driver, in a file like any other, goes with a source,
+ * DIR/originals/<sha256>.gz what an admin added by hand. Files are made whole (O_EXCL, fsync,
+ * rename) and mode 0644; who changes more than one holds flock(2) on DIR. */
 
 #endif

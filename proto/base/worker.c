@@ -14,13 +14,17 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
@@ -36,13 +40,34 @@ struct worker {
 	pid_t pid;   /* 0 once reaped */
 	bool served; /* by a service: the connection is all that there is of it */
 	int fd;
-	bool full;    /* a send said -EAGAIN: POLLOUT is watched */
-	bool hung_up; /* it closed its connection */
-	bool killed;  /* by its deadline */
-	bool calling; /* a handler of the owner's runs: it may free us */
-	bool doomed;  /* it did: the memory goes when it returns */
-	sd_event_source *io, *child, *timer;
+	bool full;	  /* a send said -EAGAIN: POLLOUT is watched */
+	bool hung_up;	  /* it closed its connection */
+	bool killed;	  /* by its deadline */
+	bool calling;	  /* a handler of the owner's runs: it may free us */
+	bool doomed;	  /* it did: the memory goes when it returns */
+	uint64_t cpu_end; /* usec of processor time */
+	sd_event_source *io, *child, *timer, *cpu;
 };
+
+/* In the child: takes paths out of its file system. A container may forbid it, and what then still
+ * stands there asks who comes. */
+static void hide(const char *const *hidden)
+{
+	struct stat st;
+
+	if (!hidden || geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
+		mount("none", "/", "none", MS_REC | MS_SLAVE, NULL) < 0)
+		return;
+	for (; *hidden; hidden++) {
+		if (stat(*hidden, &st) < 0)
+			continue;
+		if (S_ISDIR(st.st_mode))
+			(void)mount("none", *hidden, "tmpfs",
+				MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0,size=4k");
+		else
+			(void)mount("/dev/null", *hidden, NULL, MS_BIND, NULL);
+	}
+}
 
 /* In the child, between fork and exec: only async-signal-safe calls but for the user database,
  * which was read before. */
@@ -55,6 +80,7 @@ static void become(const struct worker_setup *setup, const struct passwd *pw, in
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)setpgid(0, 0);
+	hide(setup->hidden);
 	if (pw && (setgroups(0, NULL) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0))
 		_exit(126);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != owner)
@@ -88,6 +114,7 @@ static void ended(struct worker *worker, int status)
 	worker->io = sd_event_source_unref(worker->io);
 	worker->fd = close_fd(worker->fd);
 	worker->timer = sd_event_source_unref(worker->timer);
+	worker->cpu = sd_event_source_unref(worker->cpu);
 	worker->calling = true;
 	worker->setup.on_exit(worker, status, worker->killed, worker->setup.userdata);
 	(void)called(worker);
@@ -275,6 +302,7 @@ struct worker *worker_free(struct worker *worker)
 	worker->child = sd_event_source_disable_unref(worker->child);
 	worker->io = sd_event_source_disable_unref(worker->io);
 	worker->timer = sd_event_source_disable_unref(worker->timer);
+	worker->cpu = sd_event_source_disable_unref(worker->cpu);
 	if (worker->pid > 0) {
 		slay(worker);
 		while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
@@ -293,6 +321,11 @@ const char *worker_end_text(int status, bool timed_out, char buf[static 160])
 {
 	if (timed_out)
 		(void)text_copy(buf, 160, "it did not answer in time");
+	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		(void)text_copy(buf, 160,
+			"killed by its system call filter (SIGSYS): it tried what it may not");
+	else if (WIFSIGNALED(status) && WTERMSIG(status) == WORKER_SIGCPU)
+		(void)text_copy(buf, 160, "killed: it used up its processor time");
 	else if (WIFSIGNALED(status))
 		(void)text_printf(buf, 160, "killed by signal %d", WTERMSIG(status));
 	else if (WEXITSTATUS(status) == 127)
@@ -338,9 +371,67 @@ struct worker *worker_dismiss(struct worker *worker, unsigned int *left)
 	return NULL;
 }
 
+bool worker_has_ended(const struct worker *worker, int *ret_status)
+{
+	siginfo_t si = {.si_pid = 0};
+
+	if (worker->pid <= 0 ||
+		waitid(P_PID, (id_t)worker->pid, &si, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+		si.si_pid != worker->pid)
+		return false;
+	*ret_status = si.si_code == CLD_EXITED ? si.si_status << 8 : si.si_status;
+	return true;
+}
+
 pid_t worker_pid(const struct worker *worker)
 {
 	return worker->pid;
+}
+
+/* What it has used, in usec; UINT64_MAX when it is not there to be asked. */
+static uint64_t cpu_used(const struct worker *worker)
+{
+	struct timespec used;
+	clockid_t clock;
+
+	if (worker->pid <= 0 || clock_getcpuclockid(worker->pid, &clock) != 0 ||
+		clock_gettime(clock, &used) < 0)
+		return UINT64_MAX;
+	return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
+}
+
+/* It cannot have used its time before as much of ours passed, so it is looked at only then. */
+static int on_cpu(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct worker *worker = userdata;
+	uint64_t used = cpu_used(worker);
+
+	if (used == UINT64_MAX)
+		return 0;
+	if (used < worker->cpu_end) {
+		(void)sd_event_source_set_time(source, usec + worker->cpu_end - used);
+		return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	}
+	/* The first word is what its end is told by; the second it cannot be deaf to. */
+	(void)kill(worker->pid, WORKER_SIGCPU);
+	slay(worker);
+	return 0;
+}
+
+void worker_allow_cpu(struct worker *worker, uint64_t usec)
+{
+	uint64_t used = cpu_used(worker), now;
+
+	if (used == UINT64_MAX || sd_event_now(worker->event, CLOCK_MONOTONIC, &now) < 0)
+		return;
+	worker->cpu_end = used + usec;
+	if (worker->cpu) {
+		(void)sd_event_source_set_time(worker->cpu, now + usec);
+		(void)sd_event_source_set_enabled(worker->cpu, SD_EVENT_ONESHOT);
+	} else {
+		(void)sd_event_add_time(worker->event, &worker->cpu, CLOCK_MONOTONIC, now + usec,
+			1000000, on_cpu, worker);
+	}
 }
 
 int worker_send(struct worker *worker, const void *msg, int fd)

@@ -9,12 +9,15 @@
 #ifndef PLATEN_BASE_WORKER_H
 #define PLATEN_BASE_WORKER_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #include "proto/base/ipc.h"
+
+#define WORKER_SIGCPU SIGPROF
 
 struct worker;
 
@@ -34,10 +37,13 @@ typedef void worker_room_fn(struct worker *worker, void *userdata);
 
 struct worker_setup {
 	const char *const *argv; /* argv[0]: absolute path; read by worker_new() only */
+	const char *user;	 /* when we are root: the user to become, or NULL to stay */
+	/* When we are root, and the kernel lets us: paths that are not there for it, to a NULL; or
+	 * NULL. A folder is empty and a file is /dev/null, in a mount namespace of its own. */
+	const char *const *hidden;
 	/* Instead of argv and user: where a service hands each connection to such a program, see
 	 * worker_new(). NULL: none; read by worker_new() only. */
 	const char *socket;
-	const char *user; /* when we are root: the user to become, or NULL to stay */
 	worker_message_fn *on_message;
 	worker_exit_fn *on_exit;
 	worker_room_fn *on_room;
@@ -70,8 +76,15 @@ struct worker *worker_free(struct worker *worker);
  * accepted. */
 struct worker *worker_dismiss(struct worker *worker, unsigned int *left);
 
+/* Whether it has ended though on_exit was not called yet, and with what wait status. */
+bool worker_has_ended(const struct worker *worker, int *ret_status);
+
 /* 0: it is served, see worker_new(), or has ended. */
 pid_t worker_pid(const struct worker *worker);
+
+/* From now on it may use so much processor time; then it is ended, by WORKER_SIGCPU. Each call
+ * replaces the last. */
+void worker_allow_cpu(struct worker *worker, uint64_t usec);
 
 /* Sends; never blocks. 0, -EAGAIN (on_room will tell), or -errno. The caller keeps `fd`. */
 int worker_send(struct worker *worker, const void *msg, int fd);

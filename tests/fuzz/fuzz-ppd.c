@@ -10,6 +10,7 @@
 #include "drivers-fetch/ppd.h"
 #include "proto/base/text.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/libcups-ppd.h"
 
 /* One statement of a clean PPD may not begin so. */
 static const char *const forbidden[] = {"*cupsFilter2", "*cupsPreFilter", "*cupsCommands",
@@ -20,7 +21,7 @@ static const char *const forbidden[] = {"*cupsFilter2", "*cupsPreFilter", "*cups
 
 static void look(const char *text, size_t size)
 {
-	unsigned int filters = 0;
+	unsigned int filters = 0, quotes;
 	const char *end;
 
 	PROMISE(text_is_utf8(text, size));
@@ -28,8 +29,12 @@ static void look(const char *text, size_t size)
 	for (const char *line = text; line < text + size; line = end + 1) {
 		end = memchr(line, '\n', size - (size_t)(line - text));
 		PROMISE(end != NULL);
-		for (const char *c = line; c < end; c++)
+		quotes = 0;
+		for (const char *c = line; c < end; c++) {
 			PROMISE((unsigned char)*c >= ' ' && *c != 0x7F);
+			quotes += *c == '"';
+		}
+		PROMISE(quotes == 0 || quotes == 2); /* libcups counts them over the lines */
 		PROMISE(line[0] == '*');
 		for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++)
 			PROMISE(strncmp(line, forbidden[i], strlen(forbidden[i])) != 0);
@@ -39,6 +44,17 @@ static void look(const char *text, size_t size)
 		}
 	}
 	PROMISE(filters == 1);
+}
+
+static void look_as_libcups(const char *text, size_t size)
+{
+	ppd_file_t *ppd = libcups_read(text, size);
+
+	if (!ppd)
+		return;
+	PROMISE(ppd->num_filters == 1 && strcmp(ppd->filters[0], "*/* 0 -") == 0);
+	PROMISE(!ppd->patches && !ppd->jcl_begin && !ppd->jcl_end && !ppd->jcl_ps);
+	ppdClose(ppd);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -54,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	look(text, text_size);
+	look_as_libcups(text, text_size);
 	r = ppd_clean(
 		(const uint8_t *)text, text_size, NULL, NULL, &again, &text_again, &size_again);
 	PROMISE(r == 0);

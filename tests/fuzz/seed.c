@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * seed FOLDER: writes the first seeds of the channel's fuzzers to FOLDER/NAME/, made by the code
+ * seed FOLDER: writes the first seeds of the fuzzers to FOLDER/NAME/, made by the code
  * that they test: each message as small and as large as it may be, and the sessions that matter.
  * They are not kept in git, so they follow the schema; what a fuzzer finds beyond them is.
  */
@@ -12,6 +12,7 @@
 
 #include "proto/frame.h"
 #include "tests/fuzz/fuzz-session.h"
+#include "tests/fuzz/seed-parts.h"
 #include "tests/unit/sample-ppd.h"
 #include "tests/unit/sample.h"
 
@@ -174,6 +175,7 @@ static void guest_sessions(void)
 	op_message(MESSAGE_JOB_ACCEPT, true);
 	op_message(MESSAGE_JOB_CREDIT, true);
 	op_message(MESSAGE_JOB_STATE, true);
+	op_message(MESSAGE_JOB_RELEASE, true);
 	op_message(MESSAGE_PRINTER_GONE, true);
 	op(SESSION_TIME, NULL, 900);
 	op(SESSION_TIME, NULL, 900);
@@ -217,6 +219,8 @@ int main(int argc, char **argv)
 	messages();
 	host_sessions();
 	guest_sessions();
+	seed_ipp(save);
+	seed_script(save);
 	save("options", "two", options, sizeof(options) - 1);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		char name[16];

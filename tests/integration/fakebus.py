@@ -3,7 +3,8 @@
 
 org.freedesktop.Notifications writes each notification to FOLDER/notified and presses the next button of
 FOLDER/press; org.freedesktop.login1 lists the inhibitors of FOLDER/inhibitors; org.freedesktop.systemd1
-writes what it shall restart to FOLDER/restarted. The real ones are in tests/lab/test_restart.py.
+writes what it shall restart to FOLDER/restarted, and says that it cannot if there is FOLDER/refuse.
+The real ones are in tests/lab/test_restart.py.
 """
 import json
 import pathlib
@@ -58,6 +59,8 @@ class Systemd(dbus.service.Object):
     @dbus.service.method("org.freedesktop.systemd1.Manager", in_signature="ss", out_signature="o")
     def RestartUnit(self, unit, mode):
         note("restarted", str(unit))
+        if (folder / "refuse").exists():
+            raise dbus.exceptions.DBusException("this unit is not there", name="org.freedesktop.systemd1.NoSuchUnit")
         return dbus.ObjectPath("/org/freedesktop/systemd1/job/1")
 
 

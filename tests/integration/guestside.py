@@ -287,9 +287,10 @@ class Worker:
         self.send(fixed(kind, "I128s", self.serial, name))
         return self.answer()
 
-    def job(self, number):
+    def job(self, number, uuid):
+        """What platen-queues says of the job of this number and job-uuid."""
         self.serial += 1
-        self.send(fixed(ASK_JOB, "II", self.serial, number))
+        self.send(fixed(ASK_JOB, "II16s", self.serial, number, uuid))
         return self.answer()[0].error
 
     def list(self):
@@ -323,8 +324,8 @@ class Handed:
     """A job as a backend handed it over."""
 
     def __init__(self, message, fd):
-        (self.kind, size, self.file, self.copies, self.guest_job, _, job, printer, title, user, kind,
-            used, options) = struct.unpack("=IIIIII16s128s256s64s128sI16384s", message)
+        (self.kind, size, self.file, self.copies, self.guest_job, _, _, _, _, job, printer, title, user, kind,
+            used, options) = struct.unpack("=IIIIIIII128s16s128s256s64s128sI16384s", message)
         assert size == len(message)
         self.uuid = str(uuid.UUID(bytes=job))
         self.printer, self.title, self.user, self.format = map(string, (printer, title, user, kind))

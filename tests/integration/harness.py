@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -23,6 +24,9 @@ import ipp
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("PLATEN_BUILD", SOURCE / "build"))
+CACHE = BUILD / "CMakeCache.txt"
+# A sanitizer traces and forks, and so has no sandbox around it.
+SANITIZED = CACHE.exists() and "PLATEN_SANITIZE:STRING=\n" not in CACHE.read_text()
 SERVERBIN = pathlib.Path("/usr/lib/cups")
 
 
@@ -46,7 +50,7 @@ def free_port():
 
 JOB_ATTRIBUTES = ("job-id", "job-name", "job-state", "job-state-reasons", "job-originating-user-name", "job-printer-uri",
                   "job-hold-until", "job-impressions-completed", "job-printer-state-message", "platen-job-uuid",
-                  "platen-workspace-uuid", "platen-guest-user", "platen-owner", "copies", "number-up", "sides",
+                  "platen-workspace-uuid", "platen-guest-user", "platen-owner", "platen-asked", "copies", "number-up", "sides",
                   "page-ranges", "StapleLocation", "InputSlot", "PageSize", "document-format", "document-format-supplied",
                   "job-sheets", "job-uuid", "job-priority", "outputorder", "media")
 
@@ -80,6 +84,13 @@ class Lab:
         self.processes.append(p)
         return p
 
+    def wrapped(self, *argv):
+        """A daemon's command line; with PLATEN_VALGRIND the daemon itself, not its workers, runs under valgrind."""
+        if not os.environ.get("PLATEN_VALGRIND"):
+            return argv
+        return ["valgrind", "-q", "--leak-check=full", "--errors-for-leak-kinds=definite", "--child-silent-after-fork=yes",
+                f"--suppressions={SOURCE / 'tests/valgrind.supp'}", f"--log-file={self.dir}/valgrind-%p.log", *argv]
+
     def stop(self, p, sig=signal.SIGTERM, timeout=10):
         if p.poll() is None:
             p.send_signal(sig)
@@ -98,6 +109,11 @@ class Lab:
         return "".join(f"--- {f.name}\n{f.read_text(errors='replace')[-6000:]}"
                        for f in sorted(self.dir.glob("*.log")))
 
+    def sanitizers(self):
+        """What AddressSanitizer and UBSan, or valgrind, have found in any program of a test, where they are used."""
+        return "".join(f"--- {f}\n{f.read_text(errors='replace')[-6000:]}" for f in self.dir.rglob("*log*")
+                       if f.is_file() and re.search(rb"ERROR: \w+Sanitizer|: runtime error: |^==\d+== ", f.read_bytes(), re.M))
+
     def close(self):
         for closer in reversed(self.closers):
             closer()
@@ -105,9 +121,12 @@ class Lab:
         for p in reversed(self.processes):
             self.stop(p, timeout=5)
         self.processes.clear()
+        found = self.sanitizers()
         if not os.environ.get("PLATEN_KEEP"):
             shutil.rmtree(self.dir, ignore_errors=True)
         atexit.unregister(self.close)
+        if found:
+            raise AssertionError(found)
 
 
 class Spooler:
@@ -175,7 +194,6 @@ Browsing Off
 WebInterface No
 IdleExitTimeout 0
 MaxJobs 0
-PreserveJobHistory Yes
 DefaultShared Yes
 {self.extra}
 <Location />
@@ -427,7 +445,7 @@ vsock-port = 0
         return self.lab.dir / f"{workspace}.channel"
 
     def start(self):
-        self.process = self.lab.start(self.name, [BUILD / "platend", "-c", self.config])
+        self.process = self.lab.start(self.name, self.lab.wrapped(BUILD / "platend", "-c", self.config))
         wait_for(lambda: "ready, mode" in self.lab.log(self.name) or self.process.poll() is not None,
                  "platend to be ready")
         assert self.process.poll() is None, self.lab.log(self.name)
@@ -484,7 +502,7 @@ libexec-dir = {lab.programs}
         self.process = None
 
     def start(self):
-        self.process = self.lab.start(f"{self.name}-agent", [BUILD / "platen-agent", "-c", self.config])
+        self.process = self.lab.start(f"{self.name}-agent", self.lab.wrapped(BUILD / "platen-agent", "-c", self.config))
         return self
 
     def stop(self, sig=signal.SIGTERM):

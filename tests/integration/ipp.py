@@ -8,7 +8,7 @@ import socket
 import struct
 
 GROUPS = {1: "operation", 2: "job", 4: "printer", 5: "unsupported", 6: "subscription"}
-OPERATIONS = {"Get-Jobs": 0x0A, "Get-Job-Attributes": 0x09, "Get-Printer-Attributes": 0x0B,
+OPERATIONS = {"Print-Job": 0x02, "Get-Jobs": 0x0A, "Get-Job-Attributes": 0x09, "Get-Printer-Attributes": 0x0B,
               "CUPS-Get-Printers": 0x4002, "CUPS-Get-Default": 0x4001}
 INTEGER, BOOLEAN, ENUM, RANGE, URI, KEYWORD, NAME = 0x21, 0x22, 0x23, 0x33, 0x45, 0x44, 0x42
 
@@ -79,12 +79,12 @@ def parse(body):
     return status, groups
 
 
-def ask(path, operation, *attributes, uri="ipp://localhost/"):
+def ask(path, operation, *attributes, uri="ipp://localhost/", data=b""):
     request = struct.pack(">BBHI", 2, 0, OPERATIONS[operation], 1) + b"\x01"
     request += attribute(0x47, "attributes-charset", "utf-8") + attribute(0x48, "attributes-natural-language", "en")
-    if operation.startswith("Get-"):
+    if not operation.startswith("CUPS-"):
         request += attribute(URI, "printer-uri", uri)
-    request += attribute(NAME, "requesting-user-name", "root") + b"".join(attributes) + b"\x03"
+    request += attribute(NAME, "requesting-user-name", "root") + b"".join(attributes) + b"\x03" + data
     connection = UnixConnection(path)
     try:
         connection.request("POST", "/", request, {"Content-Type": "application/ipp"})

@@ -156,7 +156,7 @@ class ByHand(unittest.TestCase):
     def test_exit_codes(self):
         """Each code of the agent's; what is none is tried again. Those that make cupsd start us
         again at once are waited with."""
-        for code, status, word in ((OK, OK, "INFO"), (HOLD, HOLD, "ERROR"), (STOP, STOP, "ERROR"),
+        for code, status, word in ((OK, OK, "INFO"), (HOLD, HOLD, "ERROR: Held"), (STOP, STOP, "ERROR"),
                 (CANCELED, CANCELED, "ERROR"), (FAILED, FAILED, "ERROR"),
                 (RETRY_CURRENT, RETRY_CURRENT, "ERROR"), (200, RETRY_CURRENT, "ERROR")):
             with self.subTest(code):

@@ -61,15 +61,17 @@ DATA = {
          "make_model": "", "offered": False, "guest": "-", "text": "local, and mode is network"},
     ]},
     "jobs": {"jobs": [
-        {"uuid": "0a1b2c3d-0000-4000-8000-000000000001", "file": 1, "workspace": "win11",
+        {"name": "0a1b2c3d/1", "uuid": "0a1b2c3d-0000-4000-8000-000000000001", "file": 1, "workspace": "win11",
          "printer": "office", "host_job": 41, "title": "Rechnung März.pdf", "user": "bob",
          "owner": "alice", "phase": "transfer", "bytes": 524288, "size": 1048576, "pages": 0,
          "opened": TODAY, "ended": 0, "text": "waiting for the host"},
-        {"uuid": "0a1b2c3d-0000-4000-8000-000000000002", "file": 12, "workspace": "win11",
+        {"name": "0a1b2c3d/12", "uuid": "0a1b2c3d-0000-4000-8000-000000000002", "file": 12, "workspace": "win11",
          "printer": "office", "host_job": 0, "title": "", "user": "bob", "owner": "alice",
          "phase": "completed", "size": 999, "pages": 7, "opened": LONG_AGO, "ended": LONG_AGO,
          "text": ""},
     ]},
+    "job win11": {"workspace": "win11", "uuid": "0a1b2c3d-0000-4000-8000-000000000001", "file": 1, "action": "retry",
+                  "printer": "office", "title": "a\tb", "guest_job": 7, "told": False, "text": "it is away"},
     "mode": {"workspace": None, "mode": "network", "mode_from": "host"},
     "mode win11": {"workspace": "win11", "mode": "all", "mode_from": "workspace"},
     "mode Büro": {"workspace": "Büro", "mode": "network", "mode_from": "host"},
@@ -188,7 +190,7 @@ Büro   shut-off  network    none     no-channel  0/0       0     B_ro   the dom
         "printers": (0, """\
 NAME    KIND     STATE               DRIVER   MODEL        LOCATION   NOTE
 office  network  idle                server   Vendor 9000  2nd floor  -
-old     local    stopped, rejecting  missing  -            -          no source has a driver
+old     local    stopped, rejecting  missing  -            -          driver-missing: no source has a driver
 """),
         "printers win11": (0, """\
 NAME    KIND     STATE       DRIVER  OFFERED  THERE       NOTE
@@ -201,6 +203,7 @@ JOB          WORKSPACE  PRINTER  PHASE         HOST JOB  SIZE     PAGES  USER  O
     waiting for the host
 0a1b2c3d/12  win11      office   completed     -         999 B    7      bob   alice  2020-01-01 12:00  -
 """),
+        "job retry win11 0a1b": (0, "a\\x09b (office): sent again; it is away (`lp -i 7 -H resume` there)\n"),
         "mode": (0, "host's default: network\n"),
         "mode --default": (0, "host's default: network\n"),
         "mode win11": (0, "win11: all\n"),
@@ -237,7 +240,7 @@ What to do: `platenctl mode win11 all`
     def test_json_is_the_data(self):
         self.platend()
         for line, (code, _) in self.WANT.items():
-            key = line.replace(" --default", "").replace(" win11 all", " win11")
+            key = line.replace(" retry win11 0a1b", " win11").replace(" --default", "").replace(" win11 all", " win11")
             with self.subTest(line):
                 run = self.ctl("--json", *line.split())
                 self.assertEqual(json.loads(run.stdout), DATA[key])
@@ -416,6 +419,9 @@ class Completion(Case):
         self.assertEqual(self.bash(["platenctl", "mode", "w"]), ["win11"])
         self.assertEqual(self.bash(["platenctl", "mode", "win11", "n"]), ["network"])
         self.assertEqual(self.bash(["platenctl", "mode", "--default", "a"]), ["all"])
+        self.assertEqual(self.bash(["platenctl", "job", "f"]), ["forget"])
+        self.assertEqual(self.bash(["platenctl", "job", "retry", "w"]), ["win11"])
+        self.assertEqual(self.bash(["platenctl", "job", "retry", "win11", ""]), ["0a1b2c3d/1", "0a1b2c3d/12"])
         self.assertEqual(self.bash(["platenctl", "explain", "o"]), ["office", "old"])
         self.assertEqual(self.bash(["platenctl", "explain", "office", "B"]), ["Büro"])
         self.assertEqual(self.bash(["platenctl", "explain", "office", "Büro", ""]), [])

@@ -89,6 +89,7 @@ class ErrorsTest(unittest.TestCase):
                 ("platend", "[host]\nmode = maybe\n", 2, "off, network or all"),
                 ("platend", "[host]\n\nno-such = 1\n", 3, "platen.conf(5)"),
                 ("platend", "[host]\nvsock-port = many\n", 2, "a port number"),
+                ("platend", "[host]\nledger-jobs = some\n", 2, "1000 or more"),
                 ("platend", "[host]\nrun-dir = here\n", 2, "an absolute path"),
                 ("platend", "[workspace w]\nuuid = 12\n", 2, "a UUID"),
                 ("platend", "hello\n", 1, "[section]"),
@@ -171,7 +172,9 @@ class ErrorsTest(unittest.TestCase):
         host = self.host()
         peer = Peer(host)
         peer.send(hello())
-        heard = peer.sock.recv(65536)
+        heard = b""
+        while b"PLF1" not in heard:  # WELCOME: whom it has not greeted it owes no reason
+            heard += peer.sock.recv(65536)
         self.assertEqual(host.stop(), 0)
         while piece := peer.sock.recv(65536):
             heard += piece

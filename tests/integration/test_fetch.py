@@ -4,6 +4,7 @@ import email.utils
 import gzip
 import hashlib
 import http.server
+import json
 import os
 import pathlib
 import subprocess
@@ -87,6 +88,28 @@ class FetchTest(unittest.TestCase):
         code, text = self.fetch(uri)
         self.assertTrue(text.startswith("unchanged"), text)
         self.assertIn('" 304 ', (server.dir / "log/access").read_text())
+
+    def test_another_cleaner_fetches_anew_and_provenance_follows(self):
+        server = Server(self.lab, give(PPD, Last_Modified="Sat, 01 Jan 2022 00:00:00 GMT"))
+        self.assertEqual(self.fetch(server.uri)[0], 0)
+        record, = (self.store / "sources").glob("*.json")
+        driver, = self.drivers()
+        provenance = driver.with_name(driver.name.split(".")[0] + ".json")
+        first = json.loads(provenance.read_text())
+        self.assertEqual((first["provenance"], list(first["sources"])), ("server", [first["source"]]))
+        code, text = self.fetch(server.uri)
+        self.assertTrue(text.startswith("unchanged"), text)
+        self.assertEqual([since for _, since in server.requests], [None, "Sat, 01 Jan 2022 00:00:00 GMT"])
+        for path in record, provenance:  # an older Platen's, whose cleaning had no number
+            said = json.loads(path.read_text())
+            del said["cleaner"]
+            path.write_text(json.dumps(dict(said, checked=1)))
+        code, text = self.fetch(server.uri)
+        self.assertTrue(text.startswith("fetched"), text)
+        self.assertEqual(server.requests[-1][1], None)
+        now = json.loads(provenance.read_text())
+        self.assertEqual(now["cleaner"], first["cleaner"])
+        self.assertGreaterEqual(now["checked"], first["checked"])
 
     def test_a_change_in_the_same_second_is_seen(self):
         now = email.utils.formatdate(usegmt=True)

@@ -259,6 +259,7 @@ cat >/dev/null
         bad = self.guest.print("laser", b"\x89PNG\r\n\x1a\n" + bytes(3000), "-o", "document-format=image/png")
         good = self.guest.print("laser", pdf(1))
         self.ended(bad, 4)
+        self.assertIn("Held: Filter failed", self.guest.job(bad)["job-printer-state-message"])
         self.ended(good)
         wait_for(lambda: self.spooler.jobs()[0]["job-state"] in (CANCELED, 8), "the host's job to go", 5)
         wait_for(lambda: len(self.device.received) == 1, "the other document", 10)

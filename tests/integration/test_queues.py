@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import uuid
 
 from guestside import (CANCEL_JOB, DEFAULT, DOWN, LIST, NAME, PAUSE, PING, PPD, PRINTER, PUT,
     QUEUES, REMOVE, RESUME, UP, URI, WATCH, Agent, Cupsd, Supplier, Worker, attribute, fixed,
@@ -100,10 +101,12 @@ class Queues(Case):
         self.put("Laser")
         self.cupsd.ask(PAUSE, "Laser", auth=True, resource="/admin/")
         job = self.cupsd.print("Laser")
-        self.assertEqual(self.worker.job(job), 0)
+        mine = uuid.UUID(self.cupsd.job(job, "job-uuid")["job-uuid"][0]).bytes
+        self.assertEqual(self.worker.job(job, mine), 0)
+        self.assertEqual(self.worker.job(job, bytes(16)), -errno.ENOENT)  # its number was given out again
         self.cupsd.ask(CANCEL_JOB, job=job)
-        self.assertEqual(self.worker.job(job), -errno.ECANCELED)
-        self.assertEqual(self.worker.job(job + 1), -errno.ENOENT)
+        self.assertEqual(self.worker.job(job, mine), -errno.ECANCELED)
+        self.assertEqual(self.worker.job(job + 1, mine), -errno.ENOENT)
 
     def test_again_is_the_same(self):
         """PUT twice: nothing differs, and its job is not disturbed when no driver comes along."""

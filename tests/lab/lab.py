@@ -19,11 +19,12 @@ import subprocess
 import sys
 import threading
 import time
+import unittest
 import uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "integration"))
-from harness import BUILD, SOURCE, wait_for  # noqa: E402
+from harness import BUILD, SOURCE, Host, Lab, Sink, Spooler, vendor_ppd, wait_for  # noqa: E402
 
 CACHE = pathlib.Path(os.environ.get("PLATEN_LAB_CACHE", "/var/cache/platen-lab"))
 PACKAGES = ("systemd,systemd-sysv,udev,dbus,initramfs-tools,linux-image-cloud-amd64,cups-daemon,cups-client,"
@@ -329,3 +330,31 @@ class Workspace:
 
     def put(self, place, data):
         self.run(f"base64 -d > {place} <<'EOF'\n{base64.encodebytes(data).decode()}EOF\n")
+
+
+class WorkspaceCase(unittest.TestCase):
+    """A host with a network printer and a local one, and a libvirtd of its own; the workspace is a test's to start."""
+    SETTINGS = ""
+
+    def setUp(self):
+        own_namespace()
+        self.lab = Lab()
+        self.addCleanup(self.lab.close)
+        self.addCleanup(self.show_logs)
+        self.device = Sink(self.lab)
+        self.libvirt = Libvirt(self.lab)
+        self.image = Image()
+        self.spooler = Spooler(self.lab, "host", notifier=True, env={"PLATEN_RUNDIR": self.lab.dir / "platend-run"})
+        self.spooler.add_queue("laser", self.device.uri, vendor_ppd(self.lab.dir / "vendor.ppd"))
+        self.spooler.add_queue("usb", "file:///dev/null", vendor_ppd(self.lab.dir / "local.ppd"))
+        self.host = Host(self.lab, self.spooler, workspaces=(), libvirt=self.libvirt.uri, settings=self.SETTINGS).start()
+
+    def show_logs(self):
+        if any(t is self for t, _ in self._outcome.result.errors + self._outcome.result.failures):
+            print(self.lab.logs()[-8000:])
+
+    def ready(self, timeout, workspace="workspace"):
+        def look():
+            answer = self.host.ask("printers", workspace=workspace)
+            return answer["ok"] and any(p["name"] == "laser" and p["guest"] == "ready" for p in answer["data"]["printers"])
+        wait_for(look, f"laser to be ready in {workspace}", timeout)

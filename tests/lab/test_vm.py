@@ -1,39 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real guest under a real libvirtd: printers appear, a page is printed, also after a reboot."""
-import hashlib
 import time
 import unittest
 
 import lab as vm
-from harness import Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
+from harness import pdf, wait_for
 
 TIMEOUT = 500
 
 
-class VmTest(unittest.TestCase):
-    def setUp(self):
-        vm.own_namespace()
-        self.lab = Lab()
-        self.addCleanup(self.lab.close)
-        self.addCleanup(self.show_logs)
-        self.device = Sink(self.lab)
-        self.libvirt = vm.Libvirt(self.lab)
-        self.image = vm.Image()
-        self.spooler = Spooler(self.lab, "host", notifier=True, env={"PLATEN_RUNDIR": self.lab.dir / "platend-run"})
-        self.spooler.add_queue("laser", self.device.uri, vendor_ppd(self.lab.dir / "vendor.ppd"))
-        self.spooler.add_queue("usb", "file:///dev/null", vendor_ppd(self.lab.dir / "local.ppd"))
-        self.host = Host(self.lab, self.spooler, workspaces=(), libvirt=self.libvirt.uri).start()
-
-    def show_logs(self):
-        if any(t is self for t, _ in self._outcome.result.errors + self._outcome.result.failures):
-            print(self.lab.logs()[-8000:])
-
-    def ready(self, timeout):
-        def look():
-            answer = self.host.ask("printers", workspace="workspace")
-            return answer["ok"] and any(p["name"] == "laser" and p["guest"] == "ready" for p in answer["data"]["printers"])
-        wait_for(look, "laser to be ready in the workspace", timeout)
-
+class VmTest(vm.WorkspaceCase):
     def print_and_compare(self, count):
         document = pdf(3, f"document {count}")
         self.guest.put("/tmp/doc.pdf", document)

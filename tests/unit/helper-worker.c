@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/base/ipc.h"
@@ -106,6 +108,17 @@ int main(int argc, char **argv)
 		if (child > 0)
 			(void)say((uint32_t)child, -1);
 	}
+	if (strcmp(how, "look") == 0) { /* at /etc/ssl and /etc/hostname */
+		struct stat st;
+		bool file = stat("/etc/hostname", &st) == 0 && S_ISREG(st.st_mode);
+
+		return say((access("/etc/ssl/certs", F_OK) == 0 ? 1U : 0U) | (file ? 2U : 0U), -1) <
+		       0;
+	}
+	if (strcmp(how, "spin-deaf") == 0)
+		(void)signal(SIGPROF, SIG_IGN);
+	while (strncmp(how, "spin", 4) == 0)
+		;
 	if (strcmp(how, "stop") == 0) {
 		(void)raise(SIGSTOP);
 		return echo();

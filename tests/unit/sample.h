@@ -112,6 +112,8 @@ static inline void sample_job_open(struct message_job_open *j, bool largest)
 		return;
 	j->ref = j->printer = j->guest_job = UINT32_MAX;
 	j->size = UINT64_MAX;
+	j->answer = JOB_ASK_MAX;
+	j->sealed = 1;
 	j->file = JOB_FILES_MAX;
 	j->copies = JOB_COPIES_MAX;
 	sample_fill(j->title, sizeof(j->title));
@@ -178,6 +180,11 @@ static inline void sample_small(struct message *m, bool largest)
 		break;
 	case MESSAGE_JOB_CANCEL: m->job_cancel.ref = most; break;
 	case MESSAGE_JOB_CLOSE: m->job_close.ref = most; break;
+	case MESSAGE_JOB_RELEASE:
+		memset(m->job_release.job.bytes, 0x0B, UUID_SIZE);
+		m->job_release.file = largest ? JOB_FILES_MAX : 1;
+		m->job_release.guest_job = largest ? JOB_ASK_MAX : 1;
+		break;
 	default: break;
 	}
 }
@@ -218,7 +225,7 @@ static inline void sample_texts(struct message *m, bool largest)
 		m->job_state.phase = JOB_PHASE_TRANSFER;
 		if (largest) {
 			m->job_state = (struct message_job_state){UINT32_MAX, JOB_PHASE_REFUSED,
-				REFUSAL_COUNT - 1, 1, UINT32_MAX, UINT32_MAX, "", ""};
+				REFUSAL_COUNT - 1, 1, UINT32_MAX, UINT32_MAX, "", "", 0};
 			sample_keywords(m->job_state.reasons, sizeof(m->job_state.reasons));
 			sample_fill(m->job_state.text, sizeof(m->job_state.text));
 		}
@@ -250,6 +257,7 @@ static inline void sample_restart(struct message *m, bool largest)
 		memset(m->activity.boot.bytes, 0xB0, UUID_SIZE);
 		m->activity.state = largest ? ACTIVITY_STATE_COUNT - 1 : 1;
 		m->activity.sessions = m->activity.applications = m->activity.inhibitors = most;
+		m->activity.installing = most;
 		if (largest)
 			sample_fill(m->activity.text, sizeof(m->activity.text));
 		break;

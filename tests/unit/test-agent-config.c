@@ -39,10 +39,12 @@ START_TEST(test_taken)
 	ck_assert_uint_eq(config.vsock_port, VSOCK_PORT);
 	ck_assert_str_eq(config.cups_server_bin, "/usr/lib/cups");
 	ck_assert_str_eq(config.package_manager, "");
+	ck_assert_str_eq(config.needs_restarting, "/usr/bin/needs-restarting");
 	ck_assert_int_eq(read_text("# a comment\n[agent]\ntransport = unix\npath=/run/x\n"
 				   "vsock-port = 7000\nspooler-user = lp2\ncups-socket = /c\n"
 				   "run-dir = /r\nstate-dir = /s\nlibexec-dir = /l\n"
-				   "cups-server-bin = /b\npackage-manager = /m\n",
+				   "cups-server-bin = /b\npackage-manager = /m\n"
+				   "needs-restarting = /n\n",
 				 &config, why),
 		0);
 	ck_assert_int_eq(config.transport, AGENT_UNIX);
@@ -55,6 +57,7 @@ START_TEST(test_taken)
 	ck_assert_str_eq(config.libexec_dir, "/l");
 	ck_assert_str_eq(config.cups_server_bin, "/b");
 	ck_assert_str_eq(config.package_manager, "/m");
+	ck_assert_str_eq(config.needs_restarting, "/n");
 }
 END_TEST
 
@@ -111,7 +114,7 @@ START_TEST(test_unreadable)
 }
 END_TEST
 
-/* A value's escape sequences do not reach a terminal. */
+/* Neither a key's nor a value's escape sequences reach a terminal. */
 START_TEST(test_escaped)
 {
 	struct agent_config config;
@@ -120,6 +123,9 @@ START_TEST(test_escaped)
 	ck_assert_int_eq(read_text("[agent]\ntransport = \x1b[31mred\n", &config, why), -EINVAL);
 	ck_assert_ptr_null(strchr(why, '\x1b'));
 	ck_assert_ptr_nonnull(strstr(why, "\\x1b[31mred"));
+	ck_assert_int_eq(read_text("[agent]\n\x1b[31mred = 1\n", &config, why), -EINVAL);
+	ck_assert_ptr_null(strchr(why, '\x1b'));
+	ck_assert_ptr_nonnull(strstr(why, "\\x1b[31mred = 1"));
 }
 END_TEST
 

@@ -272,6 +272,32 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* The mark of a held job is no option, and what is none of ours is 0. */
+START_TEST(test_answer)
+{
+	static const struct {
+		const char *text;
+		uint32_t answer;
+	} answers[] = {
+		{"", 0},
+		{"sides=one platen-asked=17 copies=2", 17},
+		{"a='platen-asked=3' platen-asked=1000000000", 1000000000},
+		{"platen-asked=1000000001", 0},
+		{"platen-asked=12x", 0},
+		{"platen-asked", 0},
+		{"x=\"platen-asked=5\"", 0},
+		{"title=a\\ platen-asked=5", 0},
+	};
+	char kept[256];
+	uint32_t kept_size;
+
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
+		ck_assert_msg(args_answer(answers[i].text) == answers[i].answer, "row %zu", i);
+	ck_assert_int_eq(args_options("platen-asked=17", kept, sizeof(kept), &kept_size), 0);
+	ck_assert_uint_eq(kept_size, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("backend-args");
@@ -280,6 +306,7 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(tc, test_options, 0, sizeof(options) / sizeof(options[0]));
+	tcase_add_test(tc, test_answer);
 	tcase_add_test(tc, test_options_bounds);
 	tcase_add_loop_test(tc, test_queue, 0, sizeof(queues) / sizeof(queues[0]));
 	tcase_add_test(tc, test_queue_length);

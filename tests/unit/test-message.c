@@ -138,6 +138,8 @@ static const struct {
 	RANGE(JOB_OPEN, job_open.copies, 1, JOB_COPIES_MAX),
 	NUMBER(JOB_OPEN, job_open.size, UINT64_MAX, true),
 	UPTO(JOB_OPEN, job_open.rendered, 1),
+	UPTO(JOB_OPEN, job_open.answer, JOB_ASK_MAX),
+	UPTO(JOB_OPEN, job_open.sealed, 1),
 	NUMBER(JOB_OPEN, job_open.options_size, 1, false),
 	NUMBER(JOB_OPEN, job_open.options_size, JOB_OPTIONS_BYTES, false),
 	NUMBER(JOB_OPEN, job_open.options_size, JOB_OPTIONS_BYTES + 1, false),
@@ -157,6 +159,9 @@ static const struct {
 	UPTO(JOB_STATE, job_state.final, 1),
 	ANY(JOB_STATE, job_state.host_job),
 	ANY(JOB_STATE, job_state.pages),
+	NUMBER(JOB_STATE, job_state.ask, 1, false), /* without the phase */
+	RANGE(JOB_RELEASE, job_release.file, 1, JOB_FILES_MAX),
+	RANGE(JOB_RELEASE, job_release.guest_job, 1, JOB_ASK_MAX),
 	/* Restart: only LATER has seconds. */
 	RANGE(RESTART_NEED, restart_need.level, LEVEL_SPOOLER, LEVEL_COUNT - 1),
 	RANGE(RESTART_NEED, restart_need.state, NEED_OPEN, NEED_STATE_COUNT - 1),
@@ -164,6 +169,7 @@ static const struct {
 	ANY(ACTIVITY, activity.sessions),
 	ANY(ACTIVITY, activity.applications),
 	ANY(ACTIVITY, activity.inhibitors),
+	ANY(ACTIVITY, activity.installing),
 	ANY(RESTART_ANSWER, restart_answer.ask),
 	NUMBER(RESTART_ANSWER, restart_answer.choice, 0, false),
 	NUMBER(RESTART_ANSWER, restart_answer.choice, ANSWER_LATER, false),
@@ -524,6 +530,12 @@ START_TEST(test_job_state)
 			ck_assert_msg((judge() == 0) == ok, "phase %u refusal %u", phase, refusal);
 		}
 	}
+	sample(&m, MESSAGE_JOB_STATE, false);
+	m.job_state.phase = JOB_PHASE_ASK;
+	m.job_state.ask = JOB_ASK_MAX;
+	ck_assert_int_eq(judge(), 0);
+	m.job_state.ask++;
+	ck_assert_int_eq(judge(), -EBADMSG);
 }
 END_TEST
 

@@ -111,6 +111,12 @@ static const struct {
 	{"cupsICCProfile", "x.icc", false},
 	{"Include", "other.ppd", false},
 	{"?PageSize", "save exec", false},
+	/* A spooler looks for these without regard to case. */
+	{"CupsFilter2", "application/pdf a/b 0 /bin/sh", false},
+	{"CUPSPREFILTER", "application/pdf 0 /bin/sh", false},
+	{"FOOMATICRIPCommandLine", "id", false},
+	{"apdialogextension", "x", false},
+	{"platenRendering", "Host", false},
 	{"Vendor", "/etc/passwd", false},
 	{"Vendor", "a/../../b", false},
 	/* No bounded printable text. */
@@ -136,6 +142,9 @@ START_TEST(test_code)
 	ck_assert(ppd_code_is_sound(""));
 	ck_assert(ppd_code_is_sound("<</PageSize[595 842]>>\n\tsetpagedevice"));
 	ck_assert(!ppd_code_is_sound("a\x7f"));
+	ck_assert(ppd_code_is_sound("a *b\nc * d"));
+	ck_assert(!ppd_code_is_sound("a\n*cupsFilter: application/pdf 0 /bin/sh"));
+	ck_assert(!ppd_code_is_sound("a\r*b"));
 	memset(code, 'x', sizeof(code));
 	code[PPD_CODE_MAX] = '\0';
 	ck_assert(ppd_code_is_sound(code));
@@ -192,6 +201,54 @@ START_TEST(test_both)
 }
 END_TEST
 
+/*
+ * libcups takes a quote anywhere on a line for the beginning of a string. One in a bare value would
+ * make the code that follows a statement of its own, here a filter that is a path, and another one
+ * would hide what it leaves behind.
+ */
+static const char quotes[] =
+	"*PPD-Adobe: \"4.3\"\n*ModelName: \"M\"\n*NickName: \"Model M\"\n"
+	"*cupsFilter: \"application/vnd.cups-raster 0 rastertom\"\n"
+	"*OpenUI *PageSize/Size: PickOne\n*OrderDependency: 10 AnySetup\" *PageSize\n"
+	"*PageSize A4/A4: \"<<>>\n*cupsFilter: application/pdf 0 /bin/evil\n*X: y\"\n*End\n"
+	"*CloseUI: *PageSize\n*OpenUI *Duplex/D: PickOne\n"
+	"*OrderDependency: 10 AnySetup\" *Duplex\n*Duplex None/N: \"\"\n*CloseUI: *Duplex\n"
+	"*QPDL BandSize: 1\"2\n*UIConstraints: *PageSize A4 *Duplex \"None\n";
+
+START_TEST(test_quotes)
+{
+	_cleanup_free_ char *text = NULL;
+	struct ppd_report report;
+	size_t size;
+
+	ck_assert_int_eq(ppd_clean_whole((const uint8_t *)quotes, sizeof(quotes) - 1, NULL, NULL,
+				 &report, &text, &size),
+		0);
+	ck_assert_ptr_null(strstr(text, "AnySetup"));
+	ck_assert_ptr_null(strstr(text, "BandSize"));
+	ck_assert_ptr_null(strstr(text, "UIConstraints"));
+	ck_assert_ptr_null(strstr(text, "evil"));
+}
+END_TEST
+
+/* What Platen has written is left as it is when it is cleaned again, its own marks too. */
+START_TEST(test_again)
+{
+	_cleanup_free_ char *once = NULL, *twice = NULL;
+	struct ppd_report report;
+	size_t size, again;
+
+	ck_assert_int_eq(ppd_clean_whole((const uint8_t *)driver, sizeof(driver) - 1, NULL, NULL,
+				 &report, &once, &size),
+		0);
+	ck_assert_int_eq(
+		ppd_clean_whole((const uint8_t *)once, size, NULL, NULL, &report, &twice, &again),
+		0);
+	ck_assert_uint_eq(size, again);
+	ck_assert_int_eq(memcmp(once, twice, size), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ppd-whole");
@@ -204,6 +261,8 @@ int main(void)
 	tcase_add_loop_test(tc, test_attribute, 0, sizeof(attributes) / sizeof(attributes[0]));
 	tcase_add_test(tc, test_code);
 	tcase_add_test(tc, test_both);
+	tcase_add_test(tc, test_quotes);
+	tcase_add_test(tc, test_again);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -115,6 +115,15 @@ static const struct {
 		{.activity = APPS, .sessions = 1, .hold = HOLD_PERSON, .until = 9000, .now = END},
 		RESTART_GO, 0},
 	{"the limit, inhibited", {.activity = APPS, .now = END}, RESTART_GO, 0},
+	/* An installation is not cut off, whoever wants it; and its driver may need a restart too.
+	 */
+	{"installing, nobody", {.installing = true, .activity = NOBODY}, RESTART_WAIT, 0},
+	{"installing, ordered", {.installing = true, .activity = APPS, .order = ORDER_NOW},
+		RESTART_WAIT, 0},
+	{"installing, the limit", {.installing = true, .activity = APPS, .now = END}, RESTART_WAIT,
+		0},
+	{"installing, no need", {.installing = true, .needs = 99, .activity = NOBODY},
+		RESTART_NOTHING, 0},
 	/* Not known is not nobody. */
 	{"nothing heard yet", {.activity = 0}, RESTART_WAIT, 0},
 	{"nothing heard, after the limit", {.activity = 0, .now = END}, RESTART_WAIT, 0},

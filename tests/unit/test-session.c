@@ -28,7 +28,7 @@ static const struct {
 	{SESSION_OPEN, SESSION_HOST,
 		"Bye Ping Pong OfferBegin Printer PrinterGone OfferEnd PrinterState DriverData "
 		"JobAccept JobCredit JobState ActivityGet RestartAsk RestartAskEnd "
-		"PackageData"},
+		"PackageData JobRelease"},
 	{SESSION_OVER, SESSION_GUEST, "Bye Ping Pong"},
 	{SESSION_OVER, SESSION_HOST, "Bye Ping Pong"},
 };
@@ -120,6 +120,19 @@ START_TEST(test_wild_types)
 }
 END_TEST
 
+/* A message that a version does not have is none in it; who named no version has the newest. */
+START_TEST(test_versions)
+{
+	for (uint32_t version = 0; version <= PROTOCOL_VERSION_MAX; version++) {
+		struct session session = {.state = SESSION_OPEN, .version = version};
+
+		ck_assert_int_eq(session_pass(&session, SESSION_HOST, MESSAGE_JOB_RELEASE),
+			version == 1 ? -EPROTO : 0);
+		ck_assert_int_eq(session_pass(&session, SESSION_HOST, MESSAGE_JOB_STATE), 0);
+	}
+}
+END_TEST
+
 /* A whole session, from nothing to its end. */
 START_TEST(test_walk)
 {
@@ -167,6 +180,7 @@ int main(void)
 
 	tcase_add_test(tc, test_every_cell);
 	tcase_add_test(tc, test_wild_types);
+	tcase_add_test(tc, test_versions);
 	tcase_add_test(tc, test_walk);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

@@ -103,6 +103,36 @@ START_TEST(test_order)
 }
 END_TEST
 
+static const struct {
+	const char *words, *languages; /* NULL: refused */
+} languages[] = {
+	{"de", "de"},
+	{" de ,zh-TW, gsw", "de,zh-tw,gsw"},
+	{"", ""},
+	{"a1", NULL},
+	{"d", NULL},
+	{"deut", NULL},
+	{"de-", NULL},
+	{"de-d", NULL},
+	{"de_DE", NULL},
+	{"de,", NULL},
+	{"de fr", NULL},
+	{"de,DE", NULL},
+	{"../x", NULL},
+	{"aa,ab,ac,ad,ae,af,ag,ah", "aa,ab,ac,ad,ae,af,ag,ah"},
+	{"aa,ab,ac,ad,ae,af,ag,ah,ai", NULL},
+};
+
+START_TEST(test_languages)
+{
+	char buf[128] = "untouched";
+	bool is = fetch_languages_parse(languages[_i].words, buf, sizeof(buf));
+
+	ck_assert_int_eq(is, languages[_i].languages != NULL);
+	ck_assert_str_eq(buf, is ? languages[_i].languages : "untouched");
+}
+END_TEST
+
 START_TEST(test_service)
 {
 	char name[256];
@@ -308,6 +338,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_order, 0, ROWS(orders));
 	tcase_add_loop_test(tc, test_text, 0, ROWS(texts));
 	tcase_add_loop_test(tc, test_names, 0, ROWS(names));
+	tcase_add_loop_test(tc, test_languages, 0, (int)(sizeof(languages) / sizeof(languages[0])));
 	tcase_add_test(tc, test_service);
 	tcase_add_test(tc, test_request);
 	tcase_add_test(tc, test_attributes);

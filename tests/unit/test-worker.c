@@ -6,10 +6,12 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -146,6 +148,73 @@ START_TEST(test_end_text)
 	ck_assert_str_eq(worker_end_text(9, false, buf), "killed by signal 9");
 	ck_assert_str_eq(worker_end_text(9, true, buf), "it did not answer in time");
 	ck_assert_ptr_nonnull(strstr(worker_end_text(127 << 8, false, buf), "be executed"));
+	ck_assert_ptr_nonnull(
+		strstr(worker_end_text(SIGSYS, false, buf), "its system call filter"));
+	ck_assert_ptr_nonnull(strstr(worker_end_text(WORKER_SIGCPU, false, buf), "processor time"));
+}
+END_TEST
+
+/* What is hidden from it is not there, and still is for us. */
+START_TEST(test_hidden)
+{
+	static const char *const hidden[] = {"/nonexistent/x", "/etc/ssl", "/etc/hostname", NULL};
+	const char *argv[] = {HELPER, "look", NULL};
+	struct worker_setup s = {.argv = argv,
+		.hidden = hidden,
+		.on_message = on_message,
+		.on_exit = on_exit_,
+		.userdata = &event};
+	bool can = false;
+	int r;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(unshare(CLONE_NEWNS) < 0 ||
+			mount("none", "/", "none", MS_REC | MS_SLAVE, NULL) < 0);
+	ck_assert_int_eq(waitpid(pid, &r, 0), pid);
+	can = r == 0; /* root, and not in a container that forbids it */
+	ck_assert_int_eq(access("/etc/ssl/certs", F_OK), 0);
+	ck_assert_int_eq(worker_new(event, &s, &worker), 0);
+	run_out();
+	ck_assert_int_eq(count, 1);
+	ck_assert_uint_eq(values[0], can ? 0 : 3);
+	ck_assert_int_eq(access("/etc/ssl/certs", F_OK), 0);
+}
+END_TEST
+
+/* Its end can be seen before it is told, and is told all the same. */
+START_TEST(test_ended_unheard)
+{
+	siginfo_t si;
+	int seen = -1;
+
+	ck_assert_int_eq(start("echo"), 0);
+	ck_assert(!worker_has_ended(worker, &seen));
+	ck_assert_int_eq(kill(worker_pid(worker), SIGSYS), 0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)worker_pid(worker), &si, WEXITED | WNOWAIT), 0);
+	ck_assert(worker_has_ended(worker, &seen));
+	ck_assert_int_eq(WTERMSIG(seen), SIGSYS);
+	run_out();
+	ck_assert_int_eq(WTERMSIG(status), SIGSYS);
+}
+END_TEST
+
+/* One that only turns in circles is ended, even if it is deaf; one that waits is not. */
+START_TEST(test_cpu)
+{
+	ck_assert_int_eq(start(_i ? "spin-deaf" : "spin"), 0);
+	worker_allow_cpu(worker, 60000000);
+	worker_allow_cpu(worker, 300000);
+	run_out();
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(WTERMSIG(status), _i ? SIGKILL : WORKER_SIGCPU);
+	ck_assert(!timed_out);
+	exits = 0;
+	ck_assert_int_eq(start("echo"), 0);
+	worker_allow_cpu(worker, 100000);
+	ck_assert_int_ge(sd_event_run(event, 2000000), 0); /* it is looked at */
+	ck_assert_int_eq(tell(1, -1), 0);
+	run_to(1);
 }
 END_TEST
 
@@ -414,6 +483,9 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, test_answers);
 	tcase_add_test(tc, test_end_text);
+	tcase_add_test(tc, test_hidden);
+	tcase_add_test(tc, test_ended_unheard);
+	tcase_add_loop_test(tc, test_cpu, 0, 2);
 	tcase_add_loop_test(tc, test_dismissed, 0, 2);
 	tcase_add_loop_test(tc, test_ends, 0, 9);
 	tcase_add_test(tc, test_deadline_moves);

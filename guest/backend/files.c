@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which of its job's files a document is.
+ *
+ * cupsd gives a backend the file's name, but not when it puts a filter before it that changes
+ * nothing, as it does with printer-ready files of a job of several (gziptoany). The document is
+ * then told by what it says: it is compared with the spooler's files. Two that say the same cannot
+ * be told apart, nor need they be: the agent takes the first that is not done.
+ */
+#include "guest/backend/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/base/cleanup.h"
+#include "proto/base/text.h"
+
+#define PIECE 65536 /* bytes that are compared at once */
+
+static bool path_of(uint32_t job, uint32_t file, char *buf, size_t size)
+{
+	const char *root = getenv("CUPS_REQUESTROOT");
+
+	return root && *root == '/' &&
+	       text_printf(buf, size, "%s/d%05u-%03u", root, job, file) >= 0;
+}
+
+uint32_t files_count(uint32_t job)
+{
+	char path[PATH_MAX];
+	uint32_t count = 0;
+
+	while (count < JOB_FILES_MAX && path_of(job, count + 1, path, sizeof(path)) &&
+		access(path, F_OK) == 0)
+		count++;
+	return count;
+}
+
+static bool is_same(int document, const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	static char ours[PIECE], theirs[PIECE];
+	struct stat a, b;
+
+	if (fd < 0 || fstat(document, &a) < 0 || fstat(fd, &b) < 0 || a.st_size != b.st_size)
+		return false;
+	for (off_t at = 0; at < a.st_size;) {
+		ssize_t n = pread(document, ours, sizeof(ours), at);
+
+		if (n <= 0 || pread(fd, theirs, (size_t)n, at) != n ||
+			memcmp(ours, theirs, (size_t)n) != 0)
+			return false;
+		at += n;
+	}
+	return true;
+}
+
+bool files_find(int document, uint32_t count, struct backend_open *open)
+{
+	char path[PATH_MAX];
+	uint32_t found = 0, last = 0;
+
+	for (uint32_t file = 1; file <= count; file++) {
+		if (!path_of(open->guest_job, file, path, sizeof(path)) || !is_same(document, path))
+			continue;
+		if (found)
+			open->same[file / 8] |= (uint8_t)(1U << (file % 8));
+		else
+			found = file;
+		last = file;
+	}
+	if (!found)
+		return false;
+	open->file = found;
+	/* Of two that are the same it may be either: careful is to think of the first. */
+	open->more = last < count || last > found;
+	return true;
+}

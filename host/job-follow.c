@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A released job, as the host's spooler tells it.
+ *
+ * The spooler's list is believed in what it has, and in what it has not only when it lacks it
+ * twice. A held job that nobody has under way is the rest of an attempt, and is taken away.
+ */
+#include "host/job-parts.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "host/printer.h"
+#include "host/rebuild.h"
+#include "host/spooler.h"
+#include "proto/base/text.h"
+
+#define HOST_HELD      4 /* job-state, RFC 8011 5.3.7 */
+#define HOST_STOPPED   6
+#define HOST_CANCELED  7
+#define HOST_ABORTED   8
+#define HOST_COMPLETED 9
+
+#define LOOK_FIRST                                                                                 \
+	5000000ULL	      /* usec until a released job of which nothing is heard is looked at  \
+			       */
+#define LOOK_MOST 60000000ULL /* doubles up to this */
+
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct job *job = userdata;
+
+	(void)usec;
+	if (job->stage != JOB_FOLLOWED)
+		return 0;
+	if (job->row.host_job)
+		spooler_look(job->host->spooler, job->row.host_job);
+	job->look_wait = job->look_wait < LOOK_MOST / 2 ? job->look_wait * 2 : LOOK_MOST;
+	(void)sd_event_source_set_time_relative(source, job->look_wait);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+/* What is heard of the job comes by events. Those may be lost with cupsd's notifier, so that it is
+ * looked at now and then when there are none. */
+static void look_later(struct job *job)
+{
+	job->look_wait = LOOK_FIRST;
+	if (!job->look) {
+		(void)sd_event_add_time_relative(job->host->event, &job->look, CLOCK_MONOTONIC,
+			job->look_wait, 500000, on_look, job);
+		return;
+	}
+	(void)sd_event_source_set_time_relative(job->look, job->look_wait);
+	(void)sd_event_source_set_enabled(job->look, SD_EVENT_ONESHOT);
+}
+
+void job_set_followed(struct job *job)
+{
+	job->stage = JOB_FOLLOWED;
+	look_later(job);
+}
+
+static uint32_t phase_of_host(uint32_t state)
+{
+	switch (state) {
+	case HOST_STOPPED: return JOB_PHASE_STOPPED;
+	case HOST_CANCELED: return JOB_PHASE_CANCELED;
+	case HOST_ABORTED: return JOB_PHASE_ABORTED;
+	case HOST_COMPLETED: return JOB_PHASE_COMPLETED;
+	case 5: return JOB_PHASE_PROCESSING;
+	default: return JOB_PHASE_PENDING;
+	}
+}
+
+/* A job that a filter of the host's gave up is stopped for good: cupsd says "stopped" and leaves it
+ * to a person. In the workspace it would hold up all that waits behind it. */
+static bool is_given_up(const struct spool_job *is)
+{
+	return is->state == HOST_STOPPED;
+}
+
+static const char *why_aborted(const struct job *job, const struct spool_job *is)
+{
+	if (is->text[0])
+		return is->text;
+	if (is_given_up(is))
+		return "the host's filters could not make pages of the document";
+	return job->phase < JOB_PHASE_PROCESSING
+		       ? "the host's spooler gave the job up before it was printed"
+		       : "the host's spooler gave the job up while it was printed: look whether it "
+			 "came out";
+}
+
+/* The host's job was not cancelled by anybody: it went with its printer. */
+static void job_lost_printer(struct job *job)
+{
+	if (job->phase < JOB_PHASE_PROCESSING)
+		return job_refuse(job, REFUSAL_PRINTER_GONE,
+			"the printer was deleted on the host; the job waits for it");
+	job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
+		"The printer was deleted on the host while this was printed: look whether it came "
+		"out, then release it to print it again, or cancel it");
+}
+
+static void job_follow(struct job *job, const struct spool_job *is)
+{
+	uint32_t phase = is_given_up(is) ? JOB_PHASE_ABORTED : phase_of_host(is->state);
+	char reasons[REASONS_SIZE];
+
+	text_copy_line(reasons, sizeof(reasons), is->reasons);
+	if (strcmp(reasons, "none") == 0)
+		memset(reasons, 0, sizeof(reasons));
+	job->row.host_job = is->host_job;
+	job->row.pages = is->pages;
+	job->row.sheets = is->sheets;
+	(void)text_copy(job->reasons, sizeof(job->reasons), reasons);
+	switch (phase) {
+	case JOB_PHASE_COMPLETED: return job_end(job, phase, LEDGER_COMPLETED, is->text);
+	case JOB_PHASE_CANCELED:
+		if (text_is_queue(is->printer) && !printer_find(job->host, is->printer))
+			return job_lost_printer(job);
+		return job_end(job, phase, LEDGER_CANCELED, "cancelled on the host");
+	case JOB_PHASE_ABORTED:
+		if (is_given_up(is))
+			spooler_cancel(job->host->spooler, is->host_job, &is->job, is->file);
+		return job_end(job, phase, LEDGER_ABORTED, why_aborted(job, is));
+	default: break;
+	}
+	if (job->phase != phase)
+		look_later(job);
+	job->phase = phase;
+	text_copy_line(job->text, sizeof(job->text), is->text);
+	job_tell(job);
+}
+
+/* A held job of an attempt that is over prints never and is taken away. */
+static void cancel_stale(struct host *host, const struct spool_job *is)
+{
+	if (is->state <= HOST_STOPPED)
+		spooler_cancel(host->spooler, is->host_job, &is->job, is->file);
+}
+
+/* We cancelled it because nobody knew whether the release had reached cupsd. */
+static void withdrawn(struct job *job, const struct spool_job *is)
+{
+	if (is->released)
+		return job_ask(job);
+	job_refuse(job, REFUSAL_FAILED, "the release did not reach the spooler");
+}
+
+/* A job that was purged before anybody looked at it: it is known by its number alone, which no two
+ * that are in the spooler have. */
+static void on_purged(struct host *host, const struct spool_job *gone)
+{
+	struct spool_job is = *gone;
+	struct job *job, *found = NULL;
+
+	TAILQ_FOREACH(job, &host->jobs, link)
+	{
+		if (job->row.host_job != gone->host_job || job->unsure || job->missed ||
+			(job->stage != JOB_FOLLOWED && job->stage != JOB_RELEASING))
+			continue;
+		if (found)
+			return; /* one of them is forgotten, and will be missed */
+		found = job;
+	}
+	if (!found)
+		return;
+	is.job = found->row.key.job;
+	is.workspace = found->row.key.workspace;
+	is.file = found->row.key.file;
+	memcpy(is.printer, found->row.printer, sizeof(is.printer));
+	job_on_host(host, &is);
+}
+
+void job_on_host(struct host *host, const struct spool_job *is)
+{
+	struct ledger_key key = {.workspace = is->workspace, .job = is->job, .file = is->file};
+	struct job *job;
+
+	if (!text_terminated(is->reasons, sizeof(is->reasons)) ||
+		!text_terminated(is->text, sizeof(is->text)))
+		return;
+	if (uuid_is_null(&is->job))
+		return on_purged(host, is);
+	rebuild_job(host, is);
+	job = job_find(host, &key);
+	if (!job || job->stage == JOB_ENDED) {
+		struct ledger_job row;
+
+		/* Nobody has it under way: a held one is left from an attempt that broke off. */
+		if (is->state == HOST_HELD &&
+			(ledger_get(host->ledger, &key, &row) < 0 || row.state != LEDGER_RELEASE))
+			cancel_stale(host, is);
+		return;
+	}
+	if (job->row.host_job && job->row.host_job != is->host_job) {
+		if (is->state == HOST_HELD)
+			cancel_stale(host, is);
+		return;
+	}
+	job->seen = true;
+	job->missed = false;
+	if (job->stage == JOB_RELEASING && is->state != HOST_HELD)
+		job_released(job, is->host_job);
+	if (job->stage != JOB_FOLLOWED)
+		return;
+	if (job->unsure && is->state == HOST_HELD) {
+		/* It may be that the release is still on its way, or that this was read before it:
+		 * only a cancel settles it. */
+		job->withdrawn = true;
+		return cancel_stale(host, is);
+	}
+	if (is->state == HOST_CANCELED && (job->withdrawn || (job->unsure && !is->released)))
+		return withdrawn(job, is);
+	job->unsure = false;
+	job_follow(job, is);
+}
+
+void job_listing(struct host *host)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, &host->jobs, link)
+	job->seen = false;
+}
+
+/* All of Platen's jobs were told: a released one that is not among them is gone without a trace. It
+ * may have been released after this list was made: that is so only if the next one lacks it too. */
+void job_listed(struct host *host)
+{
+	struct job *job, *next;
+	bool again = false;
+
+	rebuild_listed(host);
+	TAILQ_FOREACH_SAFE(job, &host->jobs, link, next)
+	{
+		if (job->stage != JOB_FOLLOWED || job->seen)
+			continue;
+		if (job->missed) {
+			job_ask(job);
+			continue;
+		}
+		job->missed = again = true;
+	}
+	if (again)
+		spooler_check(host->spooler);
+}
+
+/* A deleted printer takes its jobs along. What is not released waits in its workspace. */
+void job_printer_gone(struct host *host, const char *printer)
+{
+	struct job *job, *next;
+
+	TAILQ_FOREACH_SAFE(job, &host->jobs, link, next)
+	{
+		if (job->stage >= JOB_RELEASING || strcmp(job->row.printer, printer) != 0)
+			continue;
+		job_transfer_abort(job);
+		job_refuse(job, REFUSAL_PRINTER_GONE,
+			"the printer was deleted on the host; the job waits for it");
+	}
+}
+
+int job_adopt(struct host *host, const struct ledger_job *row)
+{
+	struct job *job = job_make(host, &row->key);
+
+	if (!job)
+		return -ENOMEM;
+	job->row = *row;
+	job_set_followed(job);
+	job->phase = JOB_PHASE_PENDING;
+	job->unsure = true; /* whether the release arrived, the spooler's list tells */
+	return 0;
+}
+
+static int load_one(const struct ledger_job *row, void *userdata)
+{
+	return row->state == LEDGER_RELEASE ? job_adopt(userdata, row) : 0;
+}
+
+int job_load(struct host *host)
+{
+	return ledger_walk(host->ledger, LEDGER_UNFINISHED, UINT32_MAX, load_one, host);
+}

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What became of a document: the comparison of what was submitted with what the devices hold.
+
+A device keeps each job's bytes in a file TITLE.HOST-JOB.PID: the host's job and the process that cupsd
+started for it. So it can be told whether one job of the host's spooler was printed by two runs that
+cupsd itself began, after it had been released once. That is what any cupsd does with a job that it was
+printing when it was stopped (job.c: cupsdStopAllJobs() makes such jobs pending again), with Platen or
+without, and nobody but cupsd could prevent it.
+"""
+import re
+
+PENDING, HELD, PROCESSING, STOPPED, CANCELED, ABORTED, COMPLETED = range(3, 10)
+VERDICTS = ("once", "asked", "lost", "doubled", "half", "respooled", "unfinished", "refused", "forgotten", "swallowed")
+VIOLATIONS = ("lost", "doubled", "half", "unfinished")
+
+
+def judge(data, copies, state):
+    """The verdict on a document: `copies` is what the devices have of it, `state` that of the guest's job,
+    None if the guest's spooler does not know it."""
+    if any(c != data for c in copies):
+        return "half"
+    if len(copies) > 1:
+        return "doubled"
+    if state == HELD:
+        return "asked"
+    if state is not None and state < CANCELED:
+        return "unfinished"
+    return "once" if copies else "lost"
+
+
+def runs_of_the_spooler(names, log):
+    """Lines of the host's cupsd that show that it ran one job of its own once for each of these files, and that
+    it was made and released once and restarted by nobody; an empty list if they do not. `log` begins with the
+    point: numbers of jobs are given out again."""
+    parts = [name.split(".")[1:] for name in names]
+    if any(len(p) != 2 for p in parts) or len({job for job, _ in parts}) != 1 or len({pid for _, pid in parts}) != len(parts):
+        return []
+    job = parts[0][0]
+    lines = [line for line in log.splitlines() if f"[Job {job}] " in line]
+    started = [line for line in lines for _, pid in parts
+               if re.search(rf"\] Started backend \S+ \(PID {pid}\)", line)]
+    made = [line for line in lines if re.search(r"\] Queued on ", line)]
+    released = [line for line in lines if re.search(r"\] (Released|Restarted) by ", line)]
+    if (len(started) != len(parts) or len(made) > 1 or len(released) > 1
+            or any("Restarted" in line for line in released)):
+        return []
+    return sorted(started + released)
+
+
+def end_of_the_backend(number, log):
+    """Lines of the guest's cupsd that show that its job's backend was killed: cupsd takes that for a good end."""
+    return [line for line in log.splitlines()
+            if f"[Job {number}] " in line and re.search(r" signal 9|Job completed", line)]
+
+
+def story(names, log):
+    """What the host's cupsd says of the jobs that these files are of, its options left out."""
+    jobs = {name.split(".")[1] for name in names}
+    return [line[:200] for line in log.splitlines() if any(f"[Job {job}] " in line for job in jobs) and " argv[" not in line
+            and " envp[" not in line]
+
+
+def closing_line(tally):
+    line = (f"submitted {tally['submitted']}, printed exactly once {tally['once']}, lost {tally['lost']}, "
+            f"doubled {tally['doubled']}, half {tally['half']}, asked {tally['asked']}")
+    return line + (f", by the spooler itself {tally['respooled']}" if tally["respooled"] else "")
