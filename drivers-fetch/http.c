@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <time.h>
 
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
@@ -69,6 +70,8 @@ static size_t on_header(char *data, size_t size, size_t count, void *userdata)
 		return 0; /* ends the transfer, before libcurl has kept too many */
 	if (n > 14 && strncasecmp(data, "Last-Modified:", 14) == 0)
 		header_value(data + 14, n - 14, answer->modified, sizeof(answer->modified));
+	else if (n > 5 && strncasecmp(data, "Date:", 5) == 0)
+		header_value(data + 5, n - 5, answer->date, sizeof(answer->date));
 	else if (n > 13 && strncasecmp(data, "Content-Type:", 13) == 0)
 		header_value(data + 13, n - 13, answer->type, sizeof(answer->type));
 	return n;
@@ -252,6 +255,16 @@ static int explain(CURLcode r, const char *error, struct http_answer *answer)
 	}
 }
 
+/* A file that changes twice within a second keeps its Last-Modified: asked for later, the second
+ * change would not be seen. */
+static bool is_weak(const struct http_answer *answer)
+{
+	time_t date = curl_getdate(answer->date, NULL);
+	time_t modified = curl_getdate(answer->modified, NULL);
+
+	return date < 0 || modified < 0 || date - modified < 2;
+}
+
 int http_ask(const struct http_request *request, struct http_answer *answer)
 {
 	struct curl_slist *headers, *addresses;
@@ -271,5 +284,7 @@ int http_ask(const struct http_request *request, struct http_answer *answer)
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(curl);
 	curl_slist_free_all(addresses);
+	if (is_weak(answer))
+		answer->modified[0] = '\0';
 	return r == CURLE_OK ? 0 : explain(r, error, answer);
 }

@@ -16,13 +16,16 @@
 #define HTTP_KEPT_MAX	 4
 
 struct http_answer {
-	long status;	   /* 200, 304, 404, …; 0: no answer */
-	uint8_t *body;	   /* malloc'ed, with 200 */
-	size_t size;	   /* bytes */
-	size_t head;	   /* bytes of its head */
-	char modified[64]; /* Last-Modified as it came, one line; empty: none */
-	char type[64];	   /* Content-Type, one line */
-	char why[256];	   /* what went wrong, one line */
+	long status;   /* 200, 304, 404, …; 0: no answer */
+	uint8_t *body; /* malloc'ed, with 200 */
+	size_t size;   /* bytes */
+	size_t head;   /* bytes of its head */
+	/* Last-Modified as it came, one line; empty: none, or one that a change in the same second
+	 * would not change (RFC 9110 section 8.8.2.2) */
+	char modified[64];
+	char date[64]; /* Date, one line */
+	char type[64]; /* Content-Type, one line */
+	char why[256]; /* what went wrong, one line */
 };
 
 struct http_request {

@@ -177,7 +177,8 @@ int agent_run(struct agent *agent)
 	int r;
 
 	(void)sd_notify(0, "READY=1");
-	log_line(LOG_INFO, NULL, "ready");
+	log_journal();
+	log_event(LOG_ID_AGENT_READY, LOG_INFO, NULL, "ready");
 	r = sd_event_loop(agent->event);
 	(void)sd_notify(0, "STOPPING=1");
 	if (r < 0)

@@ -84,8 +84,9 @@ static bool is_sound(const struct backend_open *o)
 	memcpy(m.job_open.title, o->title, sizeof(o->title));
 	memcpy(m.job_open.user, o->user, sizeof(o->user));
 	memcpy(m.job_open.format, o->format, sizeof(o->format));
+	m.job_open.answer = o->answer;
 	m.job_open.options_size = o->options_size;
-	memcpy(m.job_open.options, o->options, o->options_size);
+	memcpy(m.job_open.options, o->options, sizeof(o->options));
 	if (message_check(&m, m.head.size, why) == 0)
 		return true;
 	log_line(LOG_ERR, NULL, "a backend's job was refused: %s", why);

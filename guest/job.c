@@ -34,12 +34,14 @@ static struct log_about about_of(const struct job *job, char uuid[static UUID_TE
 		.printer = job->open ? job->open->printer : NULL};
 }
 
-#define SAY(priority, job, ...)                                                                    \
+#define TELL(id, priority, job, ...)                                                               \
 	do {                                                                                       \
 		char say_uuid[UUID_TEXT_SIZE];                                                     \
 		struct log_about say_about = about_of(job, say_uuid);                              \
-		log_line(priority, &say_about, __VA_ARGS__);                                       \
+		log_event(id, priority, &say_about, __VA_ARGS__);                                  \
 	} while (0)
+
+#define SAY(priority, job, ...) TELL(NULL, priority, job, __VA_ARGS__)
 
 /* What people see of a job, if it has changed. */
 static void show(struct job *job, const char *text, const char *reasons)
@@ -122,8 +124,8 @@ static void job_end(struct job *job, enum backend_exit code, const char *text)
 			   : code == BACKEND_EXIT_HOLD ? "held in this workspace"
 						       : "cancelled";
 
-	SAY(code == BACKEND_EXIT_HOLD ? LOG_WARNING : LOG_INFO, job, "%s%s%s", word,
-		text[0] ? ": " : "", text);
+	TELL(LOG_ID_AGENT_JOB_ENDED, code == BACKEND_EXIT_HOLD ? LOG_WARNING : LOG_INFO, job,
+		"%s%s%s", word, text[0] ? ": " : "", text);
 	job_close_ref(job);
 	note_cancel(job, false);
 	if (code == BACKEND_EXIT_HOLD && job->backend)

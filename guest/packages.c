@@ -177,7 +177,7 @@ static void stage_set(struct packages *packages, struct package *package, enum s
 
 static void failed(struct packages *packages, struct package *package, const char *why)
 {
-	log_line(LOG_WARNING, NULL, "package %s: %s", package->name, why);
+	log_event(LOG_ID_PACKAGE_FAILED, LOG_WARNING, NULL, "package %s: %s", package->name, why);
 	text_copy_line(package->trouble, sizeof(package->trouble), why);
 	take_away(packages, package, ".new");
 	take_away(packages, package, package->rpm ? ".rpm" : ".deb");
@@ -334,7 +334,8 @@ static void installed(struct packages *packages, struct package *package)
 	path_of(packages, package, ".installed", path);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	take_away(packages, package, package->rpm ? ".rpm" : ".deb");
-	log_line(LOG_INFO, NULL, "package %s is installed", package->name);
+	log_event(
+		LOG_ID_PACKAGE_INSTALLED, LOG_INFO, NULL, "package %s is installed", package->name);
 	need_restart(packages, package);
 	stage_set(packages, package, STAGE_INSTALLED);
 }

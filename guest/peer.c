@@ -175,14 +175,15 @@ int peer_report(struct agent *agent, struct printer *p, enum report_code code, c
 	p->reported = code;
 	p->reported_whole = p->whole;
 	if (code == REPORT_READY && text[0])
-		log_line(LOG_NOTICE, &about, "ready; %s", text);
+		log_event(LOG_ID_PRINTER_READY, LOG_NOTICE, &about, "ready; %s", text);
 	else if (code == REPORT_READY || code == REPORT_GONE)
-		log_line(LOG_INFO, &about,
+		log_event(code == REPORT_GONE ? LOG_ID_PRINTER_GONE : LOG_ID_PRINTER_READY,
+			LOG_INFO, &about,
 			code == REPORT_GONE ? "removed"
 			: p->whole	    ? "ready, rendered here"
 					    : "ready");
 	else
-		log_line(LOG_WARNING, &about, "%s", text);
+		log_event(LOG_ID_PRINTER_FAULT, LOG_WARNING, &about, "%s", text);
 	return 0;
 }
 
@@ -217,7 +218,7 @@ void peer_over(struct agent *agent, const char *why)
 {
 	if (!agent->open)
 		return;
-	log_line(LOG_NOTICE, NULL, "session over: %s", why);
+	log_event(LOG_ID_AGENT_LOST, LOG_NOTICE, NULL, "session over: %s", why);
 	(void)sd_notifyf(0, "STATUS=Waiting for the host: %s", why);
 	agent->open = agent->whole = false;
 	if (agent_now() - agent->opened > PEACE_USEC)
@@ -235,7 +236,8 @@ void peer_over(struct agent *agent, const char *why)
 
 static void on_welcome(struct agent *agent, const struct message_welcome *w)
 {
-	log_line(LOG_INFO, NULL, "connected to %s as workspace %s", w->host, w->workspace);
+	log_event(LOG_ID_AGENT_CONNECTED, LOG_INFO, NULL, "connected to %s as workspace %s",
+		w->host, w->workspace);
 	(void)sd_notifyf(0, "STATUS=Connected to %s", w->host);
 	agent->open = true;
 	agent->opened = agent_now();

@@ -585,8 +585,8 @@ static void on_spooler(bool up, const char *text, void *userdata)
 	queues->look_after = 0;
 	text_copy_line(queues->spooler, sizeof(queues->spooler), up ? text : "");
 	text_copy_line(queues->trouble, sizeof(queues->trouble), up ? "" : text);
-	log_line(up ? LOG_INFO : LOG_WARNING, NULL, "this workspace's spooler %s: %s",
-		up ? "answers" : "does not answer", text);
+	log_event(LOG_ID_AGENT_SPOOLER, up ? LOG_INFO : LOG_WARNING, NULL,
+		"this workspace's spooler %s: %s", up ? "answers" : "does not answer", text);
 	TAILQ_FOREACH(p, &queues->agent->printers.all, link)
 	{
 		p->shown = 0; /* it may have forgotten what it showed */

@@ -146,7 +146,7 @@ static void on_text(struct domains *domains, const struct virt_text *t, bool up)
 	if (!text_terminated(t->text, sizeof(t->text)))
 		return;
 	if (up != domains->up || strcmp(domains->text, t->text) != 0)
-		log_line(up ? LOG_INFO : LOG_WARNING, NULL, "libvirt %s: %s",
+		log_event(LOG_ID_HOST_LIBVIRT, up ? LOG_INFO : LOG_WARNING, NULL, "libvirt %s: %s",
 			up ? "answers" : "does not answer", t->text);
 	domains->up = up;
 	domains->failures = 0;

@@ -432,7 +432,8 @@ int host_run(struct host *host)
 	int r;
 
 	(void)sd_notify(0, "READY=1");
-	log_line(LOG_INFO, NULL, "ready, mode %s", mode_name(host->mode));
+	log_journal();
+	log_event(LOG_ID_HOST_READY, LOG_INFO, NULL, "ready, mode %s", mode_name(host->mode));
 	r = sd_event_loop(host->event);
 	return r < 0 ? r : 0;
 }

@@ -139,6 +139,14 @@ static void cancel_stale(struct host *host, const struct spool_job *is)
 		spooler_cancel(host->spooler, is->host_job, &is->job, is->file);
 }
 
+/* We cancelled it because nobody knew whether the release had reached cupsd. */
+static void withdrawn(struct job *job, const struct spool_job *is)
+{
+	if (is->released)
+		return job_ask(job);
+	job_refuse(job, REFUSAL_FAILED, "the release did not reach the spooler");
+}
+
 /* A job that was purged before anybody looked at it: it is known by its number alone, which no two
  * that are in the spooler have. */
 static void on_purged(struct host *host, const struct spool_job *gone)
@@ -197,10 +205,13 @@ void job_on_host(struct host *host, const struct spool_job *is)
 	if (job->stage != JOB_FOLLOWED)
 		return;
 	if (job->unsure && is->state == HOST_HELD) {
-		/* The release never reached cupsd: the held job goes, the guest sends again. */
-		cancel_stale(host, is);
-		return job_refuse(job, REFUSAL_FAILED, "the release did not reach the spooler");
+		/* It may be that the release is still on its way, or that this was read before it:
+		 * only a cancel settles it. */
+		job->withdrawn = true;
+		return cancel_stale(host, is);
 	}
+	if (is->state == HOST_CANCELED && (job->withdrawn || (job->unsure && !is->released)))
+		return withdrawn(job, is);
 	job->unsure = false;
 	job_follow(job, is);
 }

@@ -14,14 +14,16 @@
 
 struct log_about job_about(const struct job *job, char uuid[static UUID_TEXT_SIZE]);
 
-#define JOB_SAY(priority, job, ...)                                                                \
+#define JOB_TELL(id, priority, job, ...)                                                           \
 	do {                                                                                       \
 		if ((job)->workspace && !quota_line((job)->workspace))                             \
 			break;                                                                     \
 		char say_uuid[UUID_TEXT_SIZE];                                                     \
 		struct log_about say_about = job_about(job, say_uuid);                             \
-		log_line(priority, &say_about, __VA_ARGS__);                                       \
+		log_event(id, priority, &say_about, __VA_ARGS__);                                  \
 	} while (0)
+
+#define JOB_SAY(priority, job, ...) JOB_TELL(NULL, priority, job, __VA_ARGS__)
 
 /* job.c: makes one, which is in its host's list then; NULL: out of memory. Takes it out again. */
 struct job *job_make(struct host *host, const struct ledger_key *key);

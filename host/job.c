@@ -175,7 +175,7 @@ int job_record(struct job *job, enum ledger_state state)
 /* The job will not be taken now: nothing of it can have printed. */
 void job_refuse(struct job *job, enum job_refusal refusal, const char *text)
 {
-	JOB_SAY(LOG_NOTICE, job, "not taken: %s", text);
+	JOB_TELL(LOG_ID_JOB_REFUSED, LOG_NOTICE, job, "not taken: %s", text);
 	job_transfer_end(job, false);
 	(void)ledger_remove(job->host->ledger, &job->row.key); /* an OPEN row would do no harm */
 	job->stage = JOB_ENDED;
@@ -197,8 +197,8 @@ void job_end(struct job *job, uint32_t phase, enum ledger_state state, const cha
 	if (text)
 		text_copy_line(job->text, sizeof(job->text), text);
 	(void)job_record(job, state); /* said; a later question finds the host's job */
-	JOB_SAY(LOG_INFO, job, "%s on the host, job %u, %u pages", job_phase_name(phase),
-		job->row.host_job, job->row.pages);
+	JOB_TELL(LOG_ID_JOB_ENDED, LOG_INFO, job, "%s on the host, job %u, %u pages",
+		job_phase_name(phase), job->row.host_job, job->row.pages);
 	job_tell(job);
 	if (!job->open)
 		job_drop(job);
@@ -207,8 +207,8 @@ void job_end(struct job *job, uint32_t phase, enum ledger_state state, const cha
 /* The host may have printed it or not, and nobody can tell. */
 void job_ask(struct job *job)
 {
-	JOB_SAY(LOG_WARNING, job,
-		"the spooler does not know the job any more: look whether it was printed");
+	JOB_TELL(LOG_ID_JOB_UNSURE, LOG_WARNING, job,
+		"the spooler cannot tell what became of the job: look whether it was printed");
 	job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
 		"It is not known whether this was printed: look at the printer, then release it "
 		"to print it again, or cancel it");
@@ -431,8 +431,8 @@ void job_released(struct job *job, uint32_t host_job)
 		job->phase = JOB_PHASE_PENDING;
 	job_transfer_end(job, false);
 	(void)job_record(job, LEDGER_RELEASE); /* the row that matters is on disk already */
-	JOB_SAY(LOG_INFO, job, "released, job %u on the host, %llu bytes", host_job,
-		(unsigned long long)job->row.size);
+	JOB_TELL(LOG_ID_JOB_RELEASED, LOG_INFO, job, "released, job %u on the host, %llu bytes",
+		host_job, (unsigned long long)job->row.size);
 	job_tell(job);
 }
 

@@ -30,11 +30,12 @@ struct job {
 	struct workspace *workspace; /* NULL: it went away */
 	struct ledger_job row;	     /* key, and what is recorded */
 	enum job_stage stage;
-	bool open;   /* the guest has it open, as `ref` */
-	bool tell;   /* a JOB_STATE is owed */
-	bool unsure; /* released with the answer unknown: the next listing decides */
-	bool seen;   /* in the listing under way */
-	bool missed; /* not in the last listing, which may have been made before the job */
+	bool open;	/* the guest has it open, as `ref` */
+	bool tell;	/* a JOB_STATE is owed */
+	bool unsure;	/* released with the answer unknown: the next listing decides */
+	bool withdrawn; /* cancelled by us, as the release's answer is unknown */
+	bool seen;	/* in the listing under way */
+	bool missed;	/* not in the last listing, which may have been made before the job */
 	uint32_t ref;
 	uint32_t phase, refusal; /* enum job_phase, enum job_refusal */
 	struct submit *submit;

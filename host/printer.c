@@ -193,7 +193,7 @@ void printer_fetched(struct printer *printer, const struct fetch_result *result)
 		(void)ledger_driver_put(
 			host->ledger, printer->is.name, printer->is.device_uri, result);
 		if (changed) {
-			log_line(LOG_INFO, &about, "driver %s from the %s",
+			log_event(LOG_ID_DRIVER_READY, LOG_INFO, &about, "driver %s from the %s",
 				was_ready ? "changed, new one" : "found",
 				printer_driver_name(printer));
 			host_printer_changed(host, printer, true, false);
@@ -212,7 +212,8 @@ void printer_fetched(struct printer *printer, const struct fetch_result *result)
 	default: printer->status = DRIVER_MISSING; break;
 	}
 	text_copy_line(printer->driver.text, sizeof(printer->driver.text), result->text);
-	log_line(LOG_WARNING, &about, "%s: %s", first_words(printer->status), result->text);
+	log_event(LOG_ID_DRIVER_NONE, LOG_WARNING, &about, "%s: %s", first_words(printer->status),
+		result->text);
 	host_printer_changed(host, printer, true, false);
 }
 

@@ -86,7 +86,7 @@ static void go_down(struct restarts *r)
 		log_line(LOG_NOTICE, &a, "libvirt does not know it: restart it by hand");
 		return;
 	}
-	log_line(LOG_INFO, &a, "restarts");
+	log_event(LOG_ID_WORKSPACE_RESTART, LOG_INFO, &a, "restarts");
 	r->requested = true;
 	request(r, VIRT_RESTART);
 }

@@ -91,8 +91,8 @@ static void question(struct restarts *r, bool reminder)
 		r->state.reminded = true;
 		restarts_keep(r);
 	}
-	log_line(LOG_INFO, &a, "%s: %s", reminder ? "reminded of its restart" : "asked to restart",
-		m.restart_ask.reason);
+	log_event(LOG_ID_WORKSPACE_RESTART_ASK, LOG_INFO, &a, "%s: %s",
+		reminder ? "reminded of its restart" : "asked to restart", m.restart_ask.reason);
 }
 
 static void decide(struct restarts *r)

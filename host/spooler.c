@@ -70,8 +70,8 @@ static void on_text(struct spooler *spooler, const struct spool_text *t, bool up
 	if (!text_terminated(t->text, sizeof(t->text)))
 		return;
 	if (up != spooler->up || !spooler->text[0])
-		log_line(up ? LOG_INFO : LOG_WARNING, NULL, "the spooler %s: %s",
-			up ? "answers" : "does not answer", t->text);
+		log_event(LOG_ID_HOST_SPOOLER, up ? LOG_INFO : LOG_WARNING, NULL,
+			"the spooler %s: %s", up ? "answers" : "does not answer", t->text);
 	spooler->up = up;
 	text_copy_line(spooler->text, sizeof(spooler->text), t->text);
 	if (up)

@@ -137,7 +137,7 @@ static void session_lost(struct workspace *ws, const char *why)
 	struct log_about about = {.workspace = ws->name};
 
 	if (ws->greeted && quota_line(ws))
-		log_line(LOG_NOTICE, &about, "session over: %s", why);
+		log_event(LOG_ID_WORKSPACE_LOST, LOG_NOTICE, &about, "session over: %s", why);
 	text_copy_line(ws->text, sizeof(ws->text), why);
 	ws->synced = ws->greeted = false;
 	memset(&ws->guest, 0, sizeof(ws->guest));
@@ -188,7 +188,7 @@ static void on_hello(struct workspace *ws, const struct message_hello *hello)
 	ws->text[0] = '\0';
 	ws->open_failures = 0;
 	if (quota_line(ws))
-		log_line(LOG_INFO, &about, "connected: %s", ws->agent);
+		log_event(LOG_ID_WORKSPACE_CONNECTED, LOG_INFO, &about, "connected: %s", ws->agent);
 	offer_restart(ws);
 	restarts_session(ws->restarts);
 	decide_pump(ws);
@@ -252,7 +252,8 @@ static void distrust(struct workspace *ws, const char *why)
 {
 	struct log_about about = {.workspace = ws->name};
 
-	log_line(LOG_ERR, &about, "channel ended, it sent what it may not: %s", why);
+	log_event(LOG_ID_WORKSPACE_VIOLATION, LOG_ERR, &about,
+		"channel ended, it sent what it may not: %s", why);
 	ws->channel = worker_free(ws->channel); /* without another word */
 	channel_lost(ws, why);
 }

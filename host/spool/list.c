@@ -412,6 +412,7 @@ void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state)
 		if (j->host_job != host_job)
 			continue;
 		j->state = state;
+		j->released = 1;
 		tell(j);
 		if (state >= IPP_JSTATE_CANCELED)
 			*j = watch->jobs[--watch->job_count];
@@ -420,7 +421,8 @@ void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state)
 	/* It came and went between two looks of ours: platend may know it by its number. */
 	tell(&(struct spool_job){.head = {.type = SPOOL_JOB, .size = sizeof(struct spool_job)},
 		.host_job = host_job,
-		.state = state});
+		.state = state,
+		.released = 1});
 }
 
 void watch_forget_job(struct watch *watch, uint32_t host_job)

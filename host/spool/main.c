@@ -2,7 +2,8 @@
 /*
  * platen-spool: the one program of the host that speaks with its spooler.
  *
- * Two lives, by its first argument; platend starts both with a connection at descriptor 3.
+ * Two lives, by its first argument; platend starts both with a connection at descriptor 3. When
+ * Platen is removed it takes back what was subscribed to.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -16,8 +17,11 @@ static int usage(FILE *out, int status)
 	fprintf(out,
 		"Usage: platen-spool watch CUPS-SOCKET RUN-FOLDER\n"
 		"       platen-spool submit CUPS-SOCKET\n"
+		"       platen-spool unsubscribe CUPS-SOCKET\n"
 		"Watches the host's spooler, or takes jobs into it. Started by platend(8), with a\n"
-		"connection to it at descriptor 3.\n");
+		"connection to it at descriptor 3; or, by hand, has the spooler forget the "
+		"caller's\n"
+		"subscriptions of Platen.\n");
 	return status;
 }
 
@@ -37,6 +41,8 @@ int main(int argc, char **argv)
 		r = watch_run(argv[2], argv[3]);
 	else if (argc == 3 && strcmp(argv[1], "submit") == 0)
 		r = submit_run(argv[2]);
+	else if (argc == 3 && strcmp(argv[1], "unsubscribe") == 0)
+		r = watch_unsubscribe(argv[2]);
 	else
 		return usage(stderr, 2);
 	if (r < 0) {

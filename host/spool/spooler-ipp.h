@@ -43,6 +43,8 @@ int ipp_cancel(http_t *http, uint32_t host_job, const struct uuid *job, uint32_t
 int spool_sandbox(void);
 
 int watch_run(const char *socket, const char *run_dir);
+/* Cancels what this user subscribed to for us. 0 or -errno; -ENOTCONN: cupsd does not answer. */
+int watch_unsubscribe(const char *socket);
 int submit_run(const char *socket);
 
 #endif

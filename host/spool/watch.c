@@ -478,3 +478,13 @@ int watch_run(const char *socket, const char *run_dir)
 	watch_forget(&watch);
 	return r < 0 ? r : 0;
 }
+
+int watch_unsubscribe(const char *socket)
+{
+	struct watch watch = {.socket = socket, .http = ipp_connect(socket)};
+	int r = watch.http ? cancel_stale(&watch) : -ENOTCONN;
+
+	if (watch.http)
+		httpClose(watch.http);
+	return r;
+}

@@ -47,7 +47,7 @@ PROCESSES = ("backend", "agent", "platen-channel", "watch", "submit", "platend",
              "notifier")
 FULL = ("full-spool", "full-state", "full-guest")
 FAULTS = PROCESSES + FULL + ("host-cupsd-term", "guest-cupsd-term", "cut", "stall", "stale", "stop", "both", "inject",
-                             "nospace", "power")
+                             "release", "nospace", "power")
 ENDS = ("agent", "platend", "guest-cupsd", "host-cupsd")
 # What each of them really calls in a job's life; others would never be hit.
 CALLS = {"platend": ("sendmsg", "pwrite64", "fdatasync"), "platen-agent": ("write", "sendmsg"),
@@ -303,8 +303,9 @@ class World:
             count += len(changes)
         return count
 
-    def inject(self, chance, nospace):
-        program = chance.choice(list(CALLS)) if not nospace else "platend"
+    def inject(self, chance, what):
+        nospace = what == "nospace"
+        program = {"nospace": "platend", "release": "platen-spool"}.get(what) or chance.choice(list(CALLS))
         call = chance.choice(CALLS[program]) if not nospace else chance.choice(("pwrite64", "fdatasync"))
         self.arm.program, self.arm.call = COMM.get(program, program).encode(), call.encode()
         self.arm.action = 2 if nospace else chance.randrange(2)

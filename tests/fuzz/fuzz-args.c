@@ -38,6 +38,8 @@ static void look_at(const struct backend_open *o, int left_out)
 	m.job_open.job = o->job;
 	m.job_open.file = o->file;
 	m.job_open.copies = o->copies;
+	m.job_open.answer = o->answer;
+	m.job_open.rendered = o->rendered;
 	memcpy(m.job_open.format, o->format, sizeof(o->format));
 	memcpy(m.job_open.title, o->title, sizeof(o->title));
 	memcpy(m.job_open.options, o->options, sizeof(o->options));

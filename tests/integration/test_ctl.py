@@ -397,6 +397,16 @@ class Completion(Case):
         with open(os.path.join(SOURCE, "packaging/man/platenctl.1"), encoding="utf-8") as f:
             self.assertEqual(re.findall(r"^\.It Cm ([a-z]+)", f.read(), re.M), verbs)
 
+    def test_options_are_those_of_the_help(self):
+        with open(os.path.join(SOURCE, "packaging/completions/_platenctl"), encoding="utf-8") as f:
+            zsh = f.read()
+        for verb, usage in re.findall(r"^  ([a-z]+)\b(.*)\n      ", self.ctl("--help").stdout, re.M):
+            branch = re.search(rf"(?ms)^        (?:[a-z]+\|)*{verb}(?:\|[a-z]+)*\)(.*?);;$", zsh)
+            offered = self.bash(["platenctl", verb, "-"])
+            for option in re.findall(r"--[a-z]+", usage):
+                self.assertIn(option, offered, verb)
+                self.assertIn(option, branch[1] if branch else "", verb)
+
     def test_options(self):
         self.assertEqual(self.bash(["platenctl", "--v"]), ["--version"])
         self.assertIn("--all", self.bash(["platenctl", "jobs", "-"]))

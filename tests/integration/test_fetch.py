@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """platen-fetch against a real CUPS print server, and against servers that misbehave."""
+import email.utils
 import gzip
 import hashlib
 import http.server
 import json
+import os
 import pathlib
 import subprocess
 import threading
@@ -76,6 +78,7 @@ class FetchTest(unittest.TestCase):
         server = Spooler(self.lab, "server", extra="AccessLogLevel all")
         server.add_queue("q", "file:///dev/null", vendor_ppd(self.lab.dir / "v.ppd"))
         uri = f"ipp://127.0.0.1:{server.port}/printers/q"
+        os.utime(server.dir / "etc/ppd/q.ppd", (1e9, 1e9))
         code, text = self.fetch(uri)
         self.assertEqual(code, 0, text)
         self.assertTrue(text.startswith("fetched"), text)
@@ -107,6 +110,17 @@ class FetchTest(unittest.TestCase):
         now = json.loads(provenance.read_text())
         self.assertEqual(now["cleaner"], first["cleaner"])
         self.assertGreaterEqual(now["checked"], first["checked"])
+
+    def test_a_change_in_the_same_second_is_seen(self):
+        now = email.utils.formatdate(usegmt=True)
+        server = Server(self.lab, give(PPD, Last_Modified=now, Date=now))
+        self.assertTrue(self.fetch(server.uri)[1].startswith("fetched"))
+        self.fetch(server.uri)
+        self.assertEqual([since for _, since in server.requests], [None, None])
+        old = Server(self.lab, give(PPD, Last_Modified="Mon, 01 Jan 2024 00:00:00 GMT"))
+        self.fetch(old.uri)
+        self.fetch(old.uri)
+        self.assertEqual([since for _, since in old.requests], [None, "Mon, 01 Jan 2024 00:00:00 GMT"])
 
     def test_else_from_the_hosts_own_queue(self):
         host = Spooler(self.lab, "host")

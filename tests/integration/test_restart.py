@@ -144,7 +144,7 @@ class Case(unittest.TestCase):
         self.spooler = Spooler(self.lab, "host", notifier=True, env={"PLATEN_RUNDIR": self.lab.dir / "platend-run"})
         self.device = Sink(self.lab)
         self.spooler.add_queue("laser", self.device.uri, vendor_ppd(self.lab.dir / "vendor.ppd"))
-        self.host = Host(self.lab, self.spooler, settings=self.settings).start()
+        self.host = self.make_host()
         self.guest = self.make_guest()
         self.boot_id = self.lab.dir / "boot_id"
         self.mark = self.lab.dir / "run" / "reboot-required"
@@ -153,6 +153,9 @@ class Case(unittest.TestCase):
         os.environ.update(env)
         self.addCleanup(lambda: [os.environ.pop(k) for k in env])
         self.boot()
+
+    def make_host(self):
+        return Host(self.lab, self.spooler, settings=self.settings).start()
 
     def make_guest(self):
         return Guest(self.lab, self.host)

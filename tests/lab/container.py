@@ -8,6 +8,7 @@ import ctypes
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -74,10 +75,19 @@ class Container:
         if self.process.poll() is not None:
             raise unittest.SkipTest("systemd does not boot in a container here: "
                                     + (self.dir / "console.log").read_text(errors="replace")[-500:])
-        if not self.pid:
-            found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split()
-            self.pid = int(found[0]) if found else None
+        self.pid = self.pid or self.init()
         return self.pid and self.run("systemctl is-system-running", check=False).stdout.strip() in ("running", "degraded")
+
+    def init(self):
+        """Process 1 in there; on the way to it nspawn has children that end."""
+        for pid in subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split():
+            try:
+                status = pathlib.Path(f"/proc/{pid}/status").read_text()
+            except OSError:
+                continue
+            if "Name:\tsystemd\n" in status and re.search(r"(?m)^NSpid:.*\t1$", status):
+                return int(pid)
+        return None
 
     def stop(self):
         """Ends it as a power cut does: process 1 of the container goes, and all with it."""

@@ -173,7 +173,8 @@ class Image:
                 target.write_text(source)
         wants = tree / "etc/systemd/system/multi-user.target.wants"
         for place in files:
-            if place.startswith("lib/systemd/system/") and place.endswith(".service"):
+            # The agent's is not enabled by its package either: udev starts it when a channel appears.
+            if place.startswith("lib/systemd/system/") and place.endswith(".service") and "platen-agent" not in place:
                 (wants / os.path.basename(place)).symlink_to("/" + place)
         subprocess.run(["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-d", str(tree), str(path), size],
                        check=True, capture_output=True)
@@ -182,10 +183,14 @@ class Image:
 
 def guest_files():
     """What platen-guest installs."""
-    unit = (SOURCE / "packaging/systemd/platen-agent.service").read_text()
+    packaging, unit = SOURCE / "packaging", "platen-agent.service"
+    hardening = f"{unit}.d/10-hardening.conf"
     return {"usr/sbin/platen-agent": BUILD / "platen-agent", "usr/libexec/platen/platen-queues": BUILD / "platen-queues",
             "usr/libexec/platen/platen-install": BUILD / "platen-install",
-            "usr/lib/cups/backend/platen": BUILD / "platen-backend", "lib/systemd/system/platen-agent.service": unit}
+            "usr/lib/cups/backend/platen": BUILD / "platen-backend",
+            f"lib/systemd/system/{unit}": (packaging / "systemd" / unit).read_text(),
+            f"lib/systemd/system/{hardening}": (packaging / "systemd" / hardening).read_text(),
+            "lib/udev/rules.d/60-platen-guest.rules": (packaging / "udev/60-platen-guest.rules").read_text()}
 
 
 class Libvirt:

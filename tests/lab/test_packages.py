@@ -3,7 +3,7 @@
 
 The root is a folder of the lab's cache with an overlay for each test, so nothing of this machine is
 touched. No service starts there: a root without an init has none; the units are looked at by
-systemd-analyze, and by the tests that boot a workspace.
+systemd-analyze, and at work in test_units.py.
 """
 import os
 import pathlib
@@ -13,12 +13,10 @@ import subprocess
 import tempfile
 import unittest
 
-from lab import SOURCE, Image, own_namespace, say
+from container import PACKAGES, build_packages
+from lab import SOURCE, Image, own_namespace, say, wait_for
 
 TIMEOUT = 600
-PACKAGES = ("systemd,systemd-sysv,udev,dbus,passwd,cups-daemon,cups-client,libcups2,libprotobuf-c1,libinih1,"
-            "libxxhash0,libnettle8,zlib1g,libsystemd0,libcupsfilters1,libcurl4,libjansson4,libseccomp2,libsqlite3-0,"
-            "libvirt0,libxml2")
 # What dpkg, ld.so and systemd note down about any package.
 NOTES = re.compile(r"^(var/(lib/dpkg|lib/apt|cache|log)/|etc/ld\.so\.cache|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$"
                    r"|etc/\.pwd\.lock|var/lib/systemd/deb-systemd-helper|debs|tmp/|proc|dev|sys)")
@@ -31,7 +29,7 @@ FILES = {
     "etc/platen/platen.conf": 0o644, "etc/platen/platen-agent.conf": 0o644,
     "lib/systemd/system/platend.service": 0o644, "lib/systemd/system/platend.socket": 0o644,
     "lib/systemd/system/platen-fetch.service": 0o644, "usr/lib/tmpfiles.d/platen-host.conf": 0o644,
-    "lib/systemd/system/platen-agent.service": 0o644,
+    "lib/systemd/system/platen-agent.service": 0o644, "etc/init.d/platen-agent": 0o755, "etc/apparmor.d/platen": 0o644,
     "lib/udev/rules.d/60-platen-guest.rules": 0o644, "usr/share/bash-completion/completions/platenctl": 0o644,
     "usr/share/zsh/vendor-completions/_platenctl": 0o644,
 }
@@ -40,16 +38,10 @@ FILES = {
 class Packages(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        for tool in ("dh", "dpkg-buildpackage", "lintian", "mmdebstrap"):
-            if not shutil.which(tool):
-                raise unittest.SkipTest(f"{tool} is missing: apt-get install debhelper dpkg-dev lintian mmdebstrap")
         own_namespace()
         cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="packages"))
         cls.addClassCleanup(shutil.rmtree, cls.dir, True)
-        cls.debs = cls.dir / "debs"
-        p = subprocess.run([SOURCE / "packaging/build-deb", "--lintian", "-o", cls.debs], capture_output=True, text=True)
-        if p.returncode:
-            raise AssertionError(f"build-deb: {p.stdout[-3000:]}{p.stderr[-3000:]}")
+        cls.debs = build_packages(cls.dir / "debs", "--lintian")
         cls.image = Image(PACKAGES, "packages")
 
     def setUp(self):
@@ -129,6 +121,27 @@ class Packages(unittest.TestCase):
             self.assertNotIn("libvirt", libraries)
             self.assertNotIn("not found", libraries)
         self.assertFalse((self.root / "usr/sbin/platend").exists())
+
+    def test_the_agent_without_systemd(self):
+        """Below an init that runs scripts: it starts, waits for its channel, answers for its state, and ends."""
+        self.install("guest")
+        conf = self.root / "etc/platen/platen-agent.conf"
+        conf.write_text(conf.read_text() + "transport = virtio\n")
+        script = "/etc/init.d/platen-agent"
+        subprocess.run(["mount", "-t", "proc", "proc", self.root / "proc"], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", self.root / "proc"])
+        self.addCleanup(self.run_in, script, "stop", check=False)
+        self.assertEqual(self.run_in(script, "status", check=False).returncode, 3)
+        self.run_in(script, "start")
+        log = self.root / "var/log/platen-agent.log"
+        wait_for(lambda: log.exists() and "no channel to the host yet" in log.read_text(), "the agent to wait for its channel")
+        self.run_in(script, "status")
+        pid = (self.root / "run/platen-agent.pid").read_text().strip()
+        self.run_in(script, "restart")
+        self.assertNotEqual((self.root / "run/platen-agent.pid").read_text().strip(), pid)
+        self.run_in(script, "stop")
+        self.assertEqual(self.run_in(script, "status", check=False).returncode, 3)
+        self.assertEqual(len([p for p in os.listdir(self.root / "etc/rc2.d") if p.endswith("platen-agent")]), 1)
 
     def test_units(self):
         self.install("host", "guest", "tools")

@@ -28,6 +28,8 @@ class VmTest(vm.WorkspaceCase):
         self.guest = vm.Workspace(self.lab, self.libvirt, self.image, channel=False)
         self.guest.start()
         self.guest.wait_up()
+        # Without a port nobody has started the agent; udev does when it appears.
+        self.assertEqual(self.guest.run("systemctl is-active platen-agent", check=False)[1].strip(), "inactive")
         self.assertEqual(self.host.ask("workspaces")["data"]["workspaces"], [])
         self.assertIn("platenctl attach", self.host.ask("explain", printer="laser", workspace="workspace")["hint"])
         answer = self.host.ask("attach", workspace="workspace", device="virtio")

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""As it is deployed: a host that is itself a VM, with systemd, libvirtd and cupsd of Debian's, and a workspace in it
-under KVM (emulated SVM) whose only channel is vsock."""
+"""As it is deployed: a host that is itself a VM, with systemd, libvirtd, cupsd and AppArmor of Debian's and the packages
+installed, and a workspace in it under KVM (emulated SVM) whose only channel is vsock and whose agent udev starts."""
 import json
 import time
 import unittest
 
 import lab as vm
-from harness import BUILD, Lab, vendor_ppd, wait_for
+from container import build_packages
+from test_host import HOST_PACKAGES, POLICY, confined
+from harness import Lab, vendor_ppd, wait_for
 
 TIMEOUT = 560
-HOST_PACKAGES = ("systemd,systemd-sysv,udev,dbus,polkitd,initramfs-tools,linux-image-cloud-amd64,cups-daemon,cups-client,"
-                 "libvirt-daemon-system,libvirt-clients,qemu-system-x86,libcups2,libprotobuf-c1,libinih1,libxxhash0,"
-                 "libnettle8,zlib1g,libsystemd0,libjansson4,libsqlite3-0,libcurl4,libxml2,libseccomp2")
 HOST_CPU = ("<cpu mode='custom' match='exact' check='none'><model fallback='allow'>EPYC</model>"
             "<feature policy='require' name='svm'/><feature policy='require' name='npt'/></cpu>")
 
@@ -35,21 +34,6 @@ ExecStart=/bin/bash -c 'until lpstat -e | grep -q laser; do sleep 0.5; done; lp 
 WantedBy=multi-user.target
 """
 
-PLATEN_CONF = """[host]
-mode = all
-worker-user = nobody
-"""
-
-PLATEND_UNIT = """[Service]
-Type=notify
-ExecStart=/usr/sbin/platend
-RuntimeDirectory=platen
-StateDirectory=platen
-[Install]
-WantedBy=multi-user.target
-"""
-
-
 class VsockTest(unittest.TestCase):
     def setUp(self):
         vm.own_namespace()
@@ -61,13 +45,11 @@ class VsockTest(unittest.TestCase):
         inner = vm.Image()
         disk = self.lab.dir / "inner.img"
         inner.disk(disk, dict(vm.guest_files(), **{"lib/systemd/system/lab-print.service": PRINT_UNIT}))
-        files = {f"usr/libexec/platen/{p}": BUILD / p for p in ("platen-channel", "platen-virt", "platen-spool", "platen-fetch", "platen-device")}
         kernel, initrd = inner.boot_files()
-        files.update({"usr/sbin/platend": BUILD / "platend", "usr/bin/platenctl": BUILD / "platenctl",
-                      "usr/lib/cups/notifier/platen": BUILD / "platen-notifier", "etc/platen/platen.conf": PLATEN_CONF,
-                      "lib/systemd/system/platend.service": PLATEND_UNIT, "root/inner.xml": INNER,
-                      "srv/vmlinuz": kernel, "srv/initrd": initrd,
-                      "root/vendor.ppd": vendor_ppd(self.lab.dir / "vendor.ppd")})
+        files = {"etc/platen/policy.d/lab.conf": POLICY, "root/inner.xml": INNER, "srv/vmlinuz": kernel, "srv/initrd": initrd,
+                 "root/vendor.ppd": vendor_ppd(self.lab.dir / "vendor.ppd")}
+        for deb in build_packages(self.lab.dir / "debs").glob("platen-*.deb"):
+            files[f"srv/{deb.name}"] = deb
         return disk, files
 
     def host(self):
@@ -88,8 +70,10 @@ class VsockTest(unittest.TestCase):
         host.wait_up(240)
         vm.say(f"the host is up after {time.monotonic() - begin:.0f} s")
         host.run("modprobe kvm_amd; modprobe vhost_vsock; ls /dev/kvm /dev/vhost-vsock")
-        host.run("echo 'FileDevice Yes' >> /etc/cups/cups-files.conf; systemctl restart cups; touch /srv/out; chmod 666 /srv/out;"
-                 "lpadmin -p laser -E -v file:///srv/out -P /root/vendor.ppd")
+        host.run("cd /srv; dpkg -i platen-host_*.deb platen-tools_*.deb", timeout=180)
+        # Where cupsd's own AppArmor profile lets it write.
+        host.run("echo 'FileDevice Yes' >> /etc/cups/cups-files.conf; systemctl restart cups; touch /var/spool/cups/out;"
+                 "chmod 666 /var/spool/cups/out; lpadmin -p laser -E -v file:///var/spool/cups/out -P /root/vendor.ppd", timeout=120)
         wait_for(lambda: host.run("virsh list", check=False)[0] == 0, "the host's libvirtd", 90)
         host.run("virsh define /root/inner.xml")
         answer = json.loads(host.run("platenctl --json attach inner --vsock"))
@@ -107,6 +91,7 @@ class VsockTest(unittest.TestCase):
         wait_for(lambda: "laser-1" in host.run("lpstat -W completed -o"), "the page on the host's spooler", 60)
         self.assertIn("inner", host.run("lpstat -W completed -o"))
         vm.say(f"printed after {time.monotonic() - begin:.0f} s")
+        confined(self, host, "platen-spool", "platen-virt", "platen-channel")
         # Somebody who is not root in the workspace cannot pose as its agent: his port is above 1023 (unit test of transport).
 
 

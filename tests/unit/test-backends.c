@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a backend may tell the agent at its socket: an open that the channel's rules would refuse is
+ * refused there and then, and never becomes a message, for which it would be too late.
+ */
+#include <check.h>
+#include <pwd.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "guest/agent.h"
+#include "guest/backend/backend.h"
+#include "proto/base/text.h"
+#include "proto/message.h"
+
+static struct agent *agent;
+static char dir[] = "/tmp/platen-backends-XXXXXX";
+
+/* One byte that makes a sound open unsound. */
+static const struct {
+	const char *what;
+	size_t at;
+	uint8_t byte;
+} faults[] = {
+	{"nothing wrong", offsetof(struct backend_open, head), BACKEND_OPEN},
+	{"a file beyond all", offsetof(struct backend_open, file) + 3, 0x7F},
+	{"copies beyond all", offsetof(struct backend_open, copies) + 3, 0x7F},
+	{"an answer beyond all", offsetof(struct backend_open, answer) + 3, 0x7F},
+	{"a queue that is none", offsetof(struct backend_open, printer), '/'},
+	{"a title of two lines", offsetof(struct backend_open, title), '\n'},
+	{"a title that never ends",
+		offsetof(struct backend_open, title) + sizeof(((struct backend_open *)0)->title) -
+			1,
+		'x'},
+	{"a user of two lines", offsetof(struct backend_open, user), '\n'},
+	{"a format that is none", offsetof(struct backend_open, format), ' '},
+	{"options that are not there", offsetof(struct backend_open, options_size), 4},
+	{"options beyond their room", offsetof(struct backend_open, options_size) + 3, 1},
+	{"bytes behind the options",
+		offsetof(struct backend_open, options) +
+			sizeof(((struct backend_open *)0)->options) - 1,
+		'x'},
+};
+
+static int connect_backend(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/run/backend", dir);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+START_TEST(test_open)
+{
+	struct backend_open open = {.head = {.type = BACKEND_OPEN, .size = sizeof(open)},
+		.file = 1,
+		.copies = 1,
+		.printer = "laser",
+		.format = "text/plain"};
+	static union {
+		struct ipc_head head;
+		struct backend_end end;
+		struct backend_status status;
+	} m;
+	int fd = connect_backend(), document = memfd_create("document", MFD_CLOEXEC);
+
+	open.job.bytes[0] = 1;
+	((uint8_t *)&open)[faults[_i].at] = faults[_i].byte;
+	ck_assert_int_eq(write(document, "x", 1), 1);
+	ck_assert_int_eq(ipc_send(fd, &open, document), 0);
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_ge(sd_event_run(agent->event, 1000), 0);
+	ck_assert_int_gt(recv(fd, &m, sizeof(m), MSG_DONTWAIT), 0);
+	if (_i == 0) { /* it waits for the host */
+		ck_assert_uint_eq(m.head.type, BACKEND_STATUS);
+	} else {
+		ck_assert_msg(m.head.type == BACKEND_END, "%s was taken", faults[_i].what);
+		ck_assert_uint_eq(m.end.exit_code, BACKEND_EXIT_HOLD);
+	}
+	(void)close(document);
+	(void)close(fd);
+}
+END_TEST
+
+static void setup(void)
+{
+	const struct passwd *self = getpwuid(geteuid());
+	struct agent_config config;
+	char run[64];
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	(void)snprintf(run, sizeof(run), "%s/run", dir);
+	ck_assert_int_eq(mkdir(run, 0700), 0);
+	agent_config_init(&config);
+	config.transport = AGENT_UNIX;
+	(void)snprintf(config.path, sizeof(config.path), "%s/channel", dir);
+	(void)snprintf(config.run_dir, sizeof(config.run_dir), "%s", run);
+	(void)snprintf(config.state_dir, sizeof(config.state_dir), "%s/state", dir);
+	(void)snprintf(config.libexec_dir, sizeof(config.libexec_dir), "%s/none", dir);
+	ck_assert_int_eq(text_copy(config.spooler_user, USER_SIZE, self->pw_name), 0);
+	ck_assert_int_eq(agent_new(&config, &agent), 0);
+}
+
+static void teardown(void)
+{
+	char command[128];
+
+	agent = agent_free(agent);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("backends");
+	TCase *tc = tcase_create("backends");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, test_open, 0, sizeof(faults) / sizeof(faults[0]));
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
