@@ -91,6 +91,31 @@ START_TEST(test_open)
 }
 END_TEST
 
+/* Another user of the guest, even if the socket's mode let them through. */
+START_TEST(test_another_user)
+{
+	char path[64];
+	uint8_t byte;
+	int fd;
+
+	if (geteuid() != 0)
+		return;
+	ck_assert_int_eq(chmod(dir, 0755), 0);
+	(void)snprintf(path, sizeof(path), "%s/run", dir);
+	ck_assert_int_eq(chmod(path, 0755), 0);
+	(void)snprintf(path, sizeof(path), "%s/run/backend", dir);
+	ck_assert_int_eq(chmod(path, 0666), 0);
+	ck_assert_int_eq(seteuid(65534), 0);
+	fd = connect_backend();
+	ck_assert_int_eq(seteuid(0), 0);
+	for (int i = 0; i < 10; i++)
+		ck_assert_int_ge(sd_event_run(agent->event, 1000), 0);
+	ck_assert_int_eq(recv(fd, &byte, 1, MSG_DONTWAIT), 0); /* hung up */
+	ck_assert(TAILQ_EMPTY(&agent->jobs));
+	(void)close(fd);
+}
+END_TEST
+
 static void setup(void)
 {
 	const struct passwd *self = getpwuid(geteuid());
@@ -128,6 +153,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, test_open, 0, sizeof(faults) / sizeof(faults[0]));
+	tcase_add_test(tc, test_another_user);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
