@@ -21,10 +21,9 @@
 #define HOST_ABORTED   8
 #define HOST_COMPLETED 9
 
-#define LOOK_FIRST                                                                                 \
-	5000000ULL	      /* usec until a released job of which nothing is heard is looked at  \
-			       */
-#define LOOK_MOST 60000000ULL /* doubles up to this */
+/* A released job of which nothing is heard is looked at after so long; it doubles. */
+#define LOOK_FIRST 5000000ULL /* usec */
+#define LOOK_MOST  60000000ULL
 
 static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
 {

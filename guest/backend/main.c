@@ -41,8 +41,8 @@
 #define PARENT_MSEC 150	  /* in which a cupsd that ends is gone after its SIGTERM */
 #define CANCEL_MSEC 20000 /* for the agent's answer: cupsd kills after 30 s (JobKillDelay) */
 #define STOP_MSEC   20000 /* in which the agent has a job with further files held */
-#define AGAIN_MSEC  2000  /* before an end after which cupsd starts us again at once */
 #define MEMORY_MAX  (256UL * 1024 * 1024) /* bytes of address space */
+#define AGAIN_MSEC  2000 /* before an end after which cupsd starts us again at once */
 
 struct backend {
 	struct backend_open open;

@@ -9,14 +9,12 @@
 #define PLATEN_BASE_LOG_IDS_H
 
 /* The host: platend */
-#define LOG_ID_HOST_READY	   "843e605253cf4bc0869da92f85194888"
-#define LOG_ID_HOST_SPOOLER	   "808e98c914f64d9ca924351a3eebd5c4" /* answers, or does not */
-#define LOG_ID_HOST_LIBVIRT	   "a4f317e6e33741829423e5be7e65d41b" /* answers, or does not */
-#define LOG_ID_WORKSPACE_CONNECTED "3ffc02d9abde4cd0a2ad11ea66cca221"
-#define LOG_ID_WORKSPACE_LOST	   "f3c102b6b56946abaac1b2cb6057c847"
-#define LOG_ID_WORKSPACE_VIOLATION                                                                 \
-	"8446a4218bef4d9786d7e99352ca3a4a"				/* it sent what it may not \
-									 */
+#define LOG_ID_HOST_READY	     "843e605253cf4bc0869da92f85194888"
+#define LOG_ID_HOST_SPOOLER	     "808e98c914f64d9ca924351a3eebd5c4" /* answers, or does not */
+#define LOG_ID_HOST_LIBVIRT	     "a4f317e6e33741829423e5be7e65d41b" /* answers, or does not */
+#define LOG_ID_WORKSPACE_CONNECTED   "3ffc02d9abde4cd0a2ad11ea66cca221"
+#define LOG_ID_WORKSPACE_LOST	     "f3c102b6b56946abaac1b2cb6057c847"
+#define LOG_ID_WORKSPACE_VIOLATION   "8446a4218bef4d9786d7e99352ca3a4a" /* by its channel */
 #define LOG_ID_WORKSPACE_RESTART_ASK "36a6712d02b04bc6a097abbc320192b6" /* people are asked */
 #define LOG_ID_WORKSPACE_RESTART     "ffc74f4e31b74c6d9be796174e2320db"
 #define LOG_ID_DRIVER_READY	     "5ecfbde8d9c44eaa9b20ab021f0d64b7"

@@ -101,7 +101,7 @@ static bool to_journal(
 	return write(log_socket, entry, used) == (ssize_t)used;
 }
 
-static void put(
+__attribute__((format(printf, 4, 0))) static void put(
 	const char *id, int priority, const struct log_about *about, const char *format, va_list ap)
 {
 	char text[512], escaped[600], line[LINE_MAX_BYTES + 1];

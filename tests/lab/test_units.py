@@ -223,6 +223,20 @@ class UnitsTest(Deployed):
         self.assertIn("This workspace needs a restart", guest.out("journalctl -u ear --no-pager -o cat"))
         self.no_denial(host, guest)
 
+    def test_power_cuts(self):
+        """Each in turn loses its power; after the boot printers are there without a hand."""
+        host, guest = self.boot_host(), self.boot_guest()
+        guest.run("systemctl enable platen-agent")  # its channel is no device that udev would see
+        host.run("systemctl restart cups")  # it saves queues at its end, or half a minute later
+        self.ready(host)
+        for c, unit in ((host, "platend"), (guest, "platen-agent")):
+            c.stop()
+            c.start()
+            wait_for(lambda: c.prop(unit, "ActiveState") == "active", f"{unit} after the boot", 30)
+            self.ready(host)
+            self.assertEqual(c.out("systemctl --failed --no-legend"), "")
+        self.no_denial(host, guest)
+
     def test_what_the_agent_costs(self):
         """Said, not judged: its memory when idle, and how long it takes to be ready; the boot does not wait for it."""
         guest = self.boot_guest_with(self.boot_host())

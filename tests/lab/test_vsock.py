@@ -10,7 +10,7 @@ from container import build_packages
 from test_host import HOST_PACKAGES, POLICY, confined
 from harness import Lab, vendor_ppd, wait_for
 
-TIMEOUT = 560
+TIMEOUT = 800
 HOST_CPU = ("<cpu mode='custom' match='exact' check='none'><model fallback='allow'>EPYC</model>"
             "<feature policy='require' name='svm'/><feature policy='require' name='npt'/></cpu>")
 

@@ -88,6 +88,8 @@ END_TEST
 
 static void setup(void)
 {
+	(void)strcpy(dir, "/tmp/platen-files-XXXXXX");
+	memset(big, 0, sizeof(big));
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	(void)setenv("CUPS_REQUESTROOT", dir, 1);
 }
