@@ -241,7 +241,7 @@ class RenderingTest(Case):
         wait_for(lambda: self.guest.job(number)["job-state"] in (HELD, COMPLETED), "the job to be held, or printed", 30)
         if self.guest.job(number)["job-state"] == COMPLETED:
             wait_for(lambda: self.device.received, "the document at the device")
-            return self.assertTrue(self.device.received[0].startswith(b"%PDF"))
+            return self.rendered(b"%PDF", False, "box")
         self.assertEqual(self.device.received, [])
         self.there("host")
         self.guest.spooler.run("lp", "-i", f"laser-{number}", "-H", "resume")
