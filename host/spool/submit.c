@@ -147,7 +147,10 @@ static void add_options(const struct submission *s, ipp_t *request)
 		count = cupsRemoveOption("media-col", count, &options);
 	}
 	cupsEncodeOptions2(request, count, options, IPP_TAG_JOB);
-	cupsFreeOptions(count, options);
+	if (count > 0)
+		cupsFreeOptions(count, options);
+	else
+		free(options); /* all were taken out again: libcups 2.4 then leaves the array */
 }
 
 static int create_job(struct submission *s)
