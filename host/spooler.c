@@ -200,8 +200,12 @@ static void on_submit_message(
 	(void)fd;
 	(void)worker_deadline(worker, 0);
 	if (m->type == SUBMIT_READY) {
+		struct job *job = submit->job;
+
 		submit->ready = true;
 		submit->job = NULL;
+		if (job) /* dropped without a word: two jobs must never have one worker */
+			job_on_submit_exit(job, false);
 		worker_allow_cpu(worker, SUBMIT_CPU);
 		job_worker_ready(spooler->host);
 	} else if (submit->job) {
