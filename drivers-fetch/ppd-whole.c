@@ -147,6 +147,8 @@ bool ppd_code_is_sound(const char *value)
 			return false;
 		if ((*value == '\n' || *value == '\r') && value[1] == '*')
 			return false; /* for who loses count of quotes, a statement */
+		if (*value == '\\' && !value[1])
+			return false; /* an escape of nothing: read past by libppd, CVE-2023-4504 */
 	}
 	return n <= PPD_CODE_MAX;
 }

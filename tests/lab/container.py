@@ -21,8 +21,8 @@ from lab import CLONE_NEWNET, SOURCE, Image, own_namespace, wait_for
 PACKAGES = ("systemd,systemd-sysv,udev,dbus,passwd,cups-daemon,cups-client,libcups2,libprotobuf-c1,libinih1,"
             "libxxhash0,libnettle8,zlib1g,libsystemd0,libcupsfilters1,libcurl4,libjansson4,libseccomp2,libsqlite3-0,"
             "libvirt0,libxml2")
-# A machine that people log in at.
-BOOTED = PACKAGES + ",libpam-systemd,login"
+# A machine that people log in at. rpm: for a package of a guest of that family.
+BOOTED = PACKAGES + ",libpam-systemd,login,rpm"
 ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
 
 

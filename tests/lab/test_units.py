@@ -177,6 +177,46 @@ class UnitsTest(Deployed):
         wait_for(lambda: self.device.received == [b"after the package"], "the document at the device", 30)
         self.no_denial(host, guest)
 
+    def rpm(self, name, path, content):
+        """An RPM of one file."""
+        build = self.lab.dir / "rpmbuild"
+        build.mkdir()
+        (build / "filter").write_text(content)
+        (build / "driver.spec").write_text(f"""Name: {name}
+Version: 1.0
+Release: 1
+Summary: a driver of the tests
+License: Apache-2.0
+BuildArch: noarch
+AutoReqProv: no
+%description
+A driver of the tests.
+%install
+install -D -m 755 {build}/filter %{{buildroot}}/{path}
+%files
+/{path}
+""")
+        subprocess.run(["rpmbuild", "--define", f"_topdir {build}", "-bb", build / "driver.spec"], check=True, capture_output=True)
+        return build / f"RPMS/noarch/{name}-1.0-1.noarch.rpm"
+
+    def test_an_rpm_is_installed_by_the_guests_own_manager(self):
+        """Debian's rpm stands in for a guest of that family: it warns, and installs."""
+        line = '*cupsFilter2: "application/vnd.cups-pdf application/pdf 0 -"'
+        host = self.boot_host(lambda ppd: ppd.replace(line, '*cupsFilter: "application/vnd.cups-raw 0 rastertorpm"'))
+        host.run("mkdir -p /usr/lib/cups/filter && ln -s /bin/cat /usr/lib/cups/filter/rastertorpm")
+        guest = self.boot_guest()
+        self.ready(host)
+        rpm = self.rpm("platen-test-driver", "usr/lib/cups/filter/rastertorpm", '#!/bin/sh\necho rendered here\nexec cat ${6:+"$6"}\n')
+        shutil.copy(rpm, host.root / "var/cache/driver-1.0-1.noarch.rpm")
+        host.run("platenctl driver package add /var/cache/driver-1.0-1.noarch.rpm --printer laser")
+        host.run("platenctl rendering laser guest")
+        wait_for(lambda: "platen-test-driver-1.0-1" in guest.out("rpm -q platen-test-driver", check=False), "the package in the guest", 60)
+        wait_for(lambda: any(p["name"] == "laser" and p["rendering_there"] == "guest" for p in
+                             json.loads(host.out("platenctl --json printers box"))["printers"]), "the printer to be rendered for there", 30)
+        self.print(guest, "after the rpm")
+        wait_for(lambda: self.device.received == [b"rendered here\nafter the rpm"], "the document at the device", 30)
+        self.no_denial(host, guest)
+
     def terminal(self, container):
         """A terminal of the container's, as a program there would open one: our end, and its name there."""
         ours = os.open(f"/proc/{container.pid}/root/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY)

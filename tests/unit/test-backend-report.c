@@ -38,6 +38,7 @@ static const char *catch_end(void)
 	return text;
 }
 
+/* What a device says of itself makes no line of its own (CVE-2026-55453). */
 START_TEST(test_line)
 {
 	catch_begin();

@@ -341,7 +341,7 @@ START_TEST(test_options)
 		{"a name with a space", "a b\0c\0", 6, false},
 		{"a name with a newline", "a\n\0c\0", 5, false},
 		{"a name of UTF-8", "\xC3\xA9\0c\0", 5, false},
-		{"a value with a newline", "a\0b\nc\0", 6, false},
+		{"a value with a newline", "a\0b\nc\0", 6, false}, /* CVE-2026-34980 */
 		{"a value of no UTF-8", "a\0\xFF\0", 4, false},
 		{"a value of UTF-8", "a\0\xC3\xA9\0", 5, true},
 		{"bytes behind", "a\0b\0x", 4, false},

@@ -145,6 +145,9 @@ START_TEST(test_code)
 	ck_assert(ppd_code_is_sound("a *b\nc * d"));
 	ck_assert(!ppd_code_is_sound("a\n*cupsFilter: application/pdf 0 /bin/sh"));
 	ck_assert(!ppd_code_is_sound("a\r*b"));
+	/* CVE-2023-4504: a string that ends within an escape. */
+	ck_assert(!ppd_code_is_sound("<</MediaType(a\\"));
+	ck_assert(ppd_code_is_sound("<</MediaType(a\\))>>setpagedevice"));
 	memset(code, 'x', sizeof(code));
 	code[PPD_CODE_MAX] = '\0';
 	ck_assert(ppd_code_is_sound(code));
