@@ -217,7 +217,7 @@ class InsideTest(unittest.TestCase):
             self.assertFalse(stat.S_ISSOCK(os.stat(f"/proc/{pid}/root{path}").st_mode), path)
             script = f"import socket; socket.socket(socket.AF_UNIX).connect({str(path)!r})"
             self.assertEqual(subprocess.run([sys.executable, "-c", script]).returncode, 0, "the control")
-            p = subprocess.run(["nsenter", "-t", str(pid), "-m", sys.executable, "-c", script], capture_output=True, text=True)
+            p = subprocess.run(["nsenter", "-t", str(pid), "-m", "-r", sys.executable, "-c", script], capture_output=True, text=True)
             self.assertIn("ConnectionRefusedError", p.stderr)
         inside = Inside(pid)
         self.assertIn(inside.call("socket", AF_UNIX, STREAM, 0), REFUSED)
