@@ -281,11 +281,13 @@ void restarts_answer(struct restarts *r, const struct message_restart_answer *m)
 	case ANSWER_NOBODY:
 	case ANSWER_CHOICE_COUNT: r->nobody = true; break;
 	}
-	log_line(LOG_INFO, &a, "about its restart, %s says: %s", m->user,
-		m->choice == ANSWER_NOW		  ? "now"
-		: m->choice == ANSWER_LATER	  ? "later"
-		: m->choice == ANSWER_SESSION_END ? "at the end of the session"
-						  : "nobody could be asked");
+	if (m->choice == ANSWER_NOBODY)
+		log_line(LOG_INFO, &a, "nobody could be asked about its restart");
+	else
+		log_line(LOG_INFO, &a, "about its restart, %s says: %s", m->user,
+			m->choice == ANSWER_NOW	    ? "now"
+			: m->choice == ANSWER_LATER ? "later"
+						    : "at the end of the session");
 	restarts_keep(r);
 	restarts_look(r);
 }
