@@ -10,6 +10,19 @@ from harness import free_port, wait_for
 USER, PASSWORD = "root", "Ge heim%1;"  # a user of the machine, with a password of Samba's own
 
 
+def members(group):
+    """The processes of a process group that have not ended."""
+    found = []
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = stat.read_text().rsplit(")", 1)[1].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(its_group) == group and state != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
 class PrintServer:
     """smbd on a loopback port. Printers are given by name; what they print comes to `printed`."""
 
@@ -61,13 +74,18 @@ guest ok = {"yes" if guests else "no"}
         """smbd leads a session of its own; its helpers lead another, which only their pid file names."""
         self.lab.stop(self.process)
         helper = self.dir / "var/samba-dcerpcd.pid"
-        if helper.exists() and helper.read_text().strip():
-            pid = int(helper.read_text())
-            try:
-                if b"samba-dcerpcd" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
-                    os.killpg(pid, signal.SIGTERM)
-            except (FileNotFoundError, ProcessLookupError):
-                pass
+        if not helper.exists() or not helper.read_text().strip():
+            return
+        group = int(helper.read_text())
+        try:
+            if b"samba-dcerpcd" not in pathlib.Path(f"/proc/{group}/cmdline").read_bytes():
+                return
+            os.killpg(group, signal.SIGTERM)
+            wait_for(lambda: not members(group), "samba's helpers to end", 5)
+        except AssertionError:
+            os.killpg(group, signal.SIGKILL)
+        except (FileNotFoundError, ProcessLookupError):
+            pass
 
     def rpc(self, command, check=True):
         return subprocess.run(["rpcclient", "-s", "/dev/null", "-d", "0", "-p", str(self.port), "-A", self.login,
