@@ -72,6 +72,8 @@ class InsideTest(unittest.TestCase):
         self.listener.listen(64)
         self.listener.setblocking(False)
         self.addCleanup(self.listener.close)
+        # Whom they try it on: never a process, or the mounts, of this machine.
+        victim = self.lab.start("victim", ["sleep", "1000"]).pid
         self.attempts = {
             "socket": ("socket", AF_UNIX, STREAM, 0),
             "socket to the internet": ("socket", AF_INET, STREAM, 0),
@@ -81,14 +83,14 @@ class InsideTest(unittest.TestCase):
             "own memory": ("open", b"/proc/self/mem\0", os.O_RDWR),
             "execve": ("execve", b"/bin/true\0", 0, 0),
             "fork": ("fork",),
-            "kill": ("kill", os.getpid(), 0),
-            "ptrace": ("ptrace", 16, 1),
+            "kill": ("kill", victim, 0),
+            "ptrace": ("ptrace", 16, victim),
             "mmap": ("mmap", 0, 4096, 7, 0x22, -1, 0),
             "mprotect": ("mprotect", 0, 4096, 5),
             "prctl": ("prctl", 4, 1),
             "process_vm_readv": ("process_vm_readv", os.getpid(), 0, 0, 0, 0, 0),
             "unshare": ("unshare", 0x20000),
-            "mount": ("mount", 0, b"/\0", 0, 0x44000, 0),
+            "mount": ("mount", 0, os.fsencode(self.lab.dir / "nothing") + b"\0", 0, 0x44000, 0),
             "bpf": ("bpf", 0, 0, 0),
             "io_uring_setup": ("io_uring_setup", 1, 0),
             "pidfd_open": ("pidfd_open", os.getpid(), 0),
@@ -221,7 +223,7 @@ class InsideTest(unittest.TestCase):
             self.assertIn("ConnectionRefusedError", p.stderr)
         inside = Inside(pid)
         self.assertIn(inside.call("socket", AF_UNIX, STREAM, 0), REFUSED)
-        inside.leave("ptrace", 16, 1)
+        inside.leave(*self.attempts["ptrace"])
         wait_for(lambda: "platen-fetch ended without an answer (killed by its system call filter (SIGSYS)" in self.lab.log("platend"),
                  "the log to say who did what")
 
