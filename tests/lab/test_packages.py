@@ -122,6 +122,17 @@ class Packages(unittest.TestCase):
             self.assertNotIn("not found", libraries)
         self.assertFalse((self.root / "usr/sbin/platend").exists())
 
+    def processes(self, name):
+        """Of those in the root, by the beginning of their name."""
+        found = []
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if os.readlink(folder / "root") == str(self.root) and (folder / "comm").read_text().startswith(name):
+                    found.append(int(folder.name))
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        return found
+
     def test_the_agent_without_systemd(self):
         """Below an init that runs scripts: it starts, waits for its channel, answers for its state, and ends."""
         self.install("guest")
@@ -141,6 +152,7 @@ class Packages(unittest.TestCase):
         self.assertNotEqual((self.root / "run/platen-agent.pid").read_text().strip(), pid)
         self.run_in(script, "stop")
         self.assertEqual(self.run_in(script, "status", check=False).returncode, 3)
+        wait_for(lambda: not self.processes("platen-"), "the agent and its worker to have ended")
         self.assertEqual(len([p for p in os.listdir(self.root / "etc/rc2.d") if p.endswith("platen-agent")]), 1)
 
     def test_units(self):
