@@ -129,7 +129,7 @@ class Packages(unittest.TestCase):
             try:
                 if os.readlink(folder / "root") == str(self.root) and (folder / "comm").read_text().startswith(name):
                     found.append(int(folder.name))
-            except (FileNotFoundError, ProcessLookupError):
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue
         return found
 
