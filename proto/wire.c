@@ -213,7 +213,9 @@ static bool decode_session(const Platen__Envelope *e, struct message *m)
 		m->welcome.version = e->welcome->version;
 		m->welcome.keepalive_msec = e->welcome->keepalive_msec;
 		return TAKE(m->welcome.host, e->welcome->host) &&
-		       TAKE(m->welcome.workspace, e->welcome->workspace);
+		       TAKE(m->welcome.workspace, e->welcome->workspace) &&
+		       take_bytes(
+			       m->welcome.identity.bytes, UUID_SIZE, &e->welcome->identity, true);
 	case PLATEN__ENVELOPE__BODY_BYE:
 		m->bye.code = e->bye->code;
 		return TAKE(m->bye.text, e->bye->text);
@@ -538,6 +540,7 @@ static size_t encode_welcome(const struct message_welcome *w, Platen__Envelope *
 	body.keepalive_msec = w->keepalive_msec;
 	body.host = TEXT(w->host);
 	body.workspace = TEXT(w->workspace);
+	body.identity = bytes_of(w->identity.bytes, UUID_SIZE);
 	return pack(e, buf);
 }
 
