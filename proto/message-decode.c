@@ -212,7 +212,9 @@ static bool decode_session(const Platen__Envelope *e, struct message *m)
 		m->welcome.version = e->welcome->version;
 		m->welcome.keepalive_msec = e->welcome->keepalive_msec;
 		return TAKE(m->welcome.host, e->welcome->host) &&
-		       TAKE(m->welcome.workspace, e->welcome->workspace);
+		       TAKE(m->welcome.workspace, e->welcome->workspace) &&
+		       take_bytes(
+			       m->welcome.identity.bytes, UUID_SIZE, &e->welcome->identity, true);
 	case PLATEN__ENVELOPE__BODY_BYE:
 		m->bye.code = e->bye->code;
 		return TAKE(m->bye.text, e->bye->text);

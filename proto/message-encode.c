@@ -165,6 +165,7 @@ static size_t encode_welcome(const struct message_welcome *w, Platen__Envelope *
 	body.keepalive_msec = w->keepalive_msec;
 	body.host = TEXT(w->host);
 	body.workspace = TEXT(w->workspace);
+	body.identity = bytes_of(w->identity.bytes, UUID_SIZE);
 	return pack(e, buf);
 }
 
