@@ -721,6 +721,10 @@ START_TEST(test_bytes_on_wire)
 		{MESSAGE_HELLO, 5, 31, false},
 		{MESSAGE_HELLO, 5, 32, true},
 		{MESSAGE_HELLO, 5, 33, false},
+		{MESSAGE_WELCOME, 5, 0, true}, /* ledger: may be missing */
+		{MESSAGE_WELCOME, 5, 15, false},
+		{MESSAGE_WELCOME, 5, 16, true},
+		{MESSAGE_WELCOME, 5, 17, false},
 		{MESSAGE_DRIVER_GET, 1, 0, false}, /* driver: may not */
 		{MESSAGE_DRIVER_GET, 1, 31, false},
 		{MESSAGE_DRIVER_GET, 1, 32, true},
@@ -738,6 +742,9 @@ START_TEST(test_bytes_on_wire)
 		if (rows[i].type == MESSAGE_HELLO) {
 			number(1, 1);
 			number(2, 1);
+		} else if (rows[i].type == MESSAGE_WELCOME) {
+			number(1, 1);
+			number(2, KEEPALIVE_MSEC);
 		}
 		bytes(rows[i].field, some, rows[i].size);
 		wrap(rows[i].type, 0);
