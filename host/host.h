@@ -40,6 +40,7 @@ struct host {
 	struct ledger *ledger;
 	bool rebuilding;  /* the ledger is not whole yet, see rebuild.h */
 	uint32_t rebuilt; /* jobs that it has from the spooler */
+	bool unsynced;	  /* it was told that documents cannot be synced */
 	struct spooler *spooler;
 	struct fetcher *fetcher;
 	struct domains *domains;

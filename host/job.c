@@ -488,7 +488,7 @@ void job_sync(struct host *host)
 			continue;
 		if (r == 0) {
 			job->stage = JOB_RELEASING;
-			(void)submit_send(job->submit, &release, -1, JOB_ANSWER_USEC);
+			(void)submit_send(job->submit, &release, -1, JOB_SYNC_USEC);
 			continue;
 		}
 		job_transfer_abort(job);
