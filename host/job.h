@@ -66,6 +66,7 @@ void job_on_host(struct host *host, const struct spool_job *is);
 void job_listing(struct host *host);
 void job_listed(struct host *host);
 void job_printer_gone(struct host *host, const char *printer);
+/* A worker is free: it goes to a job that waits for one, of the workspace that has the fewest. */
 void job_worker_ready(struct host *host);
 
 /* At the end of each turn of the loop: syncs the ledger, then asks for the releases in it. */
