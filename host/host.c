@@ -26,6 +26,7 @@
 #include "host/fetcher.h"
 #include "host/job.h"
 #include "host/manuals.h"
+#include "host/origin.h"
 #include "host/printer.h"
 #include "host/pruner.h"
 #include "host/rebuild.h"
@@ -312,7 +313,9 @@ static int set_up_state(struct host *host)
 	if (r < 0)
 		return r;
 	rebuild_begin(host, damaged);
-	r = ledger_limit(host->ledger, config->ledger_jobs, config->ledger_days);
+	r = origin_begin(host->ledger);
+	if (r == 0)
+		r = ledger_limit(host->ledger, config->ledger_jobs, config->ledger_days);
 	if (r < 0)
 		host_say_unwritten(host, r);
 	return r == -ENOSPC ? 0 : r; /* it prunes itself later */
