@@ -13,6 +13,9 @@
 #define JOB_ANSWER_USEC 30000000ULL  /* cupsd's answer to one request */
 #define JOB_SYNC_USEC	300000000ULL /* the same behind the sync of a document */
 
+/* What a job is refused with that the ledger cannot note. */
+extern const char job_no_space[];
+
 struct log_about job_about(const struct job *job, char uuid[static UUID_TEXT_SIZE]);
 
 #define JOB_TELL(id, priority, job, ...)                                                           \

@@ -259,8 +259,7 @@ void job_on_submit(struct job *job, const struct ipc_head *msg)
 		job_transfer_sync(job); /* while the ledger is */
 		if (job_record(job, LEDGER_RELEASE) < 0) {
 			job_transfer_abort(job);
-			return job_refuse(job, REFUSAL_NO_SPACE,
-				"the host's disk is full or broken; the job waits for it");
+			return job_refuse(job, REFUSAL_NO_SPACE, job_no_space);
 		}
 		job->stage = JOB_SYNCING;
 		return;
