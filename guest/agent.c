@@ -23,6 +23,7 @@
 #include "guest/channel.h"
 #include "guest/drivers.h"
 #include "guest/held.h"
+#include "guest/identity.h"
 #include "guest/jobs.h"
 #include "guest/packages.h"
 #include "guest/needs.h"
@@ -87,6 +88,8 @@ static int set_up_state(struct agent *agent)
 		r = packages_new(agent, &agent->packages);
 	if (r == 0)
 		r = cancels_new(dir, &agent->cancels);
+	if (r == 0)
+		r = identity_new(dir, &agent->identity);
 	if (r < 0)
 		log_line(LOG_ERR, NULL, "%s cannot be used: %s", dir, strerror(-r));
 	return r;
@@ -151,6 +154,7 @@ struct agent *agent_free(struct agent *agent)
 	agent->queues = queues_free(agent->queues);
 	agent->held = held_free(agent->held);
 	peer_deinit(agent);
+	agent->identity = identity_free(agent->identity);
 	agent->cancels = cancels_free(agent->cancels);
 	agent->packages = packages_free(agent->packages);
 	agent->drivers = drivers_free(agent->drivers);
