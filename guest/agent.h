@@ -59,8 +59,9 @@ struct agent {
 	/* peer.c */
 	bool open; /* WELCOME was received, nothing has ended it yet */
 	enum presence presence;
-	uint32_t quarrels; /* sessions in a row that the host ended soon */
-	uint64_t opened;   /* usec of CLOCK_MONOTONIC */
+	struct uuid ledger; /* the host's, see proto/message.h; null: it did not say */
+	uint32_t quarrels;  /* sessions in a row that the host ended soon */
+	uint64_t opened;    /* usec of CLOCK_MONOTONIC */
 	sd_event_source *away, *again, *status;
 	/* offer.c */
 	struct printers printers;

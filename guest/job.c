@@ -187,6 +187,8 @@ static void fill_open(const struct job *job, uint32_t printer, struct message_jo
 	o->rendered = open->rendered != 0;
 	o->answer = open->answer == IDENTITY_MARK ? 0 : open->answer;
 	o->sealed = job->sealed;
+	if (job->sealed)
+		o->sealed_by = job->sealed_by;
 	o->options_size = open->options_size;
 	memcpy(o->options, open->options, sizeof(o->options));
 }
@@ -498,6 +500,7 @@ void job_told(struct job *job, const struct message_job_state *s)
 	job->stage = JOB_SEALED;
 	job->mine = false;
 	job->sealed = true;
+	job->sealed_by = job->agent->ledger;
 	job->refusals = 0;
 	if (job->open)
 		job->transfer.sent = job->transfer.size;
@@ -518,6 +521,7 @@ static void seal(struct job *job)
 	job->stage = JOB_SEALED;
 	job->mine = false;
 	job->sealed = true;
+	job->sealed_by = job->agent->ledger;
 	show(job, "The host takes the job", "");
 }
 

@@ -258,6 +258,7 @@ static void on_welcome(struct agent *agent, const struct message_welcome *w)
 		w->host, w->workspace);
 	(void)sd_notifyf(0, "STATUS=Connected to %s", w->host);
 	agent->open = true;
+	agent->ledger = w->ledger;
 	agent->opened = agent_now();
 	learn_identity(agent, &w->identity);
 	channel_greeted(agent->channel, w->keepalive_msec);

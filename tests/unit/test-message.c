@@ -725,6 +725,10 @@ START_TEST(test_bytes_on_wire)
 		{MESSAGE_WELCOME, 5, 15, false},
 		{MESSAGE_WELCOME, 5, 16, true},
 		{MESSAGE_WELCOME, 5, 17, false},
+		{MESSAGE_WELCOME, 6, 0, true}, /* ledger: likewise */
+		{MESSAGE_WELCOME, 6, 15, false},
+		{MESSAGE_WELCOME, 6, 16, true},
+		{MESSAGE_WELCOME, 6, 17, false},
 		{MESSAGE_DRIVER_GET, 1, 0, false}, /* driver: may not */
 		{MESSAGE_DRIVER_GET, 1, 31, false},
 		{MESSAGE_DRIVER_GET, 1, 32, true},
