@@ -2,8 +2,8 @@
 """Several workspaces at once: different modes, one without an agent, one whose agent is older.
 
 The older agent is today's that knows nothing beyond version 1 of the protocol (`older-agent`, built beside the others),
-not one of an earlier release: that is the same everywhere, also where the sources came without their history. Another one
-can be named: PLATEN_OLDER_AGENT.
+not one of an earlier release: that is the same everywhere, also where the sources came without their history. PLATEN_OLDER
+names the folder of another build, whose programs the workspace then has.
 """
 import os
 import pathlib
@@ -15,13 +15,19 @@ from harness import BUILD, wait_for
 TIMEOUT = 600
 
 
+def older_files():
+    files, folder = vm.guest_files(), os.environ.get("PLATEN_OLDER")
+    if not folder:
+        return files | {"usr/sbin/platen-agent": BUILD / "older-agent"}
+    return {place: pathlib.Path(folder, source.name) if isinstance(source, pathlib.Path) else source for place, source in files.items()}
+
+
 class SeveralTest(vm.WorkspaceCase):
     SETTINGS = "raw = yes"
 
     def test_modes_and_agents(self):
-        older = pathlib.Path(os.environ.get("PLATEN_OLDER_AGENT", BUILD / "older-agent"))
         young = vm.Workspace(self.lab, self.libvirt, self.image, "young")
-        elder = vm.Workspace(self.lab, self.libvirt, self.image, "elder", files=vm.guest_files() | {"usr/sbin/platen-agent": older})
+        elder = vm.Workspace(self.lab, self.libvirt, self.image, "elder", files=older_files())
         bare = vm.Workspace(self.lab, self.libvirt, self.image, "bare", files={})
         for guest in (young, elder, bare):
             guest.start()
