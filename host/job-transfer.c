@@ -143,6 +143,7 @@ void job_submission_fill(
 		.guest_job = job->row.guest_job,
 		.file = open->file,
 		.copies = open->copies,
+		.size = open->size,
 		.pages_only = !job->host->config.raw && !open->rendered,
 		.job = open->job,
 		.workspace = job->row.key.workspace};
