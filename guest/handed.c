@@ -6,7 +6,7 @@
  * if it were new. And: this spooler calls a job done; did we ever tell its backend so? If not, the
  * backend was killed, and the job is given back (ended.c).
  *
- * The file has a line of 128 bytes per file of a job, and is written in place: a line is whole or
+ * The file has a line of 64 bytes per file of a job, and is written in place: a line is whole or
  * damaged, never half in one sector and half in the next, and a sync has no new length to write. A
  * line that is full up goes to the newest, so the file never grows; the first line has the number
  * in the spooler of the youngest job that had to give way.
@@ -24,12 +24,12 @@
 #include "proto/base/cleanup.h"
 #include "proto/limits.h"
 
-#define LINE_SIZE 128 /* bytes, with its newline */
+#define LINE_SIZE 64 /* bytes, with its newline */
 #define FILE_SIZE ((HANDED_MOST + 1) * LINE_SIZE)
 #define HEAD	  "platen-agent: handed over, jobs behind"
 
 struct entry {
-	struct uuid job, ledger;
+	struct uuid job;
 	uint32_t number;
 	uint32_t order; /* a later one is greater */
 	uint16_t file;
@@ -39,8 +39,7 @@ struct entry {
 
 struct handed {
 	char path[AGENT_PATH_SIZE + 16];
-	int fd;		    /* -1: there is no file yet */
-	struct uuid ledger; /* of the host that is connected, or null */
+	int fd; /* -1: there is no file yet */
 	bool has_floor;
 	uint32_t floor, order;
 	struct entry entries[HANDED_MOST];
@@ -68,12 +67,11 @@ static void line_fill(char line[static LINE_SIZE], const char *text)
 static void line_of(const struct handed *handed, size_t i, char line[static LINE_SIZE])
 {
 	const struct entry *e = &handed->entries[i];
-	char text[LINE_SIZE] = "", uuid[UUID_TEXT_SIZE], ledger[UUID_TEXT_SIZE];
+	char text[LINE_SIZE] = "", uuid[UUID_TEXT_SIZE];
 
 	if (e->kind)
-		(void)snprintf(text, sizeof(text), "%c %08x %s %03u %08x %u %s", e->kind, e->order,
-			uuid_format(&e->job, uuid), e->file, e->number, e->times,
-			uuid_format(&e->ledger, ledger));
+		(void)snprintf(text, sizeof(text), "%c %08x %s %03u %08x %u", e->kind, e->order,
+			uuid_format(&e->job, uuid), e->file, e->number, e->times);
 	line_fill(line, text);
 }
 
@@ -88,14 +86,13 @@ static void line_of_head(const struct handed *handed, char line[static LINE_SIZE
 static void read_line(struct handed *handed, size_t i, const char *line)
 {
 	struct entry e = {0};
-	char uuid[UUID_TEXT_SIZE], ledger[UUID_TEXT_SIZE], kind;
+	char uuid[UUID_TEXT_SIZE], kind;
 	unsigned int file, times;
 
-	if (sscanf(line, "%c %8x %36s %3u %8x %1u %36s", &kind, &e.order, uuid, &file, &e.number,
-		    &times, ledger) != 7 ||
+	if (sscanf(line, "%c %8x %36s %3u %8x %1u", &kind, &e.order, uuid, &file, &e.number,
+		    &times) != 6 ||
 		!strchr("SDARL", kind) || file > JOB_FILES_MAX || uuid_parse(uuid, &e.job) < 0 ||
-		uuid_is_null(&e.job) || uuid_parse(ledger, &e.ledger) < 0 ||
-		find(handed, &e.job, file) < HANDED_MOST)
+		uuid_is_null(&e.job) || find(handed, &e.job, file) < HANDED_MOST)
 		return;
 	e.kind = (uint8_t)kind;
 	e.file = (uint16_t)file;
@@ -251,12 +248,10 @@ int handed_note(
 		handed->entries[i] = (struct entry){.job = id->job, .file = (uint16_t)id->file};
 	}
 	e = &handed->entries[i];
-	if (e->kind == kind && kind != HANDED_AGAIN && e->number == number &&
-		uuid_equal(&e->ledger, &handed->ledger))
+	if (e->kind == kind && kind != HANDED_AGAIN && e->number == number)
 		return 0;
 	e->kind = (uint8_t)kind;
 	e->number = number;
-	e->ledger = handed->ledger;
 	e->order = ++handed->order;
 	e->times += kind == HANDED_AGAIN && e->times < HANDED_TIMES;
 	r = write_entry(handed, i);
@@ -304,18 +299,4 @@ bool handed_is_done(const struct handed *handed, const struct uuid *job, uint32_
 			return false;
 	}
 	return true;
-}
-
-void handed_host(struct handed *handed, const struct uuid *ledger)
-{
-	handed->ledger = *ledger;
-}
-
-void handed_ledger(const struct handed *handed, const struct cancel *id, struct uuid *ret_ledger)
-{
-	size_t i = find(handed, &id->job, id->file);
-
-	*ret_ledger = (struct uuid){0};
-	if (i < HANDED_MOST)
-		*ret_ledger = handed->entries[i].ledger;
 }

@@ -43,12 +43,6 @@ int handed_forget(struct handed *handed, const struct cancel *id);
 
 enum handed_kind handed_look(const struct handed *handed, const struct cancel *id);
 
-/* What is noted from now on is noted with the ledger that Welcome named, or null. */
-void handed_host(struct handed *handed, const struct uuid *ledger);
-
-/* With which one a file was noted last; null: none, or with an older host. */
-void handed_ledger(const struct handed *handed, const struct cancel *id, struct uuid *ret_ledger);
-
 /* How often HANDED_AGAIN was noted of a job. */
 uint32_t handed_times(const struct handed *handed, const struct uuid *job);
 

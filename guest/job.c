@@ -120,13 +120,6 @@ static void note_cancel(struct job *job, bool owed)
 		SAY(LOG_ERR, job, "the list of cancelled jobs cannot be written: %s", strerror(-r));
 }
 
-/* What an earlier try of it came to: also that of an agent before this one. */
-static void recall(struct job *job)
-{
-	job->sealed = handed_look(job->agent->handed, &job->id) != HANDED_NOT;
-	handed_ledger(job->agent->handed, &job->id, &job->sealed_by);
-}
-
 /* What is to be known of it when it comes again, or when the spooler says that it is done. */
 static void note(struct job *job, enum handed_kind kind)
 {
@@ -349,7 +342,7 @@ int job_new(struct agent *agent, struct backend *backend, const struct backend_o
 	job->backend = backend;
 	job->number = open->guest_job;
 	job->spoolers = queues_spoolers(agent->queues);
-	recall(job);
+	job->sealed = handed_look(agent->handed, &id) != HANDED_NOT;
 	SAY(LOG_INFO, job, "from the spooler: job %u, %llu bytes", open->guest_job,
 		(unsigned long long)transfer.size);
 	jobs_kick(agent);
@@ -499,7 +492,7 @@ static bool next_same(struct job *job)
 	job_close_ref(job);
 	note_done(job);
 	job->id.file = file;
-	recall(job);
+	job->sealed = handed_look(job->agent->handed, &job->id) != HANDED_NOT;
 	jobs_kick(job->agent);
 	return true;
 }

@@ -20,7 +20,6 @@
 #include "guest/asks.h"
 #include "guest/channel.h"
 #include "guest/drivers.h"
-#include "guest/handed.h"
 #include "guest/held.h"
 #include "guest/identity.h"
 #include "guest/jobs.h"
@@ -260,7 +259,6 @@ static void on_welcome(struct agent *agent, const struct message_welcome *w)
 	(void)sd_notifyf(0, "STATUS=Connected to %s", w->host);
 	agent->open = true;
 	agent->ledger = w->ledger;
-	handed_host(agent->handed, &w->ledger);
 	agent->opened = agent_now();
 	learn_identity(agent, &w->identity);
 	channel_greeted(agent->channel, w->keepalive_msec);
