@@ -14,6 +14,8 @@
  *   jobs.c       their jobs, each a job.c, its document a transfer.c
  *   outcome.c    what the host's word about one means (pure)
  *   held.c       jobs of which nobody knows whether they were printed
+ *   handed.c     what the host was given, and what it said
+ *   ended.c      jobs that the spooler takes for printed, and nobody said so
  *   cancels.c    jobs that were cancelled while the host was away
  *   needs.c      what a restart is needed for
  *   system.c     what this system itself says about it
@@ -38,6 +40,8 @@ struct backends;
 struct cancels;
 struct channel;
 struct drivers;
+struct ended;
+struct handed;
 struct held;
 struct packages;
 struct job;
@@ -77,6 +81,8 @@ struct agent {
 	struct job_list jobs;
 	struct cancels *cancels;
 	struct held *held;
+	struct handed *handed;
+	struct ended *ended;
 	sd_event_source *jobs_turn;
 	uint32_t jobs_open, last_ref;
 	uint32_t closing[JOBS_OPEN_MAX], closing_count; /* refs that could not be closed yet */
