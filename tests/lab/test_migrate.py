@@ -120,7 +120,7 @@ class MigrateTest(vm.WorkspaceCase):
         self.here(self.two)
         self.completed(number)
         self.printed(self.two.device, digest)
-        self.assertEqual(self.row(self.host), None)
+        wait_for(lambda: self.row(self.host) is None, "the first host to see it gone")
         vm.say("half done at the first host: printed by the second")
 
     def settings_and_printers(self):
