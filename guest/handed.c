@@ -6,7 +6,7 @@
  * if it were new. And: this spooler calls a job done; did we ever tell its backend so? If not, the
  * backend was killed, and the job is given back (ended.c).
  *
- * The file has a line of 64 bytes per file of a job, and is written in place: a line is whole or
+ * The file has a line of 128 bytes per file of a job, and is written in place: a line is whole or
  * damaged, never half in one sector and half in the next, and a sync has no new length to write. A
  * line that is full up goes to the newest, so the file never grows; the first line has the number
  * in the spooler of the youngest job that had to give way.
@@ -24,7 +24,7 @@
 #include "proto/base/cleanup.h"
 #include "proto/limits.h"
 
-#define LINE_SIZE 64 /* bytes, with its newline */
+#define LINE_SIZE 128 /* bytes, with its newline */
 #define FILE_SIZE ((HANDED_MOST + 1) * LINE_SIZE)
 #define HEAD	  "platen-agent: handed over, jobs behind"
 
@@ -35,6 +35,7 @@ struct entry {
 	uint16_t file;
 	uint8_t kind; /* HANDED_NOT: free */
 	uint8_t times;
+	struct uuid by; /* the ledger that it was sealed with, or null */
 };
 
 struct handed {
@@ -67,11 +68,12 @@ static void line_fill(char line[static LINE_SIZE], const char *text)
 static void line_of(const struct handed *handed, size_t i, char line[static LINE_SIZE])
 {
 	const struct entry *e = &handed->entries[i];
-	char text[LINE_SIZE] = "", uuid[UUID_TEXT_SIZE];
+	char text[LINE_SIZE] = "", uuid[UUID_TEXT_SIZE], by[UUID_TEXT_SIZE];
 
 	if (e->kind)
-		(void)snprintf(text, sizeof(text), "%c %08x %s %03u %08x %u", e->kind, e->order,
-			uuid_format(&e->job, uuid), e->file, e->number, e->times);
+		(void)snprintf(text, sizeof(text), "%c %08x %s %03u %08x %u %s", e->kind, e->order,
+			uuid_format(&e->job, uuid), e->file, e->number, e->times,
+			uuid_format(&e->by, by));
 	line_fill(line, text);
 }
 
@@ -86,13 +88,14 @@ static void line_of_head(const struct handed *handed, char line[static LINE_SIZE
 static void read_line(struct handed *handed, size_t i, const char *line)
 {
 	struct entry e = {0};
-	char uuid[UUID_TEXT_SIZE], kind;
+	char uuid[UUID_TEXT_SIZE], by[UUID_TEXT_SIZE], kind;
 	unsigned int file, times;
 
-	if (sscanf(line, "%c %8x %36s %3u %8x %1u", &kind, &e.order, uuid, &file, &e.number,
-		    &times) != 6 ||
-		!strchr("SDARL", kind) || file > JOB_FILES_MAX || uuid_parse(uuid, &e.job) < 0 ||
-		uuid_is_null(&e.job) || find(handed, &e.job, file) < HANDED_MOST)
+	if (sscanf(line, "%c %8x %36s %3u %8x %1u %36s", &kind, &e.order, uuid, &file, &e.number,
+		    &times, by) != 7 ||
+		uuid_parse(by, &e.by) < 0 || !strchr("SDARL", kind) || file > JOB_FILES_MAX ||
+		uuid_parse(uuid, &e.job) < 0 || uuid_is_null(&e.job) ||
+		find(handed, &e.job, file) < HANDED_MOST)
 		return;
 	e.kind = (uint8_t)kind;
 	e.file = (uint16_t)file;
@@ -236,8 +239,9 @@ static size_t room(struct handed *handed)
 	return best;
 }
 
-int handed_note(
-	struct handed *handed, const struct cancel *id, uint32_t number, enum handed_kind kind)
+/* With `by` NULL what is noted of that stays. */
+static int put(struct handed *handed, const struct cancel *id, uint32_t number,
+	enum handed_kind kind, const struct uuid *by)
 {
 	size_t i = find(handed, &id->job, id->file);
 	struct entry *e;
@@ -248,8 +252,10 @@ int handed_note(
 		handed->entries[i] = (struct entry){.job = id->job, .file = (uint16_t)id->file};
 	}
 	e = &handed->entries[i];
-	if (e->kind == kind && kind != HANDED_AGAIN && e->number == number)
+	if (e->kind == kind && kind != HANDED_AGAIN && e->number == number &&
+		(!by || uuid_equal(&e->by, by)))
 		return 0;
+	e->by = by ? *by : e->by;
 	e->kind = (uint8_t)kind;
 	e->number = number;
 	e->order = ++handed->order;
@@ -258,6 +264,25 @@ int handed_note(
 	if (r == 0 && kind == HANDED_SEALED && fdatasync(handed->fd) < 0)
 		r = -errno;
 	return r;
+}
+
+int handed_note(
+	struct handed *handed, const struct cancel *id, uint32_t number, enum handed_kind kind)
+{
+	return put(handed, id, number, kind, NULL);
+}
+
+int handed_seal(
+	struct handed *handed, const struct cancel *id, uint32_t number, const struct uuid *by)
+{
+	return put(handed, id, number, HANDED_SEALED, by);
+}
+
+struct uuid handed_by(const struct handed *handed, const struct cancel *id)
+{
+	size_t i = find(handed, &id->job, id->file);
+
+	return i < HANDED_MOST ? handed->entries[i].by : (struct uuid){{0}};
 }
 
 int handed_forget(struct handed *handed, const struct cancel *id)

@@ -38,6 +38,12 @@ struct handed *handed_free(struct handed *handed);
 int handed_note(
 	struct handed *handed, const struct cancel *id, uint32_t number, enum handed_kind kind);
 
+/* HANDED_SEALED, and the ledger that was in force then (Welcome's, or null). It stays noted with
+ * what is noted of the job afterwards. */
+int handed_seal(
+	struct handed *handed, const struct cancel *id, uint32_t number, const struct uuid *by);
+struct uuid handed_by(const struct handed *handed, const struct cancel *id);
+
 /* The host does not have it: nothing is known. 0 or -errno. */
 int handed_forget(struct handed *handed, const struct cancel *id);
 

@@ -124,12 +124,35 @@ static void note_cancel(struct job *job, bool owed)
 static void note(struct job *job, enum handed_kind kind)
 {
 	struct handed *handed = job->agent->handed;
-	int r = kind == HANDED_NOT ? handed_forget(handed, &job->id)
-				   : handed_note(handed, &job->id, job->number, kind);
+	int r;
+
+	if (kind == HANDED_NOT)
+		r = handed_forget(handed, &job->id);
+	else if (kind == HANDED_SEALED)
+		r = handed_seal(handed, &job->id, job->number, &job->sealed_by);
+	else
+		r = handed_note(handed, &job->id, job->number, kind);
 
 	if (r < 0)
 		SAY(LOG_ERR, job, "the list of jobs that were handed over cannot be kept: %s",
 			strerror(-r));
+}
+
+/* Whether the host, or one before it, may have it already. */
+static void look_at_handed(struct job *job)
+{
+	job->sealed = handed_look(job->agent->handed, &job->id) != HANDED_NOT;
+	job->sealed_by = handed_by(job->agent->handed, &job->id);
+}
+
+/* From here on a host may have it whole. */
+static void set_sealed(struct job *job)
+{
+	job->mine = false;
+	job->sealed = true;
+	job->sealed_by = job->agent->ledger;
+	if (job->open)
+		note(job, HANDED_SEALED);
 }
 
 static void note_done(struct job *job)
@@ -342,7 +365,7 @@ int job_new(struct agent *agent, struct backend *backend, const struct backend_o
 	job->backend = backend;
 	job->number = open->guest_job;
 	job->spoolers = queues_spoolers(agent->queues);
-	job->sealed = handed_look(agent->handed, &id) != HANDED_NOT;
+	look_at_handed(job);
 	SAY(LOG_INFO, job, "from the spooler: job %u, %llu bytes", open->guest_job,
 		(unsigned long long)transfer.size);
 	jobs_kick(agent);
@@ -492,7 +515,7 @@ static bool next_same(struct job *job)
 	job_close_ref(job);
 	note_done(job);
 	job->id.file = file;
-	job->sealed = handed_look(job->agent->handed, &job->id) != HANDED_NOT;
+	look_at_handed(job);
 	jobs_kick(job->agent);
 	return true;
 }
@@ -525,9 +548,7 @@ void job_told(struct job *job, const struct message_job_state *s)
 	if (s->phase == JOB_PHASE_TRANSFER && job->stage == JOB_SENDING)
 		return show(job, outcome.text, "");
 	job->stage = JOB_SEALED;
-	job->mine = false;
-	job->sealed = true;
-	job->sealed_by = job->agent->ledger;
+	set_sealed(job);
 	job->refusals = 0;
 	if (job->open)
 		job->transfer.sent = job->transfer.size;
@@ -539,6 +560,7 @@ static void seal(struct job *job)
 {
 	struct message m;
 
+	job->sealed_by = job->agent->ledger;
 	note(job, HANDED_SEALED);
 	message_init(&m, MESSAGE_JOB_SEAL);
 	m.job_seal.ref = job->ref;
@@ -547,9 +569,7 @@ static void seal(struct job *job)
 	if (peer_send(job->agent, &m) < 0)
 		return; /* again with the next turn */
 	job->stage = JOB_SEALED;
-	job->mine = false;
-	job->sealed = true;
-	job->sealed_by = job->agent->ledger;
+	set_sealed(job);
 	show(job, "The host takes the job", "");
 }
 

@@ -13,7 +13,7 @@
 #include "guest/handed.h"
 #include "proto/limits.h"
 
-#define LINE 64
+#define LINE 128
 
 static char dir[] = "/tmp/platen-handed-XXXXXX";
 static char file[64];
@@ -90,6 +90,31 @@ START_TEST(test_kept)
 	ck_assert_int_eq(look(1, 2), HANDED_SEALED);
 	ck_assert_int_eq(stat(file, &after), 0);
 	ck_assert_int_eq(before.st_size, after.st_size);
+}
+END_TEST
+
+/* Which ledger it was sealed with is kept with what is heard of it later, and forgotten with it. */
+START_TEST(test_by)
+{
+	const struct uuid none = {{0}}, first = {{1}}, second = {{2, [15] = 0xFF}};
+	struct cancel c = job(1, 1), other = job(1, 2);
+	struct uuid by;
+
+	ck_assert_int_eq(handed_seal(handed, &c, 1, &first), 0);
+	ck_assert_int_eq(handed_seal(handed, &c, 1, &second), 0);
+	ck_assert_int_eq(handed_seal(handed, &other, 1, &none), 0);
+	restart();
+	by = handed_by(handed, &c);
+	ck_assert(uuid_equal(&by, &second));
+	by = handed_by(handed, &other);
+	ck_assert(uuid_is_null(&by));
+	note(1, 1, HANDED_DONE);
+	restart();
+	by = handed_by(handed, &c);
+	ck_assert(uuid_equal(&by, &second));
+	ck_assert_int_eq(handed_forget(handed, &c), 0);
+	by = handed_by(handed, &c);
+	ck_assert(uuid_is_null(&by));
 }
 END_TEST
 
@@ -218,6 +243,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60); /* thousands of syncs */
 	tcase_add_test(tc, test_kept);
+	tcase_add_test(tc, test_by);
 	tcase_add_test(tc, test_done);
 	tcase_add_test(tc, test_times);
 	tcase_add_test(tc, test_most);
