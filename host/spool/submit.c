@@ -8,10 +8,10 @@
  * connection is broken off, and cupsd drops a document that broke off. Only Release-Job makes the
  * job print, and platend asks for that after its ledger is on disk. cupsd syncs no document, with
  * SyncOnClose neither (cupsd 2.4.2), so that after a loss of power it would print what is there of
- * it: we sync its file before the release. (RFC 8011 4.2.4, 4.3.1, 4.3.6; measured: a first document
- * that ends whole prints after MultipleOperationTimeout unless the job is held; cupsd takes a body
- * of known length in two thirds of the time that it needs for chunks, whose borders it looks for
- * through a buffer of 2 KiB.)
+ * it: we sync its file before the release. (RFC 8011 4.2.4, 4.3.1, 4.3.6; measured: a first
+ * document that ends whole prints after MultipleOperationTimeout unless the job is held; cupsd
+ * takes a body of known length in two thirds of the time that it needs for chunks, whose borders it
+ * looks for through a buffer of 2 KiB.)
  */
 #include <errno.h>
 #include <poll.h>
