@@ -6,7 +6,7 @@
  * if it were new. And: this spooler calls a job done; did we ever tell its backend so? If not, the
  * backend was killed, and the job is given back (ended.c).
  *
- * The file has a line of 64 bytes per file of a job, and is written in place: a line is whole or
+ * The file has a line of 128 bytes per file of a job, and is written in place: a line is whole or
  * damaged, never half in one sector and half in the next, and a sync has no new length to write. A
  * line that is full up goes to the newest, so the file never grows; the first line has the number
  * in the spooler of the youngest job that had to give way.
@@ -24,12 +24,12 @@
 #include "proto/base/cleanup.h"
 #include "proto/limits.h"
 
-#define LINE_SIZE 64 /* bytes, with its newline */
+#define LINE_SIZE 128 /* bytes, with its newline */
 #define FILE_SIZE ((HANDED_MOST + 1) * LINE_SIZE)
 #define HEAD	  "platen-agent: handed over, jobs behind"
 
 struct entry {
-	struct uuid job;
+	struct uuid job, by;
 	uint32_t number;
 	uint32_t order; /* a later one is greater */
 	uint16_t file;
@@ -67,11 +67,12 @@ static void line_fill(char line[static LINE_SIZE], const char *text)
 static void line_of(const struct handed *handed, size_t i, char line[static LINE_SIZE])
 {
 	const struct entry *e = &handed->entries[i];
-	char text[LINE_SIZE] = "", uuid[UUID_TEXT_SIZE];
+	char text[LINE_SIZE] = "", uuid[UUID_TEXT_SIZE], by[UUID_TEXT_SIZE];
 
 	if (e->kind)
-		(void)snprintf(text, sizeof(text), "%c %08x %s %03u %08x %u", e->kind, e->order,
-			uuid_format(&e->job, uuid), e->file, e->number, e->times);
+		(void)snprintf(text, sizeof(text), "%c %08x %s %03u %08x %u %s", e->kind, e->order,
+			uuid_format(&e->job, uuid), e->file, e->number, e->times,
+			uuid_format(&e->by, by));
 	line_fill(line, text);
 }
 
@@ -86,13 +87,14 @@ static void line_of_head(const struct handed *handed, char line[static LINE_SIZE
 static void read_line(struct handed *handed, size_t i, const char *line)
 {
 	struct entry e = {0};
-	char uuid[UUID_TEXT_SIZE], kind;
+	char uuid[UUID_TEXT_SIZE], by[UUID_TEXT_SIZE], kind;
 	unsigned int file, times;
 
-	if (sscanf(line, "%c %8x %36s %3u %8x %1u", &kind, &e.order, uuid, &file, &e.number,
-		    &times) != 6 ||
+	if (sscanf(line, "%c %8x %36s %3u %8x %1u %36s", &kind, &e.order, uuid, &file, &e.number,
+		    &times, by) != 7 ||
 		!strchr("SDARL", kind) || file > JOB_FILES_MAX || uuid_parse(uuid, &e.job) < 0 ||
-		uuid_is_null(&e.job) || find(handed, &e.job, file) < HANDED_MOST)
+		uuid_parse(by, &e.by) < 0 || uuid_is_null(&e.job) ||
+		find(handed, &e.job, file) < HANDED_MOST)
 		return;
 	e.kind = (uint8_t)kind;
 	e.file = (uint16_t)file;
@@ -236,8 +238,8 @@ static size_t room(struct handed *handed)
 	return best;
 }
 
-int handed_note(
-	struct handed *handed, const struct cancel *id, uint32_t number, enum handed_kind kind)
+int handed_note(struct handed *handed, const struct cancel *id, uint32_t number,
+	enum handed_kind kind, const struct uuid *by)
 {
 	size_t i = find(handed, &id->job, id->file);
 	struct entry *e;
@@ -248,8 +250,11 @@ int handed_note(
 		handed->entries[i] = (struct entry){.job = id->job, .file = (uint16_t)id->file};
 	}
 	e = &handed->entries[i];
-	if (e->kind == kind && kind != HANDED_AGAIN && e->number == number)
+	if (e->kind == kind && kind != HANDED_AGAIN && e->number == number &&
+		(!by || uuid_equal(by, &e->by)))
 		return 0;
+	if (by)
+		e->by = *by;
 	e->kind = (uint8_t)kind;
 	e->number = number;
 	e->order = ++handed->order;
@@ -270,10 +275,13 @@ int handed_forget(struct handed *handed, const struct cancel *id)
 	return write_entry(handed, i);
 }
 
-enum handed_kind handed_look(const struct handed *handed, const struct cancel *id)
+enum handed_kind handed_look(
+	const struct handed *handed, const struct cancel *id, struct uuid *ret_by)
 {
 	size_t i = find(handed, &id->job, id->file);
 
+	if (ret_by)
+		*ret_by = i < HANDED_MOST ? handed->entries[i].by : (struct uuid){0};
 	return i < HANDED_MOST ? (enum handed_kind)handed->entries[i].kind : HANDED_NOT;
 }
 
@@ -288,10 +296,10 @@ bool handed_is_done(const struct handed *handed, const struct uuid *job, uint32_
 {
 	struct cancel id = {.job = *job};
 
-	if (handed_look(handed, &id) == HANDED_LOST)
+	if (handed_look(handed, &id, NULL) == HANDED_LOST)
 		return true;
 	for (id.file = 1; id.file <= files || id.file == 1; id.file++) {
-		enum handed_kind kind = handed_look(handed, &id);
+		enum handed_kind kind = handed_look(handed, &id, NULL);
 
 		if (kind == HANDED_ALL)
 			return true;

@@ -16,6 +16,7 @@
 
 #include "guest/handed.h"
 #include "guest/held.h"
+#include "guest/identity.h"
 #include "guest/jobs.h"
 #include "guest/outcome.h"
 #include "guest/queues.h"
@@ -124,11 +125,18 @@ static void note(struct job *job, enum handed_kind kind)
 {
 	struct handed *handed = job->agent->handed;
 	int r = kind == HANDED_NOT ? handed_forget(handed, &job->id)
-				   : handed_note(handed, &job->id, job->number, kind);
+				   : handed_note(handed, &job->id, job->number, kind,
+					     kind == HANDED_SEALED ? &job->agent->ledger : NULL);
 
 	if (r < 0)
 		SAY(LOG_ERR, job, "the list of jobs that were handed over cannot be kept: %s",
 			strerror(-r));
+}
+
+/* What an earlier agent, or an earlier backend of the job, has left. */
+static void recall(struct job *job)
+{
+	job->sealed = handed_look(job->agent->handed, &job->id, &job->sealed_by) != HANDED_NOT;
 }
 
 static void note_done(struct job *job)
@@ -166,6 +174,12 @@ static void keep_cancel(struct job *job)
 	jobs_kick(job->agent);
 }
 
+void job_forget_cancel(struct job *job)
+{
+	note_cancel(job, false);
+	job_free(job);
+}
+
 /* A cancel is for a job that the host knows, or does not: the printer is of no consequence. */
 static const struct printer *any_printer(const struct agent *agent)
 {
@@ -199,10 +213,19 @@ static void fill_open(const struct job *job, uint32_t printer, struct message_jo
 	memcpy(o->user, open->user, sizeof(o->user));
 	memcpy(o->format, open->format, sizeof(o->format));
 	o->rendered = open->rendered != 0;
-	o->answer = open->answer;
+	o->answer = open->answer == IDENTITY_MARK ? 0 : open->answer;
 	o->sealed = job->sealed;
+	if (job->sealed)
+		o->sealed_by = job->sealed_by;
 	o->options_size = open->options_size;
 	memcpy(o->options, open->options, sizeof(o->options));
+}
+
+/* Of the workspace that this one is a copy of, and no person has released it here. */
+static bool is_of_another(const struct job *job)
+{
+	return job->open && !job->cancelled && !job->open->answer &&
+	       identity_is_of_another(job->agent->identity, job->open->created);
 }
 
 void job_try(struct job *job)
@@ -215,6 +238,12 @@ void job_try(struct job *job)
 		return;
 	if (!agent->open)
 		return show(job, "Waiting for the host", "offline-report,connecting-to-device");
+	if (is_of_another(job)) {
+		job->asked = IDENTITY_MARK;
+		return job_end(job, BACKEND_EXIT_HOLD,
+			"From the workspace that this one is a copy of, which prints it: release "
+			"it to print it here, too");
+	}
 	p = job->open ? printers_find(&agent->printers, job->open->printer) : any_printer(agent);
 	if (!p || !p->offered || !p->told)
 		return show(
@@ -320,7 +349,7 @@ int job_new(struct agent *agent, struct backend *backend, const struct backend_o
 	job->backend = backend;
 	job->number = open->guest_job;
 	job->spoolers = queues_spoolers(agent->queues);
-	job->sealed = handed_look(agent->handed, &id) != HANDED_NOT;
+	recall(job);
 	SAY(LOG_INFO, job, "from the spooler: job %u, %llu bytes", open->guest_job,
 		(unsigned long long)transfer.size);
 	jobs_kick(agent);
@@ -470,9 +499,19 @@ static bool next_same(struct job *job)
 	job_close_ref(job);
 	note_done(job);
 	job->id.file = file;
-	job->sealed = handed_look(job->agent->handed, &job->id) != HANDED_NOT;
+	recall(job);
 	jobs_kick(job->agent);
 	return true;
+}
+
+/* The host may have it whole, or says so. */
+static void sealed(struct job *job)
+{
+	note(job, HANDED_SEALED);
+	job->stage = JOB_SEALED;
+	job->mine = false;
+	job->sealed = true;
+	job->sealed_by = job->agent->ledger;
 }
 
 void job_told(struct job *job, const struct message_job_state *s)
@@ -502,9 +541,7 @@ void job_told(struct job *job, const struct message_job_state *s)
 	}
 	if (s->phase == JOB_PHASE_TRANSFER && job->stage == JOB_SENDING)
 		return show(job, outcome.text, "");
-	job->stage = JOB_SEALED;
-	job->mine = false;
-	job->sealed = true;
+	sealed(job);
 	job->refusals = 0;
 	if (job->open)
 		job->transfer.sent = job->transfer.size;
@@ -523,9 +560,7 @@ static void seal(struct job *job)
 	transfer_digest(&job->transfer, m.job_seal.digest);
 	if (peer_send(job->agent, &m) < 0)
 		return; /* again with the next turn */
-	job->stage = JOB_SEALED;
-	job->mine = false;
-	job->sealed = true;
+	sealed(job);
 	show(job, "The host takes the job", "");
 }
 

@@ -26,6 +26,7 @@
 #include "host/fetcher.h"
 #include "host/job.h"
 #include "host/manuals.h"
+#include "host/origin.h"
 #include "host/printer.h"
 #include "host/pruner.h"
 #include "host/rebuild.h"
@@ -257,7 +258,9 @@ static int set_up_state(struct host *host)
 	if (r < 0)
 		return r;
 	rebuild_begin(host, damaged);
-	r = ledger_limit(host->ledger, config->ledger_jobs, config->ledger_days);
+	r = origin_begin(host->ledger);
+	if (r == 0)
+		r = ledger_limit(host->ledger, config->ledger_jobs, config->ledger_days);
 	if (r < 0)
 		log_line(LOG_ERR, NULL, "%s cannot be written: %s", path, strerror(-r));
 	return r;

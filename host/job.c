@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "host/decide.h"
+#include "host/origin.h"
 #include "host/printer.h"
 #include "host/rebuild.h"
 #include "host/renderings.h"
@@ -299,16 +300,52 @@ static void open_retry(struct job *job, struct workspace *ws, const struct messa
 	open_new(job, ws, open);
 }
 
+/* It was handed over whole while another ledger was in force, and this one does not know it. */
+static void ask_for_other(struct job *job)
+{
+	JOB_TELL(LOG_ID_JOB_UNSURE, LOG_WARNING, job,
+		"the workspace has handed it over to another host before: look whether that one "
+		"printed it");
+	job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
+		"This was handed over to another host before the workspace came here: look at the "
+		"printer there, then release it to print it here, or cancel it");
+}
+
+/* Nobody can know whether it was printed: a person is asked, as far as there is room for it. */
+static void open_unsure(struct job *job, struct workspace *ws, const struct message_job_open *open,
+	void (*ask)(struct job *job))
+{
+	char text[MESSAGE_SIZE];
+
+	row_fill(job, ws, ws->offers[open->printer].name, false, open);
+	if (quota_job(job, text))
+		ask(job);
+	else
+		job_refuse(job, REFUSAL_QUOTA, text);
+}
+
+/* What is here of a job that another host has had whole since: the rest of an earlier attempt. */
+static void drop_attempt(struct job *job)
+{
+	job_transfer_abort(job);
+	job->open = false;
+	job_refuse(job, REFUSAL_FAILED, "the workspace handed it over to another host since");
+}
+
 void job_open(struct workspace *ws, const struct message_job_open *open)
 {
 	struct ledger_key key = {.workspace = ws->uuid, .job = open->job, .file = open->file};
 	struct job *job = job_find(ws->host, &key);
-	char text[MESSAGE_SIZE];
+	bool other = origin_is_other(ws->host->ledger, &ws->uuid, open);
 	int r;
 
 	if (job && job->stage == JOB_ENDED &&
 		(job->phase == JOB_PHASE_REFUSED || decide_is_retry(&job->row, open))) {
 		job_drop(job); /* its end was told: this is the next try */
+		job = NULL;
+	}
+	if (job && other && job->stage < JOB_SEALING) {
+		drop_attempt(job);
 		job = NULL;
 	}
 	if (job)
@@ -335,10 +372,10 @@ void job_open(struct workspace *ws, const struct message_job_open *open)
 	if (r < 0 && ws->host->rebuilding)
 		return job_refuse(job, REFUSAL_FAILED,
 			"the host's ledger is built anew from its spooler; the job waits for it");
-	if (r < 0 && rebuild_is_unsure(ws->host, open)) {
-		row_fill(job, ws, ws->offers[open->printer].name, false, open);
-		return quota_job(job, text) ? job_ask(job) : job_refuse(job, REFUSAL_QUOTA, text);
-	}
+	if (r < 0 && rebuild_is_unsure(ws->host, open))
+		return open_unsure(job, ws, open, job_ask);
+	if (other)
+		return open_unsure(job, ws, open, ask_for_other);
 	open_new(job, ws, open);
 }
 

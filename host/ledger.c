@@ -328,7 +328,13 @@ int ledger_commit(struct ledger *ledger)
 
 static const char *note_name(enum ledger_note note)
 {
-	return note == LEDGER_WHOLE ? "whole" : "damaged";
+	static const char *const names[] = {
+		[LEDGER_WHOLE] = "whole",
+		[LEDGER_DAMAGED] = "damaged",
+		[LEDGER_NUMBER] = "number",
+	};
+
+	return names[note];
 }
 
 int ledger_note_put(struct ledger *ledger, enum ledger_note note, int64_t value)

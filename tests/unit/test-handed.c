@@ -13,7 +13,7 @@
 #include "guest/handed.h"
 #include "proto/limits.h"
 
-#define LINE 64
+#define LINE 128
 
 static char dir[] = "/tmp/platen-handed-XXXXXX";
 static char file[64];
@@ -32,14 +32,14 @@ static void note(uint32_t n, uint32_t of, enum handed_kind kind)
 {
 	struct cancel c = job(n, of);
 
-	ck_assert_int_eq(handed_note(handed, &c, n, kind), 0);
+	ck_assert_int_eq(handed_note(handed, &c, n, kind, NULL), 0);
 }
 
 static enum handed_kind look(uint32_t n, uint32_t of)
 {
 	struct cancel c = job(n, of);
 
-	return handed_look(handed, &c);
+	return handed_look(handed, &c, NULL);
 }
 
 static bool is_done(uint32_t n, uint32_t files)
@@ -90,6 +90,27 @@ START_TEST(test_kept)
 	ck_assert_int_eq(look(1, 2), HANDED_SEALED);
 	ck_assert_int_eq(stat(file, &after), 0);
 	ck_assert_int_eq(before.st_size, after.st_size);
+}
+END_TEST
+
+/* Whose ledger has it, which a later note leaves as it is. */
+START_TEST(test_by)
+{
+	struct cancel c = job(1, 1);
+	struct uuid one = {.bytes = {1}}, two = {.bytes = {2}}, by;
+
+	ck_assert_int_eq(handed_note(handed, &c, 1, HANDED_SEALED, &one), 0);
+	restart();
+	ck_assert_int_eq(handed_look(handed, &c, &by), HANDED_SEALED);
+	ck_assert(uuid_equal(&by, &one));
+	ck_assert_int_eq(handed_note(handed, &c, 1, HANDED_SEALED, &two), 0);
+	ck_assert_int_eq(handed_note(handed, &c, 1, HANDED_DONE, NULL), 0);
+	restart();
+	ck_assert_int_eq(handed_look(handed, &c, &by), HANDED_DONE);
+	ck_assert(uuid_equal(&by, &two));
+	c.file = 2;
+	ck_assert_int_eq(handed_look(handed, &c, &by), HANDED_NOT);
+	ck_assert(uuid_is_null(&by));
 }
 END_TEST
 
@@ -198,7 +219,7 @@ START_TEST(test_unwritable)
 	struct cancel c = job(1, 1);
 
 	ck_assert_int_eq(rmdir(dir), 0);
-	ck_assert_int_eq(handed_note(handed, &c, 1, HANDED_SEALED), -ENOENT);
+	ck_assert_int_eq(handed_note(handed, &c, 1, HANDED_SEALED, NULL), -ENOENT);
 	ck_assert_int_eq(look(1, 1), HANDED_SEALED);
 	ck_assert_int_eq(mkdir(dir, 0700), 0);
 	note(2, 1, HANDED_DONE);
@@ -218,6 +239,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60); /* thousands of syncs */
 	tcase_add_test(tc, test_kept);
+	tcase_add_test(tc, test_by);
 	tcase_add_test(tc, test_done);
 	tcase_add_test(tc, test_times);
 	tcase_add_test(tc, test_most);
