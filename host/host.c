@@ -35,6 +35,7 @@
 #include "host/workspace.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
+#include "proto/base/loop.h"
 #include "proto/base/text.h"
 #include "proto/transport.h"
 
@@ -371,17 +372,11 @@ static int on_term(sd_event_source *source, const struct signalfd_siginfo *si, v
 
 static int set_up_events(struct host *host)
 {
-	sigset_t mask;
+	static const int signals[] = {SIGTERM, SIGINT};
 	uint64_t now;
 	int r;
 
-	(void)sigemptyset(&mask);
-	(void)sigaddset(&mask, SIGCHLD);
-	(void)sigaddset(&mask, SIGTERM);
-	(void)sigaddset(&mask, SIGINT);
-	(void)sigprocmask(SIG_BLOCK, &mask, NULL);
-	(void)signal(SIGPIPE, SIG_IGN);
-	r = sd_event_default(&host->event);
+	r = loop_new(signals, 2, &host->event);
 	if (r >= 0)
 		r = sd_event_add_signal(host->event, &host->term, SIGTERM, on_term, host);
 	if (r >= 0)
@@ -395,7 +390,6 @@ static int set_up_events(struct host *host)
 			5000000, on_tick, host);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(host->tick, SD_EVENT_ON);
-	(void)sd_event_set_watchdog(host->event, true);
 	return r < 0 ? r : 0;
 }
 

@@ -57,6 +57,7 @@ void job_transfer_begin(struct job *job)
 	if (!job->submit)
 		return; /* stays WAITING */
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
+		job_transfer_end(job, true);
 		job_refuse(job, REFUSAL_FAILED, "the host has no descriptors left; tried again");
 		return;
 	}
@@ -65,6 +66,7 @@ void job_transfer_begin(struct job *job)
 	(void)fcntl(job->pipe, F_SETPIPE_SZ, PIPE_BYTES); /* the default works, slower */
 	r = submit_send(job->submit, &job->submission, in, JOB_ANSWER_USEC);
 	if (r < 0) {
+		job_transfer_end(job, true);
 		job_refuse(job, REFUSAL_FAILED, "the spooler's worker is gone; tried again");
 		return;
 	}
@@ -77,14 +79,23 @@ void job_transfer_begin(struct job *job)
 
 void job_worker_ready(struct host *host)
 {
-	struct job *job, *next;
+	uint32_t least = UINT32_MAX;
+	struct job *job, *next = NULL;
 
-	TAILQ_FOREACH_SAFE(job, &host->jobs, link, next)
+	TAILQ_FOREACH(job, &host->jobs, link)
 	{
+		uint32_t share;
+
 		if (job->stage != JOB_WAITING || !job->open)
 			continue;
-		job_transfer_begin(job); /* it stays if its workspace has its share of workers */
+		share = spooler_share(host->spooler, &job->row.key.workspace);
+		if (share < least) {
+			least = share;
+			next = job;
+		}
 	}
+	if (next)
+		job_transfer_begin(next); /* it stays if its workspace has its share of workers */
 }
 
 /* A transfer that broke off goes on: the worker says how far it is. */
@@ -132,6 +143,7 @@ void job_submission_fill(
 		.guest_job = job->row.guest_job,
 		.file = open->file,
 		.copies = open->copies,
+		.size = open->size,
 		.pages_only = !job->host->config.raw && !open->rendered,
 		.job = open->job,
 		.workspace = job->row.key.workspace};
@@ -210,6 +222,8 @@ void job_transfer_wait(struct job *job)
 
 static void on_failed(struct job *job, const struct submit_failed *f)
 {
+	struct spooler *spooler = job->host->spooler;
+
 	if (!text_terminated(f->text, sizeof(f->text)) || f->refusal == REFUSAL_NONE ||
 		f->refusal >= REFUSAL_COUNT)
 		return;
@@ -218,11 +232,11 @@ static void on_failed(struct job *job, const struct submit_failed *f)
 		job_set_followed(job);
 		job->unsure = true;
 		JOB_SAY(LOG_WARNING, job, "the release was not answered: %s", f->text);
-		spooler_check(job->host->spooler);
+		spooler_check(spooler);
 		return;
 	}
-	job_refuse(job, f->refusal, f->text);
-	spooler_check(job->host->spooler);
+	job_refuse(job, f->refusal, f->text); /* one that nobody has open is gone now */
+	spooler_check(spooler);
 }
 
 void job_on_submit(struct job *job, const struct ipc_head *msg)
@@ -262,15 +276,16 @@ void job_on_submit_exit(struct job *job, bool timed_out)
 {
 	const char *text = timed_out ? "the host's spooler does not answer; tried again"
 				     : "the spooler's worker ended; tried again";
+	struct spooler *spooler = job->host->spooler;
 
 	job->submit = NULL;
 	if (job->stage >= JOB_RELEASING) {
 		job_set_followed(job);
 		job->unsure = true;
-		spooler_check(job->host->spooler);
+		spooler_check(spooler);
 		return;
 	}
 	/* Its held job has no document and is cancelled when the spooler tells of it. */
-	job_refuse(job, REFUSAL_FAILED, text);
-	spooler_check(job->host->spooler);
+	job_refuse(job, REFUSAL_FAILED, text); /* one that nobody has open is gone now */
+	spooler_check(spooler);
 }

@@ -71,6 +71,7 @@ void job_spooler_up(struct host *host); /* a cupsd answers: the one of before, o
 void job_listing(struct host *host);
 void job_listed(struct host *host);
 void job_printer_gone(struct host *host, const char *printer);
+/* A worker is free: it goes to a job that waits for one, of the workspace that has the fewest. */
 void job_worker_ready(struct host *host);
 
 /* At the end of each turn of the loop: syncs the ledger, then asks for the releases in it. */

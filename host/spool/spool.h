@@ -138,6 +138,7 @@ struct submit_open {
 	uint32_t guest_job;
 	uint32_t of_device; /* bool: the options are of a driver made of IPP attributes */
 	uint32_t reserved;
+	uint64_t size; /* bytes of the document, as announced; 1 or more */
 	struct uuid job;
 	struct uuid workspace;
 	char printer[NAME_SIZE];

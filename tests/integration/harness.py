@@ -507,6 +507,7 @@ cups-socket = {self.spooler.socket}
 run-dir = {self.run_dir}
 state-dir = {lab.dir / (self.name + "-state")}
 libexec-dir = {lab.programs}
+cups-server-bin = {self.spooler.dir}/bin
 """)
         self.process = None
 
