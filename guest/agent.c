@@ -22,6 +22,8 @@
 #include "guest/cancels.h"
 #include "guest/channel.h"
 #include "guest/drivers.h"
+#include "guest/ended.h"
+#include "guest/handed.h"
 #include "guest/held.h"
 #include "guest/identity.h"
 #include "guest/jobs.h"
@@ -90,6 +92,8 @@ static int set_up_state(struct agent *agent)
 		r = cancels_new(dir, &agent->cancels);
 	if (r == 0)
 		r = identity_new(dir, &agent->identity);
+	if (r == 0)
+		r = handed_new(dir, &agent->handed);
 	if (r < 0)
 		log_line(LOG_ERR, NULL, "%s cannot be used: %s", dir, strerror(-r));
 	return r;
@@ -115,6 +119,8 @@ int agent_new(const struct agent_config *config, struct agent **ret_agent)
 		r = jobs_init(agent);
 	if (r == 0)
 		r = held_new(agent, &agent->held);
+	if (r == 0)
+		r = ended_new(agent, &agent->ended);
 	if (r == 0)
 		r = queues_new(agent, &agent->queues);
 	if (r == 0)
@@ -152,9 +158,11 @@ struct agent *agent_free(struct agent *agent)
 	jobs_deinit(agent);
 	agent->backends = backends_free(agent->backends);
 	agent->queues = queues_free(agent->queues);
+	agent->ended = ended_free(agent->ended);
 	agent->held = held_free(agent->held);
 	peer_deinit(agent);
 	agent->identity = identity_free(agent->identity);
+	agent->handed = handed_free(agent->handed);
 	agent->cancels = cancels_free(agent->cancels);
 	agent->packages = packages_free(agent->packages);
 	agent->drivers = drivers_free(agent->drivers);

@@ -8,8 +8,11 @@
  */
 #include "host/job-parts.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/allowed.h"
@@ -140,6 +143,7 @@ void job_submission_fill(
 		.guest_job = job->row.guest_job,
 		.file = open->file,
 		.copies = open->copies,
+		.size = open->size,
 		.pages_only = !job->host->config.raw && !open->rendered,
 		.job = open->job,
 		.workspace = job->row.key.workspace};
@@ -168,6 +172,32 @@ void job_transfer_seal(struct job *job, const struct message_job_seal *seal)
 	job->stage = JOB_SEALING;
 	job->pipe = close_fd(job->pipe);
 	(void)submit_send(job->submit, &m, -1, DRAIN_USEC); /* its end would be told */
+}
+
+void job_transfer_sync(struct job *job)
+{
+	struct ipc_head m = {.type = SUBMIT_SYNC, .size = sizeof(m)};
+	struct host *host = job->host;
+	_cleanup_close_ int fd = -1;
+	char path[CONFIG_PATH_SIZE + 32];
+	struct stat st;
+
+	/* cupsd names a job's only document so: scheduler/ipp.c. It is opened here, as the workers'
+	 * user may not, and never read. */
+	(void)snprintf(
+		path, sizeof(path), "%s/d%05u-001", host->config.cups_spool, job->row.host_job);
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		(void)submit_send(job->submit, &m, fd, JOB_SYNC_USEC); /* its end would be told */
+		return;
+	}
+	if (!host->unsynced)
+		log_line(LOG_WARNING, NULL,
+			"%s: %s: is cups-spool in platen.conf the RequestRoot of cups-files.conf? "
+			"Documents cannot be synced, and one may be printed in part after a loss "
+			"of power",
+			path, fd < 0 ? strerror(errno) : "it is not a file");
+	host->unsynced = true;
 }
 
 static int on_grace(sd_event_source *source, uint64_t usec, void *userdata)
@@ -227,10 +257,10 @@ void job_on_submit(struct job *job, const struct ipc_head *msg)
 		if (job->stage != JOB_SEALING)
 			return;
 		job->row.host_job = p->host_job;
+		job_transfer_sync(job); /* while the ledger is */
 		if (job_record(job, LEDGER_RELEASE) < 0) {
 			job_transfer_abort(job);
-			return job_refuse(job, REFUSAL_NO_SPACE,
-				"the host's disk is full or broken; the job waits for it");
+			return job_refuse(job, REFUSAL_NO_SPACE, job_no_space);
 		}
 		job->stage = JOB_SYNCING;
 		return;

@@ -98,6 +98,8 @@ static void on_watch_message(
 	case SPOOL_DOWN:
 		if (m->size == sizeof(struct spool_text))
 			on_text(spooler, (const struct spool_text *)m, m->type == SPOOL_UP);
+		if (m->type == SPOOL_UP)
+			job_spooler_up(host);
 		return;
 	case SPOOL_EVENTS:
 		if (m->size == sizeof(*text) && text_terminated(text->text, sizeof(text->text)))

@@ -59,7 +59,8 @@ static int cancel_stale(struct watch *watch)
 	int ids[64], count = 0, id = 0, r;
 	bool ours = false;
 
-	(void)ippAddBoolean(request, IPP_TAG_OPERATION, "my-subscriptions", 1);
+	/* Not "my-subscriptions": asked for those, cupsd 2.4.2 dies of one without an owner, which
+	 * a subscriptions.conf has that a loss of power cut short. */
 	r = ipp_do(watch->http, request, &response);
 	if (r < 0)
 		return r == -ECONNRESET ? r : 0;
