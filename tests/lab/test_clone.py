@@ -32,7 +32,7 @@ class CloneTest(vm.WorkspaceCase):
         copy = box.copy("copy")
         vm.say("copied")
         # The copy is the first that meets the host.
-        self.host.start()
+        self.start_host()
         copy.start()
         copy.wait_up()
         self.ready(60, "copy")
