@@ -9,6 +9,7 @@ import lab as vm
 from harness import wait_for
 
 TIMEOUT = 600
+LAB_ONLY = "three boots of a VM; tests/integration/test_clone.py shows the rules without one"
 
 
 class CloneTest(vm.WorkspaceCase):
