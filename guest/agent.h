@@ -15,6 +15,8 @@
  *   outcome.c    what the host's word about one means (pure)
  *   held.c       jobs of which nobody knows whether they were printed
  *   identity.c   which workspace this is, and whether it is a copy
+ *   handed.c     what the host was given, and what it said
+ *   ended.c      jobs that the spooler takes for printed, and nobody said so
  *   cancels.c    jobs that were cancelled while the host was away
  *   needs.c      what a restart is needed for
  *   system.c     what this system itself says about it
@@ -39,6 +41,8 @@ struct backends;
 struct cancels;
 struct channel;
 struct drivers;
+struct ended;
+struct handed;
 struct held;
 struct identity;
 struct packages;
@@ -80,6 +84,8 @@ struct agent {
 	struct cancels *cancels;
 	struct held *held;
 	struct identity *identity;
+	struct handed *handed;
+	struct ended *ended;
 	sd_event_source *jobs_turn;
 	uint32_t jobs_open, last_ref;
 	uint32_t closing[JOBS_OPEN_MAX], closing_count; /* refs that could not be closed yet */

@@ -29,6 +29,16 @@ uint32_t jobs_count(const struct agent *agent)
 	return n;
 }
 
+bool jobs_have(const struct agent *agent, const struct uuid *id)
+{
+	const struct job *job;
+
+	TAILQ_FOREACH(job, &agent->jobs, link)
+	if (uuid_equal(&job->id.job, id))
+		return true;
+	return false;
+}
+
 static struct job *job_by_ref(struct agent *agent, uint32_t ref)
 {
 	struct job *job;

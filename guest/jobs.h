@@ -38,6 +38,9 @@ bool jobs_feed(struct agent *agent);
 uint32_t jobs_in_doubt(const struct agent *agent, struct uuid *ret_job);
 void jobs_doubt_settled(struct agent *agent, uint32_t number, int error);
 
+/* Whether it is one of them. */
+bool jobs_have(const struct agent *agent, const struct uuid *job);
+
 /* In transfer or followed. */
 uint32_t jobs_count(const struct agent *agent);
 

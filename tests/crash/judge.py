@@ -10,7 +10,7 @@ without, and nobody but cupsd could prevent it.
 import re
 
 PENDING, HELD, PROCESSING, STOPPED, CANCELED, ABORTED, COMPLETED = range(3, 10)
-VERDICTS = ("once", "asked", "lost", "doubled", "half", "respooled", "unfinished", "refused", "forgotten", "swallowed")
+VERDICTS = ("once", "asked", "lost", "doubled", "half", "respooled", "unfinished", "refused", "forgotten")
 VIOLATIONS = ("lost", "doubled", "half", "unfinished")
 
 
@@ -45,12 +45,6 @@ def runs_of_the_spooler(names, log):
             or any("Restarted" in line for line in released)):
         return []
     return sorted(started + released)
-
-
-def end_of_the_backend(number, log):
-    """Lines of the guest's cupsd that show that its job's backend was killed: cupsd takes that for a good end."""
-    return [line for line in log.splitlines()
-            if f"[Job {number}] " in line and re.search(r" signal 9|Job completed", line)]
 
 
 def story(names, log):

@@ -52,7 +52,7 @@ FAULTS = PROCESSES + FULL + ("host-cupsd-term", "guest-cupsd-term", "cut", "stal
                              "release", "nospace", "power", "power-some")
 ENDS = ("agent", "platend", "guest-cupsd", "host-cupsd")
 # What each of them really calls in a job's life; others would never be hit.
-CALLS = {"platend": ("sendmsg", "pwrite64", "fdatasync"), "platen-agent": ("write", "sendmsg"),
+CALLS = {"platend": ("sendmsg", "pwrite64", "fdatasync"), "platen-agent": ("write", "sendmsg", "fdatasync"),
          "platen-channel": ("write", "sendmsg"), "platen-spool": ("write", "send", "sendmsg", "connect"),
          "platen-backend": ("sendmsg",)}
 # The backend is installed under its scheme's name.

@@ -439,6 +439,7 @@ run-dir = {self.run_dir}
 state-dir = {self.state_dir}
 libexec-dir = {lab.programs}
 cups-socket = {spooler.socket}
+cups-spool = {spooler.dir}/spool
 libvirt-uri = {libvirt}
 worker-user = {user}
 vsock-port = 0
@@ -506,6 +507,7 @@ cups-socket = {self.spooler.socket}
 run-dir = {self.run_dir}
 state-dir = {lab.dir / (self.name + "-state")}
 libexec-dir = {lab.programs}
+cups-server-bin = {self.spooler.dir}/bin
 """)
         self.process = None
 
