@@ -26,6 +26,7 @@
 #include "guest/ended.h"
 #include "guest/handed.h"
 #include "guest/held.h"
+#include "guest/identity.h"
 #include "guest/jobs.h"
 #include "guest/packages.h"
 #include "guest/needs.h"
@@ -100,6 +101,8 @@ static int set_up_state(struct agent *agent)
 		r = cancels_new(dir, &agent->cancels);
 	if (r == 0)
 		r = handed_new(dir, &agent->handed);
+	if (r == 0)
+		r = identity_new(dir, &agent->identity);
 	if (r < 0)
 		log_line(LOG_ERR, NULL, "%s cannot be used: %s", dir, strerror(-r));
 	return r;
@@ -168,6 +171,7 @@ struct agent *agent_free(struct agent *agent)
 	agent->held = held_free(agent->held);
 	peer_deinit(agent);
 	agent->handed = handed_free(agent->handed);
+	agent->identity = identity_free(agent->identity);
 	agent->cancels = cancels_free(agent->cancels);
 	agent->packages = packages_free(agent->packages);
 	agent->drivers = drivers_free(agent->drivers);

@@ -16,6 +16,7 @@
  *   held.c       jobs of which nobody knows whether they were printed
  *   handed.c     what the host was given, and what it said
  *   ended.c      jobs that the spooler takes for printed, and nobody said so
+ *   identity.c   which workspace this is, and whether it is a copy
  *   cancels.c    jobs that were cancelled while the host was away
  *   needs.c      what a restart is needed for
  *   system.c     what this system itself says about it
@@ -43,6 +44,7 @@ struct drivers;
 struct ended;
 struct handed;
 struct held;
+struct identity;
 struct packages;
 struct job;
 struct needs;
@@ -83,6 +85,7 @@ struct agent {
 	struct held *held;
 	struct handed *handed;
 	struct ended *ended;
+	struct identity *identity;
 	sd_event_source *jobs_turn;
 	uint32_t jobs_open, last_ref;
 	uint32_t closing[JOBS_OPEN_MAX], closing_count; /* refs that could not be closed yet */

@@ -16,6 +16,7 @@
 
 #include "guest/handed.h"
 #include "guest/held.h"
+#include "guest/identity.h"
 #include "guest/jobs.h"
 #include "guest/outcome.h"
 #include "guest/queues.h"
@@ -189,6 +190,12 @@ static void keep_cancel(struct job *job)
 	jobs_kick(job->agent);
 }
 
+void job_forget_cancel(struct job *job)
+{
+	note_cancel(job, false);
+	job_free(job);
+}
+
 /* A cancel is for a job that the host knows, or does not: the printer is of no consequence. */
 static const struct printer *any_printer(const struct agent *agent)
 {
@@ -222,12 +229,19 @@ static void fill_open(const struct job *job, uint32_t printer, struct message_jo
 	memcpy(o->user, open->user, sizeof(o->user));
 	memcpy(o->format, open->format, sizeof(o->format));
 	o->rendered = open->rendered != 0;
-	o->answer = open->answer;
+	o->answer = open->answer == IDENTITY_MARK ? 0 : open->answer;
 	o->sealed = job->sealed;
 	if (job->sealed)
 		o->sealed_by = job->sealed_by;
 	o->options_size = open->options_size;
 	memcpy(o->options, open->options, sizeof(o->options));
+}
+
+/* Of the workspace that this one is a copy of, and no person has released it here. */
+static bool is_of_another(const struct job *job)
+{
+	return job->open && !job->cancelled && !job->open->answer &&
+	       identity_is_of_another(job->agent->identity, job->open->created);
 }
 
 void job_try(struct job *job)
@@ -240,6 +254,12 @@ void job_try(struct job *job)
 		return;
 	if (!agent->open)
 		return show(job, "Waiting for the host", "offline-report,connecting-to-device");
+	if (is_of_another(job)) {
+		job->asked = IDENTITY_MARK;
+		return job_end(job, BACKEND_EXIT_HOLD,
+			"From the workspace that this one is a copy of, which prints it: release "
+			"it to print it here, too");
+	}
 	p = job->open ? printers_find(&agent->printers, job->open->printer) : any_printer(agent);
 	if (!p || !p->offered || !p->told)
 		return show(

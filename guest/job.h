@@ -50,6 +50,9 @@ struct job {
 /* A cancel of an earlier run. 0 or -errno. */
 int job_new_cancel(struct agent *agent, const struct cancel *id);
 
+/* It is not this workspace's to tell. */
+void job_forget_cancel(struct job *job);
+
 /* A backend has brought a job and its document, which are taken over: 0; -EINVAL: the document is
  * no plain file; -ENOMEM. The descriptor is then still the caller's. */
 int job_new(struct agent *agent, struct backend *backend, const struct backend_open *open,

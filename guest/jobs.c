@@ -197,6 +197,15 @@ int jobs_init(struct agent *agent)
 	return r < 0 ? r : 0;
 }
 
+void jobs_forget_cancels(struct agent *agent)
+{
+	struct job *job, *next;
+
+	TAILQ_FOREACH_SAFE(job, &agent->jobs, link, next)
+	if (job->cancelled && !job->open)
+		job_forget_cancel(job);
+}
+
 void jobs_deinit(struct agent *agent)
 {
 	while (!TAILQ_EMPTY(&agent->jobs))

@@ -8,6 +8,9 @@
 
 /* Takes up what was cancelled in an earlier run. 0 or -errno. */
 int jobs_init(struct agent *agent);
+/* Cancels of earlier runs: they are not this workspace's to tell. */
+void jobs_forget_cancels(struct agent *agent);
+
 void jobs_deinit(struct agent *agent);
 
 /* From the host: JOB_ACCEPT, JOB_CREDIT, JOB_STATE. One for a ref that is over is nothing. */

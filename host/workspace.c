@@ -182,6 +182,7 @@ static void on_hello(struct workspace *ws, const struct message_hello *hello)
 	m.welcome.keepalive_msec = ws->host->config.keepalive_msec;
 	text_copy_line(m.welcome.host, sizeof(m.welcome.host), ws->host->name);
 	text_copy_line(m.welcome.workspace, sizeof(m.welcome.workspace), ws->name);
+	m.welcome.identity = ws->uuid;
 	origin_name(ws->host->ledger, &ws->uuid, &m.welcome.ledger);
 	(void)workspace_send(ws, &m, -1);
 	text_copy_line(ws->agent, sizeof(ws->agent), hello->agent);

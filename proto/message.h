@@ -72,6 +72,7 @@ struct message_welcome {
 	uint32_t keepalive_msec;   /* the host's; the guest adopts it */
 	char host[TEXT_SIZE];	   /* the host's name, for people */
 	char workspace[TEXT_SIZE]; /* the domain's name, for people */
+	struct uuid identity;	   /* the domain's UUID, or null: the host does not say */
 	struct uuid ledger;	   /* names what the host knows of this workspace's jobs, or null */
 };
 

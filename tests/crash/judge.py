@@ -55,6 +55,5 @@ def story(names, log):
 
 
 def closing_line(tally):
-    line = (f"submitted {tally['submitted']}, printed exactly once {tally['once']}, lost {tally['lost']}, "
+    return (f"submitted {tally['submitted']}, printed exactly once {tally['once']}, lost {tally['lost']}, "
             f"doubled {tally['doubled']}, half {tally['half']}, asked {tally['asked']}")
-    return line + (f", by the spooler itself {tally['respooled']}" if tally["respooled"] else "")

@@ -208,6 +208,7 @@ static inline void sample_texts(struct message *m, bool largest)
 		if (largest) {
 			sample_fill(m->welcome.host, sizeof(m->welcome.host));
 			sample_fill(m->welcome.workspace, sizeof(m->welcome.workspace));
+			memset(m->welcome.identity.bytes, 0x5C, UUID_SIZE);
 			memset(m->welcome.ledger.bytes, 0x1E, UUID_SIZE);
 		}
 		break;
