@@ -439,6 +439,7 @@ run-dir = {self.run_dir}
 state-dir = {self.state_dir}
 libexec-dir = {lab.programs}
 cups-socket = {spooler.socket}
+cups-spool = {spooler.dir}/spool
 libvirt-uri = {libvirt}
 worker-user = {user}
 vsock-port = 0

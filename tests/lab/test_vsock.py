@@ -16,7 +16,7 @@ from container import build_packages
 from test_host import HOST_PACKAGES, POLICY, confined
 from harness import Lab, vendor_ppd, wait_for
 
-TIMEOUT = 1100
+TIMEOUT = 1200
 HOST_CPU = ("<cpu mode='custom' match='exact' check='none'><model fallback='allow'>EPYC</model>"
             "<feature policy='require' name='svm'/><feature policy='require' name='npt'/></cpu>")
 
@@ -102,7 +102,7 @@ class VsockTest(unittest.TestCase):
         host.wait_up(240)
         vm.say(f"the host is up after {time.monotonic() - begin:.0f} s")
         host.run("modprobe kvm_amd; modprobe vhost_vsock; ls /dev/kvm /dev/vhost-vsock")
-        host.run("cd /srv; dpkg -i platen-host_*.deb platen-tools_*.deb", timeout=180)
+        host.run("cd /srv; dpkg -i platen-host_*.deb platen-tools_*.deb", timeout=400)
         # Where cupsd's own AppArmor profile lets it write.
         host.run("echo 'FileDevice Yes' >> /etc/cups/cups-files.conf; systemctl restart cups; touch /var/spool/cups/out;"
                  "chmod 666 /var/spool/cups/out; lpadmin -p laser -E -v file:///var/spool/cups/out -P /root/vendor.ppd", timeout=120)
