@@ -50,6 +50,7 @@ class MigrateTest(vm.WorkspaceCase):
 
     def setUp(self):
         super().setUp()
+        self.libvirt.uri = f"qemu+unix:///system?socket={self.lab.dir}/libvirt/run-libvirt/libvirt-sock"  # from both hosts
         self.libvirt_two = SecondLibvirt(self.lab)
         self.two = SecondHost(self.lab, self.libvirt_two, self.SETTINGS)
         self.two.add_queue("laser", self.two.device.uri)
