@@ -149,8 +149,10 @@ static bool decode_job_open(const Platen__JobOpen *in, struct message_job_open *
 	j->rendered = in->rendered;
 	j->answer = in->answer;
 	j->sealed = in->sealed;
-	return take_bytes(j->job.bytes, UUID_SIZE, &in->job, false) && TAKE(j->title, in->title) &&
-	       TAKE(j->user, in->user) && TAKE(j->format, in->format) &&
+	return take_bytes(j->job.bytes, UUID_SIZE, &in->job, false) &&
+	       take_bytes(j->sealed_by.bytes, UUID_SIZE, &in->sealed_by, true) &&
+	       TAKE(j->title, in->title) && TAKE(j->user, in->user) &&
+	       TAKE(j->format, in->format) &&
 	       take_options(j->options, sizeof(j->options), &j->options_size, in->n_options,
 		       in->options);
 }
@@ -212,7 +214,10 @@ static bool decode_session(const Platen__Envelope *e, struct message *m)
 		m->welcome.version = e->welcome->version;
 		m->welcome.keepalive_msec = e->welcome->keepalive_msec;
 		return TAKE(m->welcome.host, e->welcome->host) &&
-		       TAKE(m->welcome.workspace, e->welcome->workspace);
+		       TAKE(m->welcome.workspace, e->welcome->workspace) &&
+		       take_bytes(
+			       m->welcome.identity.bytes, UUID_SIZE, &e->welcome->identity, true) &&
+		       take_bytes(m->welcome.ledger.bytes, UUID_SIZE, &e->welcome->ledger, true);
 	case PLATEN__ENVELOPE__BODY_BYE:
 		m->bye.code = e->bye->code;
 		return TAKE(m->bye.text, e->bye->text);

@@ -125,6 +125,7 @@ static size_t encode_job_open(const struct message_job_open *j, Platen__Envelope
 	body.rendered = j->rendered;
 	body.answer = j->answer;
 	body.sealed = j->sealed != 0;
+	body.sealed_by = bytes_of(j->sealed_by.bytes, UUID_SIZE);
 	return pack(e, buf);
 }
 
@@ -165,6 +166,8 @@ static size_t encode_welcome(const struct message_welcome *w, Platen__Envelope *
 	body.keepalive_msec = w->keepalive_msec;
 	body.host = TEXT(w->host);
 	body.workspace = TEXT(w->workspace);
+	body.identity = bytes_of(w->identity.bytes, UUID_SIZE);
+	body.ledger = bytes_of(w->ledger.bytes, UUID_SIZE);
 	return pack(e, buf);
 }
 

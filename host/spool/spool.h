@@ -48,6 +48,7 @@ enum spool_message {
 	SUBMIT_QUERY,	/* struct ipc_head: how much of the document is there (drain the pipe first)
 			 */
 	SUBMIT_SEAL,	/* struct submit_seal: the document is this long and has this digest */
+	SUBMIT_SYNC,	/* struct ipc_head, with the file that cupsd has of the document: sync it */
 	SUBMIT_RELEASE, /* struct ipc_head: print it */
 	SUBMIT_ABORT,	/* struct ipc_head: drop it: break off the document, cancel the held job */
 	/* submit → platend */
