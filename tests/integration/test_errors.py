@@ -45,7 +45,7 @@ class Peer:
 
     def __init__(self, host, workspace="box"):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(20)
+        self.sock.settimeout(60)
         self.sock.connect(str(host.channel(workspace)))
         resync = b""  # zeros, then the token that asks for a session
         while b"PLS\xff" not in resync or len(resync) - resync.index(b"PLS\xff") < 48:
