@@ -22,6 +22,7 @@ from judge import COMPLETED, PROCESSING, STOPPED  # noqa: E402
 from power import Power, parents  # noqa: E402
 
 PRINTERS = ("one", "two", "three")
+QUEUES = (*PRINTERS, "pool")  # the last is a class of them
 PATIENCE = 8  # seconds
 SYNCS = 4096  # of inject.c
 ROOM = "768m"  # of each file system that can be full
@@ -157,6 +158,9 @@ class World:
         ppd = vendor_ppd(lab.dir / "vendor.ppd")
         for n, name in enumerate(PRINTERS, 1):
             self.spooler.add_queue(name, f"socket://127.0.0.{n}:9", ppd)
+            self.spooler.run("lpadmin", "-p", name, "-c", "pool")
+        self.spooler.run("cupsenable", "pool")
+        self.spooler.run("cupsaccept", "pool")
         # cupsd saves its queues at its dirty interval: a kill before it would forget them.
         self.spooler.stop()
         self.rooms = {"full-spool": Room(lab, self.spooler.dir / "spool")}
@@ -182,7 +186,7 @@ class World:
 
     def ready(self):
         listed = self.host.ask("printers", workspace="box")["data"]["printers"]
-        return sum(p["guest"] == "ready" for p in listed) == len(PRINTERS)
+        return sum(p["guest"] == "ready" for p in listed) == len(QUEUES)
 
     def close(self):
         os.environ.pop("LD_PRELOAD", None)
@@ -287,7 +291,7 @@ class World:
                 self.lab.processes.remove(process)
                 start()
         for spooler in (self.spooler, self.guest.spooler):
-            for name in PRINTERS:
+            for name in QUEUES:
                 if (spooler.printer(name) or {}).get("printer-state") == 5:
                     spooler.run("cupsenable", name, check=False)
 

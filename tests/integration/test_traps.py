@@ -265,14 +265,47 @@ class TrapsTest(unittest.TestCase):
 
     # -- a class
 
-    def test_a_class_hands_it_to_a_member(self):
-        """Once, to one of them; also when platend is killed meanwhile, and when the member goes away."""
+    def add_pool(self):
         self.spooler.run("lpadmin", "-p", "laser", "-c", "pool")
         self.spooler.run("lpadmin", "-p", "other", "-c", "pool")
         self.spooler.run("cupsenable", "pool")
         self.spooler.run("cupsaccept", "pool")
         wait_for(lambda: any(p["name"] == "pool" and p["guest"] == "ready" for p in
                              self.host.ask("printers", workspace="box")["data"]["printers"]), "the pool in the guest")
+
+    def test_a_job_of_a_class_that_cupsd_forgets(self):
+        """It is over in the guest when it has ended, or cupsd has it on disk: a person is asked when it is lost before."""
+        self.add_pool()
+        self.settings("DirtyCleanInterval 30")
+        self.spooler.run("cupsdisable", "laser", "other")
+        number = self.guest.print("pool", b"a page", *RAW)
+        wait_for(lambda: [j for j in self.host.ask("jobs")["data"]["jobs"] if j["phase"] == "pending"], "it to be released")
+        time.sleep(2)  # that it does not end can only be waited for
+        self.assertEqual(self.guest.job(number)["job-state"], 5)
+        self.spooler.stop(signal.SIGKILL)
+        self.spooler.start()
+        wait_for(lambda: self.guest.job(number)["job-state"] == HELD, f"a person, it is {self.guest.job(number)}", 20)
+        self.assertIn("It is not known whether this was printed", self.why(number))
+
+    def test_a_job_of_a_class_that_cupsd_has_saved(self):
+        """It is over in the guest while it waits on the host, and is printed once whatever is killed then."""
+        self.add_pool()
+        self.settings("DirtyCleanInterval 1")
+        self.spooler.run("cupsdisable", "laser", "other")
+        number = self.guest.print("pool", b"a page", *RAW)
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 20)
+        self.spooler.stop(signal.SIGKILL)
+        self.host.stop(signal.SIGKILL)
+        self.spooler.start()
+        self.start_platend()
+        self.spooler.run("cupsenable", "laser", "other")
+        wait_for(lambda: self.device.received + self.other.received, "the page")
+        wait_for(lambda: self.host.ask("jobs", all=True)["data"]["jobs"][0]["phase"] == "completed", "its end")
+        self.assertEqual(self.device.received + self.other.received, [b"a page"])
+
+    def test_a_class_hands_it_to_a_member(self):
+        """Once, to one of them; also when platend is killed meanwhile, and when the member goes away."""
+        self.add_pool()
         pages = [b"page %d" % n for n in range(4)]
         for n, page in enumerate(pages):
             number = self.guest.print("pool", page, *RAW)
