@@ -54,7 +54,7 @@ FAULTS = PROCESSES + FULL + ("host-cupsd-term", "guest-cupsd-term", "cut", "stal
 ENDS = ("agent", "platend", "guest-cupsd", "host-cupsd")
 # What each of them really calls in a job's life; others would never be hit.
 CALLS = {"platend": ("sendmsg", "pwrite64", "fdatasync"), "platen-agent": ("write", "sendmsg", "fdatasync"),
-         "platen-channel": ("write", "sendmsg"), "platen-spool": ("write", "send", "sendmsg", "connect"),
+         "platen-channel": ("write", "sendmsg"), "platen-spool": ("write", "send", "sendmsg", "connect", "fdatasync"),
          "platen-backend": ("sendmsg",)}
 # The backend is installed under its scheme's name.
 COMM = {"platen-backend": "platen"}
@@ -270,8 +270,10 @@ class World:
 
     def inject(self, chance, what):
         nospace = what == "nospace"
-        program = {"nospace": "platend", "release": "platen-spool"}.get(what) or chance.choice(list(CALLS))
-        call = chance.choice(CALLS[program]) if not nospace else chance.choice(("pwrite64", "fdatasync"))
+        program = {"nospace": chance.choice(("platend", "platend", "platen-spool")),
+                   "release": "platen-spool"}.get(what) or chance.choice(list(CALLS))
+        call = (chance.choice(CALLS[program]) if not nospace else
+                chance.choice(("pwrite64", "fdatasync")) if program == "platend" else "fdatasync")
         self.arm.program, self.arm.call = COMM.get(program, program).encode(), call.encode()
         self.arm.action = 2 if nospace else chance.randrange(2)
         self.arm.hit, self.arm.left = 0, chance.choice((1, 2, 3, chance.randrange(1, 12)))

@@ -7,6 +7,7 @@ test needs it. Whatever happens, the device gets the whole document once, or not
 import os
 import pathlib
 import signal
+import subprocess
 import time
 import unittest
 
@@ -262,6 +263,42 @@ class TrapsTest(unittest.TestCase):
             wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 60)
         wait_for(lambda: self.other.received == [b"the third"], "it")
         self.assertEqual(self.device.received.count(DATA[:1 << 20]), 1)
+
+    # -- what it syncs of a job, which is nothing
+
+    def test_documents_that_cannot_be_synced(self):
+        """Where platend does not find the spooler's files it says so once, with what to do, and prints."""
+        self.host.stop()
+        config = self.host.config.read_text()
+        self.host.config.write_text(config.replace(f"cups-spool = {self.spooler.dir}/spool", "cups-spool = /nonexistent"))
+        self.start_platend()
+        for n in range(2):
+            number = self.guest.print("laser", b"page", *RAW)
+            wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "its end")
+        lines = [line for line in self.lab.log("platend").splitlines() if "cannot be synced" in line]
+        self.assertEqual(len(lines), 1, lines)
+        self.assertIn("/nonexistent/d0", lines[0])
+        self.assertIn("is cups-spool in platen.conf the RequestRoot of cups-files.conf?", lines[0])
+
+    def test_documents_are_synced_before_their_release(self):
+        """As the kernel sees it: the worker syncs the spooler's file, then asks for the release."""
+        worker = [pid for pid, argv in self.host.children("platen-spool") if argv[1] == "submit"]
+        log = self.lab.dir / "calls"
+        tracer = subprocess.Popen(["strace", "-f", "-y", "-s", "64", "-e", "trace=fdatasync,sendto", "-o", log,
+                                   *[f"-p{pid}" for pid in worker]], stderr=subprocess.DEVNULL)
+        self.addCleanup(tracer.wait)
+        self.addCleanup(tracer.terminate)
+        wait_for(lambda: all("TracerPid:\t0\n" not in pathlib.Path(f"/proc/{pid}/status").read_text() for pid in worker),
+                 "the workers to be traced")
+        number = self.guest.print("laser", b"page", *RAW)
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "its end")
+        tracer.terminate()
+        tracer.wait()
+        # IPP 2.0, Release-Job (0x000D), as strace writes it
+        lines = [line for line in log.read_text().splitlines() if "fdatasync" in line or '"\\2\\0\\0\\r' in line]
+        self.assertEqual(len(lines), 2, log.read_text())
+        self.assertIn(f"{self.spooler.dir}/spool/d0", lines[0])
+        self.assertIn("= 0", lines[0])
 
     # -- a class
 
