@@ -13,6 +13,7 @@ from harness import wait_for
 from second import SecondHost, SecondLibvirt
 
 TIMEOUT = 700
+LAB_ONLY = "it migrates a workspace four times, some minutes; tests/integration/test_migrate.py shows the same without VMs"
 SIZE = 24 << 20  # bytes
 RAW = "-o document-format=application/vnd.cups-raw"
 
