@@ -14,6 +14,9 @@
  *   jobs.c       their jobs, each a job.c, its document a transfer.c
  *   outcome.c    what the host's word about one means (pure)
  *   held.c       jobs of which nobody knows whether they were printed
+ *   identity.c   which workspace this is, and whether it is a copy
+ *   handed.c     what the host was given, and what it said
+ *   ended.c      jobs that the spooler takes for printed, and nobody said so
  *   cancels.c    jobs that were cancelled while the host was away
  *   needs.c      what a restart is needed for
  *   system.c     what this system itself says about it
@@ -38,7 +41,10 @@ struct backends;
 struct cancels;
 struct channel;
 struct drivers;
+struct ended;
+struct handed;
 struct held;
+struct identity;
 struct packages;
 struct job;
 struct needs;
@@ -57,8 +63,9 @@ struct agent {
 	/* peer.c */
 	bool open; /* WELCOME was received, nothing has ended it yet */
 	enum presence presence;
-	uint32_t quarrels; /* sessions in a row that the host ended soon */
-	uint64_t opened;   /* usec of CLOCK_MONOTONIC */
+	struct uuid ledger; /* the host's, see proto/message.h; null: it did not say */
+	uint32_t quarrels;  /* sessions in a row that the host ended soon */
+	uint64_t opened;    /* usec of CLOCK_MONOTONIC */
 	sd_event_source *away, *again, *status;
 	/* offer.c */
 	struct printers printers;
@@ -76,6 +83,9 @@ struct agent {
 	struct job_list jobs;
 	struct cancels *cancels;
 	struct held *held;
+	struct identity *identity;
+	struct handed *handed;
+	struct ended *ended;
 	sd_event_source *jobs_turn;
 	uint32_t jobs_open, last_ref;
 	uint32_t closing[JOBS_OPEN_MAX], closing_count; /* refs that could not be closed yet */

@@ -6,6 +6,9 @@
  * virtio port stays open and is waited for edge-triggered, a socket ends and is opened again with
  * growing patience. A port or a socket that does not exist yet is watched for, so that a channel
  * that is attached to a running workspace is used at once.
+ *
+ * Where nothing is set, vsock is preferred and the port is what it falls back to: when there is no
+ * vsock, nobody accepts it, or nobody greets over it. A session over the port tries vsock once.
  */
 #include "guest/channel.h"
 
@@ -18,23 +21,31 @@
 #include "guest/appear.h"
 #include "guest/jobs.h"
 #include "guest/peer.h"
+#include "guest/trial.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 #include "proto/link.h"
 #include "proto/transport.h"
 
-#define REOPEN_FIRST 100000ULL	 /* usec; doubles with each failure */
-#define REOPEN_MOST  5000000ULL	 /* usec */
-#define REOPEN_REST  60000000ULL /* usec, where an event tells of the port */
-#define APPEAR_USEC  20000ULL	 /* from a socket's making to its listening; for udev's chmod */
-#define ROUNDS_MOST  64		 /* pieces of documents before other sources have their turn */
+#define REOPEN_FIRST 100000ULL	  /* usec; doubles with each failure */
+#define REOPEN_MOST  5000000ULL	  /* usec */
+#define REOPEN_REST  60000000ULL  /* usec, where an event tells of the port */
+#define APPEAR_USEC  20000ULL	  /* from a socket's making to its listening; for udev's chmod */
+#define VSOCK_DEVICE "/dev/vsock" /* vsock(7) */
+#define ROUNDS_MOST  64		  /* pieces of documents before other sources have their turn */
 
 struct channel {
 	struct agent *agent;
 	struct link *link;
-	struct appear *appear;
+	struct appear *appear, *vsock_appear; /* the second for AGENT_AUTO */
+	struct trial *trial;		      /* likewise */
 	bool told_failure;
-	uint32_t failures; /* since the last greeting */
+	bool persistent;    /* what is open is the port */
+	bool greeted;	    /* over what is open */
+	bool moved;	    /* a trial has brought it */
+	bool vsock_failed;  /* so the port is next */
+	bool vsock_useless; /* it connects, and nobody greets */
+	uint32_t failures;  /* since the last greeting */
 	sd_event_source *io, *timer, *turn, *reopen;
 	struct message in;
 };
@@ -60,6 +71,10 @@ void channel_greeted(struct channel *channel, uint32_t keepalive_msec)
 {
 	channel->failures = 0;
 	channel->told_failure = false;
+	channel->greeted = true;
+	if (channel->trial && channel->persistent && !channel->vsock_useless &&
+		access(VSOCK_DEVICE, F_OK) == 0)
+		trial_begin(channel->trial);
 	link_keepalive(channel->link, keepalive_msec);
 }
 
@@ -77,6 +92,42 @@ static void detach(struct channel *channel)
 	(void)sd_event_source_set_enabled(channel->timer, SD_EVENT_OFF);
 	(void)sd_event_source_set_enabled(channel->turn, SD_EVENT_OFF);
 	channel->link = link_free(channel->link);
+	if (channel->trial)
+		trial_end(channel->trial);
+}
+
+/* Once, until somebody has greeted. */
+static void tell_failure(struct channel *channel, int error)
+{
+	const struct agent_config *config = &channel->agent->config;
+	bool vsock = config->transport == AGENT_VSOCK ||
+		     (config->transport == AGENT_AUTO && access(config->path, F_OK) < 0 &&
+			     access(VSOCK_DEVICE, F_OK) == 0);
+
+	if (channel->told_failure)
+		return;
+	channel->told_failure = true;
+	if (vsock)
+		log_line(LOG_NOTICE, NULL,
+			"no channel to the host yet: vsock port %u: %s; on the host: `platenctl "
+			"doctor`",
+			config->vsock_port, strerror(-error));
+	else
+		log_line(LOG_NOTICE, NULL,
+			"no channel to the host yet: %s: %s; on the host: `platenctl %s`",
+			config->path, strerror(-error), error == -ENOENT ? "attach" : "doctor");
+}
+
+/* What is learnt from the end of what was open. */
+static void judge(struct channel *channel, int error)
+{
+	enum agent_transport transport = channel->agent->config.transport;
+	bool failed = !channel->persistent && !channel->greeted && transport != AGENT_UNIX;
+
+	if (failed && (transport == AGENT_VSOCK || access(channel->agent->config.path, F_OK) < 0))
+		tell_failure(channel, error);
+	channel->vsock_failed = failed;
+	channel->vsock_useless = failed && channel->moved;
 }
 
 static void open_later(struct channel *channel, uint64_t most)
@@ -94,6 +145,7 @@ static void lost(struct channel *channel, int error)
 {
 	peer_over(channel->agent,
 		error == -ECONNRESET ? "the host closed the channel" : strerror(-error));
+	judge(channel, error);
 	detach(channel);
 	open_later(channel, REOPEN_MOST);
 }
@@ -191,16 +243,35 @@ static void on_appear(void *userdata)
 	(void)sd_event_source_set_enabled(channel->reopen, SD_EVENT_ONESHOT);
 }
 
-/* A descriptor to the host, by the settings. */
-static int open_transport(const struct agent_config *config, bool *ret_persistent)
+/* A vsock device came: it is used at once, or tried beside the port. */
+static void on_vsock_appear(void *userdata)
 {
+	struct channel *channel = userdata;
+
+	if (channel->link && channel->persistent)
+		trial_begin(channel->trial);
+	else if (!channel->link)
+		on_appear(channel);
+}
+
+/* A descriptor to the host, by the settings. */
+static int open_transport(const struct channel *channel, bool *ret_persistent)
+{
+	const struct agent_config *config = &channel->agent->config;
+	int fd;
+
 	*ret_persistent = false;
 	switch (config->transport) {
 	case AGENT_UNIX: return transport_unix_connect(config->path);
 	case AGENT_VSOCK: return transport_vsock_connect(config->vsock_port);
 	case AGENT_AUTO:
-		if (access(config->path, F_OK) < 0)
-			return transport_vsock_connect(config->vsock_port);
+		/* Without the device, asking for it would only load its module. */
+		if (access(VSOCK_DEVICE, F_OK) < 0 ||
+			(channel->vsock_failed && access(config->path, F_OK) == 0))
+			break;
+		fd = transport_vsock_connect(config->vsock_port);
+		if (fd >= 0)
+			return fd;
 		break;
 	case AGENT_VIRTIO: break;
 	}
@@ -218,32 +289,31 @@ static int attach(struct channel *channel, int fd, bool persistent)
 	}
 	r = sd_event_add_io(channel->agent->event, &channel->io, fd, EPOLLIN | EPOLLOUT | EPOLLET,
 		on_io, channel);
-	if (r < 0)
+	if (r < 0) {
 		detach(channel);
-	return r < 0 ? r : 0;
+		return r;
+	}
+	channel->persistent = persistent;
+	channel->greeted = channel->moved = false;
+	return 0;
 }
 
-static void tell_failure(struct channel *channel, int error)
+/* The session moves over to vsock. */
+static void on_trial(int fd, void *userdata)
 {
-	const struct agent_config *config = &channel->agent->config;
+	struct channel *channel = userdata;
 
-	if (channel->told_failure)
+	if (!channel->link || !channel->persistent) {
+		(void)close_fd(fd);
 		return;
-	channel->told_failure = true;
-	switch (config->transport) {
-	case AGENT_VSOCK:
-		log_line(LOG_NOTICE, NULL,
-			"no channel to the host yet: vsock port %u: %s; on the host: `platenctl "
-			"doctor`",
-			config->vsock_port, strerror(-error));
-		return;
-	case AGENT_AUTO:
-	case AGENT_VIRTIO:
-	case AGENT_UNIX: break;
 	}
-	log_line(LOG_NOTICE, NULL,
-		"no channel to the host yet: %s: %s; on the host: `platenctl %s`", config->path,
-		strerror(-error), error == -ENOENT ? "attach" : "doctor");
+	log_line(LOG_INFO, NULL, "the host is there by vsock, too: it is used from now on");
+	peer_over(channel->agent, "it goes on over vsock");
+	detach(channel);
+	if (attach(channel, fd, false) < 0)
+		return open_later(channel, REOPEN_MOST);
+	channel->moved = true;
+	channel_kick(channel);
 }
 
 static void open_channel(struct channel *channel)
@@ -251,7 +321,7 @@ static void open_channel(struct channel *channel)
 	const struct agent_config *config = &channel->agent->config;
 	bool watched = config->transport != AGENT_VSOCK && appear_arm(channel->appear);
 	bool persistent;
-	int fd = open_transport(config, &persistent), r = fd;
+	int fd = open_transport(channel, &persistent), r = fd;
 
 	if (fd >= 0)
 		r = attach(channel, fd, persistent);
@@ -266,6 +336,23 @@ static void open_channel(struct channel *channel)
 	channel_kick(channel);
 }
 
+/* For both devices at once. */
+static int set_up_choice(struct channel *channel)
+{
+	struct agent *agent = channel->agent;
+	int r;
+
+	if (agent->config.transport != AGENT_AUTO)
+		return 0;
+	r = appear_new(
+		agent->event, VSOCK_DEVICE, on_vsock_appear, channel, &channel->vsock_appear);
+	if (r < 0)
+		return r;
+	(void)appear_arm(channel->vsock_appear);
+	return trial_new(
+		agent->event, agent->config.vsock_port, on_trial, channel, &channel->trial);
+}
+
 int channel_new(struct agent *agent, struct channel **ret_channel)
 {
 	struct channel *channel = calloc(1, sizeof(*channel));
@@ -276,6 +363,8 @@ int channel_new(struct agent *agent, struct channel **ret_channel)
 		return -ENOMEM;
 	channel->agent = agent;
 	r = appear_new(event, agent->config.path, on_appear, channel, &channel->appear);
+	if (r >= 0)
+		r = set_up_choice(channel);
 	if (r >= 0)
 		r = sd_event_add_defer(event, &channel->turn, on_turn, channel);
 	if (r >= 0)
@@ -309,6 +398,8 @@ struct channel *channel_free(struct channel *channel)
 	channel->timer = sd_event_source_disable_unref(channel->timer);
 	channel->reopen = sd_event_source_disable_unref(channel->reopen);
 	channel->appear = appear_free(channel->appear);
+	channel->vsock_appear = appear_free(channel->vsock_appear);
+	channel->trial = trial_free(channel->trial);
 	free(channel);
 	return NULL;
 }

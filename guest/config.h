@@ -10,7 +10,7 @@
 #define AGENT_PATH_SIZE 108 /* sun_path of unix(7) */
 
 enum agent_transport {
-	AGENT_AUTO = 0, /* the virtio port if it is there, else vsock */
+	AGENT_AUTO = 0, /* vsock; where it does not lead to the host, the virtio port */
 	AGENT_VIRTIO,
 	AGENT_VSOCK,
 	AGENT_UNIX,

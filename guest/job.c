@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/handed.h"
 #include "guest/held.h"
+#include "guest/identity.h"
 #include "guest/jobs.h"
 #include "guest/outcome.h"
 #include "guest/queues.h"
@@ -118,6 +120,47 @@ static void note_cancel(struct job *job, bool owed)
 		SAY(LOG_ERR, job, "the list of cancelled jobs cannot be written: %s", strerror(-r));
 }
 
+/* What is to be known of it when it comes again, or when the spooler says that it is done. */
+static void note(struct job *job, enum handed_kind kind)
+{
+	struct handed *handed = job->agent->handed;
+	int r;
+
+	if (kind == HANDED_NOT)
+		r = handed_forget(handed, &job->id);
+	else if (kind == HANDED_SEALED)
+		r = handed_seal(handed, &job->id, job->number, &job->sealed_by);
+	else
+		r = handed_note(handed, &job->id, job->number, kind);
+
+	if (r < 0)
+		SAY(LOG_ERR, job, "the list of jobs that were handed over cannot be kept: %s",
+			strerror(-r));
+}
+
+/* Whether the host, or one before it, may have it already. */
+static void look_at_handed(struct job *job)
+{
+	job->sealed = handed_look(job->agent->handed, &job->id) != HANDED_NOT;
+	job->sealed_by = handed_by(job->agent->handed, &job->id);
+}
+
+/* From here on a host may have it whole. */
+static void set_sealed(struct job *job)
+{
+	job->mine = false;
+	job->sealed = true;
+	job->sealed_by = job->agent->ledger;
+	if (job->open)
+		note(job, HANDED_SEALED);
+}
+
+static void note_done(struct job *job)
+{
+	if (job->open)
+		note(job, job->open->rendered ? HANDED_ALL : HANDED_DONE);
+}
+
 static void job_end(struct job *job, enum backend_exit code, const char *text)
 {
 	const char *word = code == BACKEND_EXIT_OK     ? "done"
@@ -128,6 +171,8 @@ static void job_end(struct job *job, enum backend_exit code, const char *text)
 		"%s%s%s", word, text[0] ? ": " : "", text);
 	job_close_ref(job);
 	note_cancel(job, false);
+	if (code != BACKEND_EXIT_HOLD)
+		note_done(job);
 	if (code == BACKEND_EXIT_HOLD && job->backend)
 		held_mark(job->agent->held, &job->id, job->number, job->asked,
 			job->open && job->open->more);
@@ -143,6 +188,12 @@ static void keep_cancel(struct job *job)
 	drop_document(job);
 	undelay(job);
 	jobs_kick(job->agent);
+}
+
+void job_forget_cancel(struct job *job)
+{
+	note_cancel(job, false);
+	job_free(job);
 }
 
 /* A cancel is for a job that the host knows, or does not: the printer is of no consequence. */
@@ -178,10 +229,19 @@ static void fill_open(const struct job *job, uint32_t printer, struct message_jo
 	memcpy(o->user, open->user, sizeof(o->user));
 	memcpy(o->format, open->format, sizeof(o->format));
 	o->rendered = open->rendered != 0;
-	o->answer = open->answer;
+	o->answer = open->answer == IDENTITY_MARK ? 0 : open->answer;
 	o->sealed = job->sealed;
+	if (job->sealed)
+		o->sealed_by = job->sealed_by;
 	o->options_size = open->options_size;
 	memcpy(o->options, open->options, sizeof(o->options));
+}
+
+/* Of the workspace that this one is a copy of, and no person has released it here. */
+static bool is_of_another(const struct job *job)
+{
+	return job->open && !job->cancelled && !job->open->answer &&
+	       identity_is_of_another(job->agent->identity, job->open->created);
 }
 
 void job_try(struct job *job)
@@ -194,6 +254,12 @@ void job_try(struct job *job)
 		return;
 	if (!agent->open)
 		return show(job, "Waiting for the host", "offline-report,connecting-to-device");
+	if (is_of_another(job)) {
+		job->asked = IDENTITY_MARK;
+		return job_end(job, BACKEND_EXIT_HOLD,
+			"From the workspace that this one is a copy of, which prints it: release "
+			"it to print it here, too");
+	}
 	p = job->open ? printers_find(&agent->printers, job->open->printer) : any_printer(agent);
 	if (!p || !p->offered || !p->told)
 		return show(
@@ -299,6 +365,7 @@ int job_new(struct agent *agent, struct backend *backend, const struct backend_o
 	job->backend = backend;
 	job->number = open->guest_job;
 	job->spoolers = queues_spoolers(agent->queues);
+	look_at_handed(job);
 	SAY(LOG_INFO, job, "from the spooler: job %u, %llu bytes", open->guest_job,
 		(unsigned long long)transfer.size);
 	jobs_kick(agent);
@@ -401,6 +468,7 @@ void job_accepted(struct job *job, const struct message_job_accept *accept)
 		return;
 	job->mine = true;
 	job->sealed = false;
+	note(job, HANDED_NOT);
 	if (job->cancelled)
 		return job_tell_cancel(job);
 	if (transfer_begin(&job->transfer, accept->offset, accept->window) < 0) {
@@ -421,6 +489,8 @@ static void try_later(struct job *job, const struct outcome *outcome, uint32_t r
 	/* Of an earlier session, it is not certain yet. */
 	job->sealed = job->sealed && job->stage == JOB_ASKED;
 	job->mine = !job->sealed;
+	if (job->mine)
+		note(job, HANDED_NOT);
 	job->refusals++;
 	if (outcome->kind == OUTCOME_ANEW)
 		transfer_forget(&job->transfer);
@@ -443,7 +513,9 @@ static bool next_same(struct job *job)
 	if (file > JOB_FILES_MAX)
 		return false;
 	job_close_ref(job);
+	note_done(job);
 	job->id.file = file;
+	look_at_handed(job);
 	jobs_kick(job->agent);
 	return true;
 }
@@ -476,8 +548,7 @@ void job_told(struct job *job, const struct message_job_state *s)
 	if (s->phase == JOB_PHASE_TRANSFER && job->stage == JOB_SENDING)
 		return show(job, outcome.text, "");
 	job->stage = JOB_SEALED;
-	job->mine = false;
-	job->sealed = true;
+	set_sealed(job);
 	job->refusals = 0;
 	if (job->open)
 		job->transfer.sent = job->transfer.size;
@@ -489,6 +560,8 @@ static void seal(struct job *job)
 {
 	struct message m;
 
+	job->sealed_by = job->agent->ledger;
+	note(job, HANDED_SEALED);
 	message_init(&m, MESSAGE_JOB_SEAL);
 	m.job_seal.ref = job->ref;
 	m.job_seal.size = job->transfer.size;
@@ -496,8 +569,7 @@ static void seal(struct job *job)
 	if (peer_send(job->agent, &m) < 0)
 		return; /* again with the next turn */
 	job->stage = JOB_SEALED;
-	job->mine = false;
-	job->sealed = true;
+	set_sealed(job);
 	show(job, "The host takes the job", "");
 }
 

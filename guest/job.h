@@ -31,23 +31,27 @@ struct job {
 	struct transfer transfer;
 	enum job_stage stage;
 	uint32_t ref;
-	bool mine;	   /* the host has not got it whole: that is certain */
-	uint32_t asked;	   /* by the host, with JOB_PHASE_ASK */
-	bool sealed;	   /* the host may have got it whole, and nothing was heard since */
-	bool cancelled;	   /* in this spooler */
-	bool cancel_told;  /* in this session */
-	bool delayed;	   /* `retry` is on */
-	bool in_doubt;	   /* its backend is gone, and only this note is left of it */
-	uint32_t number;   /* in this spooler */
-	uint32_t spoolers; /* queues_spoolers() when it came */
-	bool on_printer;   /* it was refused for something that its printer's state tells of */
-	uint32_t refusals; /* in a row */
+	bool mine;	       /* the host has not got it whole: that is certain */
+	uint32_t asked;	       /* by the host, with JOB_PHASE_ASK */
+	bool sealed;	       /* the host may have got it whole, and nothing was heard since */
+	struct uuid sealed_by; /* with sealed: the ledger of the host that may have it */
+	bool cancelled;	       /* in this spooler */
+	bool cancel_told;      /* in this session */
+	bool delayed;	       /* `retry` is on */
+	bool in_doubt;	       /* its backend is gone, and only this note is left of it */
+	uint32_t number;       /* in this spooler */
+	uint32_t spoolers;     /* queues_spoolers() when it came */
+	bool on_printer;       /* it was refused for something that its printer's state tells of */
+	uint32_t refusals;     /* in a row */
 	sd_event_source *retry;
 	struct backend_status status;
 };
 
 /* A cancel of an earlier run. 0 or -errno. */
 int job_new_cancel(struct agent *agent, const struct cancel *id);
+
+/* It is not this workspace's to tell. */
+void job_forget_cancel(struct job *job);
 
 /* A backend has brought a job and its document, which are taken over: 0; -EINVAL: the document is
  * no plain file; -ENOMEM. The descriptor is then still the caller's. */

@@ -29,6 +29,16 @@ uint32_t jobs_count(const struct agent *agent)
 	return n;
 }
 
+bool jobs_have(const struct agent *agent, const struct uuid *id)
+{
+	const struct job *job;
+
+	TAILQ_FOREACH(job, &agent->jobs, link)
+	if (uuid_equal(&job->id.job, id))
+		return true;
+	return false;
+}
+
 static struct job *job_by_ref(struct agent *agent, uint32_t ref)
 {
 	struct job *job;
@@ -185,6 +195,15 @@ int jobs_init(struct agent *agent)
 	if (r < 0)
 		log_line(LOG_ERR, NULL, "cannot wait for jobs: %s", strerror(-r));
 	return r < 0 ? r : 0;
+}
+
+void jobs_forget_cancels(struct agent *agent)
+{
+	struct job *job, *next;
+
+	TAILQ_FOREACH_SAFE(job, &agent->jobs, link, next)
+	if (job->cancelled && !job->open)
+		job_forget_cancel(job);
 }
 
 void jobs_deinit(struct agent *agent)

@@ -8,6 +8,9 @@
 
 /* Takes up what was cancelled in an earlier run. 0 or -errno. */
 int jobs_init(struct agent *agent);
+/* Cancels of earlier runs: they are not this workspace's to tell. */
+void jobs_forget_cancels(struct agent *agent);
+
 void jobs_deinit(struct agent *agent);
 
 /* From the host: JOB_ACCEPT, JOB_CREDIT, JOB_STATE. One for a ref that is over is nothing. */
@@ -34,6 +37,9 @@ bool jobs_feed(struct agent *agent);
  * purged? 0: none. The answer of QUEUES_JOB is handed to the second. */
 uint32_t jobs_in_doubt(const struct agent *agent, struct uuid *ret_job);
 void jobs_doubt_settled(struct agent *agent, uint32_t number, int error);
+
+/* Whether it is one of them. */
+bool jobs_have(const struct agent *agent, const struct uuid *job);
 
 /* In transfer or followed. */
 uint32_t jobs_count(const struct agent *agent);

@@ -21,6 +21,7 @@
 #include "guest/channel.h"
 #include "guest/drivers.h"
 #include "guest/held.h"
+#include "guest/identity.h"
 #include "guest/jobs.h"
 #include "guest/needs.h"
 #include "guest/offer.h"
@@ -234,13 +235,32 @@ void peer_over(struct agent *agent, const char *why)
 	asks_session_over(agent->asks);
 }
 
+/* On a copy of another workspace's disk, what the spooler had then is that one's. */
+static void learn_identity(struct agent *agent, const struct uuid *workspace)
+{
+	bool copied;
+	int r = identity_learn(agent->identity, workspace, needs_boot(), &copied);
+
+	if (r < 0)
+		log_line(LOG_ERR, NULL, "which workspace this is cannot be written down: %s",
+			strerror(-r));
+	if (!copied)
+		return;
+	log_line(LOG_NOTICE, NULL,
+		"this workspace is a copy of another one: jobs from before the copy are that "
+		"one's, and are held here");
+	jobs_forget_cancels(agent);
+}
+
 static void on_welcome(struct agent *agent, const struct message_welcome *w)
 {
 	log_event(LOG_ID_AGENT_CONNECTED, LOG_INFO, NULL, "connected to %s as workspace %s",
 		w->host, w->workspace);
 	(void)sd_notifyf(0, "STATUS=Connected to %s", w->host);
 	agent->open = true;
+	agent->ledger = w->ledger;
 	agent->opened = agent_now();
+	learn_identity(agent, &w->identity);
 	channel_greeted(agent->channel, w->keepalive_msec);
 	stop_timer(agent->away);
 	presence_set(agent, PRESENCE_HERE);

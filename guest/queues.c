@@ -17,6 +17,7 @@
 
 #include "guest/default.h"
 #include "guest/drivers.h"
+#include "guest/ended.h"
 #include "guest/held.h"
 #include "guest/jobs.h"
 #include "guest/rendering.h"
@@ -47,6 +48,8 @@ enum asked {
 	ASKED_JOB,
 	ASKED_HELD,
 	ASKED_PRINTING,
+	ASKED_ENDED,
+	ASKED_AGAIN,
 };
 
 struct queues {
@@ -407,6 +410,28 @@ static bool look_at_held(struct queues *queues)
 	return true;
 }
 
+/* Whether a job was given back of which nobody here has said that it is done. */
+static bool look_at_lost(struct queues *queues)
+{
+	struct queues_job m;
+
+	if (!ended_next(queues->agent->ended, &m))
+		return false;
+	send(queues, ASKED_AGAIN, NULL, &m, -1);
+	return true;
+}
+
+/* Whether it was asked which jobs are done. */
+static bool look_at_ended(struct queues *queues)
+{
+	struct queues_ended m;
+
+	if (!ended_ask(queues->agent->ended, &m))
+		return false;
+	send(queues, ASKED_ENDED, NULL, &m, -1);
+	return true;
+}
+
 void queues_ask_printing(struct queues *queues)
 {
 	queues->ask_printing = true;
@@ -428,7 +453,8 @@ static void next(struct queues *queues)
 	struct printer *p;
 
 	while (queues->up && requests_are_free(queues->requests)) {
-		if (look_at_job(queues) || look_at_held(queues) || look_at_printing(queues))
+		if (look_at_job(queues) || look_at_held(queues) || look_at_printing(queues) ||
+			look_at_lost(queues))
 			return;
 		if (queues->look) {
 			if (agent_now() < queues->look_after)
@@ -441,6 +467,8 @@ static void next(struct queues *queues)
 		if (queues->check_default && look_at_default(queues))
 			return;
 		p = printers_next_due(&queues->agent->printers);
+		if (!p && look_at_ended(queues))
+			return;
 		if (!p)
 			return settled(queues);
 		look_at(queues, p);
@@ -550,6 +578,8 @@ static void succeeded(struct queues *queues, enum asked asked, struct printer *p
 	case ASKED_JOB:
 	case ASKED_HELD:
 	case ASKED_PRINTING:
+	case ASKED_ENDED:
+	case ASKED_AGAIN:
 	case ASKED_LIST: break;
 	}
 	if (asked != ASKED_SHOW)
@@ -568,6 +598,10 @@ static void on_done(const struct queues_done *done, void *userdata)
 		jobs_doubt_settled(queues->agent, queues->number, done ? done->error : -ECONNRESET);
 	} else if (asked == ASKED_HELD) {
 		held_done(queues->agent->held, done ? done->error : -ECONNRESET);
+	} else if (asked == ASKED_ENDED) {
+		ended_told(queues->agent->ended, done ? done->error : -ECONNRESET);
+	} else if (asked == ASKED_AGAIN) {
+		ended_done(queues->agent->ended, done ? done->error : -ECONNRESET);
 	} else if (asked == ASKED_PRINTING) {
 		if (done && done->error == 0)
 			respool_printing(queues->agent->respool, queues->printing);
@@ -598,6 +632,14 @@ static void on_queue(const struct queues_queue *queue, void *userdata)
 		queues->printing |= queue->state == QUEUE_PRINTS;
 }
 
+static void on_ended(const struct queues_ended *job, void *userdata)
+{
+	struct queues *queues = userdata;
+
+	if (queues->asked == ASKED_ENDED)
+		ended_job(queues->agent->ended, job);
+}
+
 static void on_spooler(bool up, const char *text, void *userdata)
 {
 	struct queues *queues = userdata;
@@ -610,6 +652,8 @@ static void on_spooler(bool up, const char *text, void *userdata)
 	queues->spoolers += up;
 	queues->look = true;
 	queues->look_after = 0;
+	if (up)
+		ended_spooler_up(queues->agent->ended);
 	text_copy_line(queues->spooler, sizeof(queues->spooler), up ? text : "");
 	text_copy_line(queues->trouble, sizeof(queues->trouble), up ? "" : text);
 	log_event(LOG_ID_AGENT_SPOOLER, up ? LOG_INFO : LOG_WARNING, NULL,
@@ -631,6 +675,7 @@ int queues_new(struct agent *agent, struct queues **ret_queues)
 		.libexec_dir = agent->config.libexec_dir,
 		.cups_socket = agent->config.cups_socket,
 		.on_queue = on_queue,
+		.on_ended = on_ended,
 		.on_done = on_done,
 		.on_spooler = on_spooler,
 		.userdata = queues,

@@ -64,9 +64,15 @@ static void on_message(struct worker *worker, const struct ipc_head *m, int *fd,
 	const struct requests_setup *setup = &requests->setup;
 	const struct queues_queue *q = (const struct queues_queue *)m;
 	const struct queues_done *done = (const struct queues_done *)m;
+	const struct queues_ended *ended = (const struct queues_ended *)m;
 
 	(void)worker;
 	(void)fd;
+	if (m->type == QUEUES_JOB_ENDED) {
+		if (m->size == sizeof(*ended) && text_terminated(ended->name, sizeof(ended->name)))
+			setup->on_ended(ended, setup->userdata);
+		return;
+	}
 	if (m->type == QUEUES_QUEUE) {
 		if (m->size == sizeof(*q) && text_terminated(q->name, sizeof(q->name)) &&
 			text_terminated(q->device_uri, sizeof(q->device_uri)) &&

@@ -14,6 +14,8 @@ struct requests_setup {
 	const char *libexec_dir, *cups_socket; /* kept, not copied */
 	/* One queue of a QUEUES_LIST. */
 	void (*on_queue)(const struct queues_queue *queue, void *userdata);
+	/* One job of a QUEUES_ENDED. */
+	void (*on_ended)(const struct queues_ended *job, void *userdata);
 	/* The request under way is done. `done`: NULL when the worker ended over it. */
 	void (*on_done)(const struct queues_done *done, void *userdata);
 	/* This spooler answers, maybe another than before, or does not; `text` is a line. */

@@ -193,6 +193,8 @@ static bool check_domain(const struct workspace *ws, json_t *checks)
 			"add one: `platenctl attach ", "`");
 		return false;
 	}
+	if (!ws->greeted && ws->refusal[0])
+		return true; /* the channel closes with it, and is no fault of its own */
 	if (ws->channel) {
 		check(checks, "channel", ws, "ok", "open", "");
 	} else if (!ws->by_libvirt) {

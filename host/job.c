@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "host/decide.h"
+#include "host/origin.h"
 #include "host/printer.h"
 #include "host/rebuild.h"
 #include "host/renderings.h"
@@ -26,6 +27,8 @@
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+
+const char job_no_space[] = "the host's disk is full or broken; the job waits until it has room";
 
 struct log_about job_about(const struct job *job, char uuid[static UUID_TEXT_SIZE])
 {
@@ -168,7 +171,7 @@ int job_record(struct job *job, enum ledger_state state)
 	text_copy_line(job->row.text, sizeof(job->row.text), job->text);
 	r = ledger_put(job->host->ledger, &job->row);
 	if (r < 0)
-		JOB_SAY(LOG_ERR, job, "the ledger cannot be written: %s", strerror(-r));
+		host_say_unwritten(job->host, r);
 	return r;
 }
 
@@ -277,8 +280,7 @@ static void open_new(struct job *job, struct workspace *ws, const struct message
 			"host: print it again");
 	job_submission_fill(job, printer, open);
 	if (job_record(job, LEDGER_OPEN) < 0)
-		return job_refuse(job, REFUSAL_NO_SPACE,
-			"the host's disk is full or broken; the job waits for it");
+		return job_refuse(job, REFUSAL_NO_SPACE, job_no_space);
 	job->stage = JOB_WAITING;
 	job_transfer_begin(job);
 }
@@ -299,16 +301,52 @@ static void open_retry(struct job *job, struct workspace *ws, const struct messa
 	open_new(job, ws, open);
 }
 
+/* It was handed over whole while another ledger was in force, and this one does not know it. */
+static void ask_for_other(struct job *job)
+{
+	JOB_TELL(LOG_ID_JOB_UNSURE, LOG_WARNING, job,
+		"the workspace has handed it over to another host before: look whether that one "
+		"printed it");
+	job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
+		"This was handed over to another host before the workspace came here: look at the "
+		"printer there, then release it to print it here, or cancel it");
+}
+
+/* Nobody can know whether it was printed: a person is asked, as far as there is room for it. */
+static void open_unsure(struct job *job, struct workspace *ws, const struct message_job_open *open,
+	void (*ask)(struct job *job))
+{
+	char text[MESSAGE_SIZE];
+
+	row_fill(job, ws, ws->offers[open->printer].name, false, open);
+	if (quota_job(job, text))
+		ask(job);
+	else
+		job_refuse(job, REFUSAL_QUOTA, text);
+}
+
+/* What is here of a job that another host has had whole since: the rest of an earlier attempt. */
+static void drop_attempt(struct job *job)
+{
+	job_transfer_abort(job);
+	job->open = false;
+	job_refuse(job, REFUSAL_FAILED, "the workspace handed it over to another host since");
+}
+
 void job_open(struct workspace *ws, const struct message_job_open *open)
 {
 	struct ledger_key key = {.workspace = ws->uuid, .job = open->job, .file = open->file};
 	struct job *job = job_find(ws->host, &key);
-	char text[MESSAGE_SIZE];
+	bool other = origin_is_other(ws->host->ledger, &ws->uuid, open);
 	int r;
 
 	if (job && job->stage == JOB_ENDED &&
 		(job->phase == JOB_PHASE_REFUSED || decide_is_retry(&job->row, open))) {
 		job_drop(job); /* its end was told: this is the next try */
+		job = NULL;
+	}
+	if (job && other && job->stage < JOB_SEALING) {
+		drop_attempt(job);
 		job = NULL;
 	}
 	if (job)
@@ -335,10 +373,10 @@ void job_open(struct workspace *ws, const struct message_job_open *open)
 	if (r < 0 && ws->host->rebuilding)
 		return job_refuse(job, REFUSAL_FAILED,
 			"the host's ledger is built anew from its spooler; the job waits for it");
-	if (r < 0 && rebuild_is_unsure(ws->host, open)) {
-		row_fill(job, ws, ws->offers[open->printer].name, false, open);
-		return quota_job(job, text) ? job_ask(job) : job_refuse(job, REFUSAL_QUOTA, text);
-	}
+	if (r < 0 && rebuild_is_unsure(ws->host, open))
+		return open_unsure(job, ws, open, job_ask);
+	if (other)
+		return open_unsure(job, ws, open, ask_for_other);
 	open_new(job, ws, open);
 }
 
@@ -443,20 +481,18 @@ void job_sync(struct host *host)
 	int r = ledger_commit(host->ledger);
 
 	if (r < 0)
-		log_line(LOG_ERR, NULL, "the ledger cannot be synced: %s: is the disk full?",
-			strerror(-r));
+		host_say_unwritten(host, r);
 	TAILQ_FOREACH_SAFE(job, &host->jobs, link, next)
 	{
 		if (job->stage != JOB_SYNCING || !job->submit)
 			continue;
 		if (r == 0) {
 			job->stage = JOB_RELEASING;
-			(void)submit_send(job->submit, &release, -1, JOB_ANSWER_USEC);
+			(void)submit_send(job->submit, &release, -1, JOB_SYNC_USEC);
 			continue;
 		}
 		job_transfer_abort(job);
-		job_refuse(job, REFUSAL_NO_SPACE,
-			"the host's disk is full or broken; the job waits for it");
+		job_refuse(job, REFUSAL_NO_SPACE, job_no_space);
 	}
 }
 

@@ -78,6 +78,7 @@ int ledger_limit(struct ledger *ledger, uint32_t jobs, uint32_t days);
 enum ledger_note {
 	LEDGER_WHOLE,	/* bool: it has all that the spooler has of Platen's jobs */
 	LEDGER_DAMAGED, /* seconds since the epoch: when it was begun anew for a damage; 0: never */
+	LEDGER_NUMBER,	/* random, not 0: tells it from all others, see origin.h */
 };
 
 int ledger_note_put(struct ledger *ledger, enum ledger_note note, int64_t value);

@@ -21,6 +21,7 @@
 #include "host/domains.h"
 #include "host/fetcher.h"
 #include "host/job.h"
+#include "host/origin.h"
 #include "host/printer.h"
 #include "host/renderings.h"
 #include "host/restarts.h"
@@ -182,6 +183,8 @@ static void on_hello(struct workspace *ws, const struct message_hello *hello)
 	m.welcome.keepalive_msec = ws->host->config.keepalive_msec;
 	text_copy_line(m.welcome.host, sizeof(m.welcome.host), ws->host->name);
 	text_copy_line(m.welcome.workspace, sizeof(m.welcome.workspace), ws->name);
+	m.welcome.identity = ws->uuid;
+	origin_name(ws->host->ledger, &ws->uuid, &m.welcome.ledger);
 	(void)workspace_send(ws, &m, -1);
 	text_copy_line(ws->agent, sizeof(ws->agent), hello->agent);
 	ws->greeted = true;
@@ -488,8 +491,10 @@ void workspace_domain(struct workspace *ws, const struct virt_domain *domain)
 	if (before != workspace_mode(ws))
 		offer_update(ws);
 	restarts_look(ws->restarts);
-	if (!domain->running || !(domain->devices & VIRT_DEVICE_VIRTIO) || ws->channel ||
-		ws->opening || ws->reopen || ws->host->ending)
+	/* One that is paused hears nothing; one that comes by migration is not even here yet, and
+	 * what was said to it now would be lost with its device's state. */
+	if (!domain->running || domain->paused || !(domain->devices & VIRT_DEVICE_VIRTIO) ||
+		ws->channel || ws->opening || ws->reopen || ws->host->ending)
 		return;
 	if (domains_open(ws->host->domains, ws) == 0)
 		ws->opening = true;

@@ -72,6 +72,8 @@ struct message_welcome {
 	uint32_t keepalive_msec;   /* the host's; the guest adopts it */
 	char host[TEXT_SIZE];	   /* the host's name, for people */
 	char workspace[TEXT_SIZE]; /* the domain's name, for people */
+	struct uuid identity;	   /* the domain's UUID, or null: the host does not say */
+	struct uuid ledger;	   /* names what the host knows of this workspace's jobs, or null */
 };
 
 enum bye_code {
@@ -231,6 +233,7 @@ struct message_job_open {
 	char options[JOB_OPTIONS_BYTES]; /* "name\0value\0…" */
 	uint32_t rendered; /* bool: the guest's filters made it ready for the device */
 	uint32_t sealed;   /* bool: it was sealed before, and the guest has not heard of it since */
+	struct uuid sealed_by; /* with sealed: Welcome's ledger then, or null */
 	uint32_t answer; /* JOB_STATE's ask: a person released the job, it is printed again; or 0 */
 };
 

@@ -53,6 +53,11 @@ class Tally:
             took = f" ({seconds:.1f} s)" if seconds is not None and seconds >= 0.05 else ""
             print(f"{outcome:4} {name}{took}{': ' + why if why else ''}", flush=True)
 
+    def step(self, module, text, seconds):
+        """What a long test has done, and how long that took since its last step."""
+        with self.lock:
+            print(f"     {seconds:6.1f} s  {module}: {text}", flush=True)
+
     def show(self, title, text):
         text = text.decode(errors="replace") if isinstance(text, bytes) else text
         text = text.strip("\n")
@@ -279,8 +284,14 @@ class Runner:
     def follow(self, reader, short, rows, log):
         """Reads what the module's process says, a JSON object per line, as it says it."""
         with os.fdopen(reader, encoding="utf-8", errors="replace") as f:
+            before = time.monotonic()
             for line in f:
-                row = json.loads(line)
+                row, now = json.loads(line), time.monotonic()
+                if row["outcome"] == "step":
+                    self.tally.step(short, row["name"], now - before)
+                    before = now
+                    continue
+                before = now
                 rows.append(row)
                 if row["outcome"] == "begin":
                     continue
@@ -381,6 +392,7 @@ def inside(descriptor, path):
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with os.fdopen(descriptor, "w", encoding="utf-8") as out:
         os.set_inheritable(descriptor, False)
+        os.environ["PLATEN_STEPS"] = str(descriptor)  # for this process alone: a test may tell of its steps
         reporter = Reporter(out)
         suite = unittest.defaultTestLoader.loadTestsFromName(name[:-3])
         suite.run(reporter)

@@ -158,22 +158,33 @@ int args_options(const char *text, char *options, size_t capacity, uint32_t *ret
 	return left_out;
 }
 
-uint32_t args_answer(const char *text)
+/* The last number that has this name among the options, to `most`, or 0. */
+static uint64_t number_of(const char *text, const char *wanted, uint64_t most)
 {
 	char name[NAME_MOST + 1], value[VALUE_SIZE], *end;
-	unsigned long answer = 0;
+	uint64_t number = 0;
 
 	for (;;) {
 		while (is_blank(*text))
 			text++;
 		if (!*text)
-			return (uint32_t)answer;
-		if (!option_read(&text, name, value) || strcmp(name, BACKEND_ASKED) != 0)
+			return number;
+		if (!option_read(&text, name, value) || strcmp(name, wanted) != 0)
 			continue;
-		answer = strtoul(value, &end, 10);
-		if (*end || answer > JOB_ASK_MAX)
-			answer = 0;
+		number = strtoull(value, &end, 10);
+		if (*end || number > most)
+			number = 0;
 	}
+}
+
+uint32_t args_answer(const char *text)
+{
+	return (uint32_t)number_of(text, BACKEND_ASKED, JOB_ASK_MAX);
+}
+
+uint64_t args_created(const char *text)
+{
+	return number_of(text, "time-at-creation", INT32_MAX);
 }
 
 /* d00091-002: the second document of the job. */
@@ -252,6 +263,7 @@ enum backend_exit args_read(int argc, char *const *argv, struct backend_open *re
 		return BACKEND_EXIT_HOLD;
 	}
 	o->answer = args_answer(argv[5]);
+	o->created = args_created(argv[5]);
 	o->more = argc == 7 && has_next(argv[6]);
 	o->file = argc == 7 ? file_index(argv[6]) : 1;
 	/* A pipe instead of a file: filters have run, and where they are the printer's own, they

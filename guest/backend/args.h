@@ -30,6 +30,9 @@ int args_options(const char *text, char *options, size_t capacity, uint32_t *ret
 /* The mark BACKEND_ASKED among the same options, or 0. */
 uint32_t args_answer(const char *text);
 
+/* When the job was made (time-at-creation, RFC 8011 5.3.14.1), seconds since 1970, or 0. */
+uint64_t args_created(const char *text);
+
 /* The queue's name of "platen:/NAME", percent-decoded. 0 or -EINVAL. */
 int args_queue(const char *uri, char *name, size_t size);
 

@@ -55,6 +55,7 @@ struct backend_open {
 	uint8_t reserved[3];
 	struct uuid job;
 	char printer[NAME_SIZE]; /* from the device URI */
+	uint64_t created;	 /* seconds since 1970, 0: the spooler did not say */
 	char title[TEXT_SIZE];
 	char user[USER_SIZE];
 	char format[MIME_SIZE];

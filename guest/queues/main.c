@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guest/queues/history.h"
 #include "guest/queues/mirror.h"
 #include "guest/queues/queue.h"
 #include "guest/queues/watch.h"
@@ -27,6 +28,7 @@ struct server {
 	struct cupsd cupsd;
 	struct mirror mirror;
 	struct watch watch;
+	struct history history;
 };
 
 static void done(struct server *server, uint32_t serial, const char *name, int error)
@@ -63,6 +65,12 @@ static void on_queue(const struct queues_queue *queue, void *userdata)
 {
 	(void)userdata;
 	(void)ipc_send(IPC_FD, queue, -1);
+}
+
+static void on_job_ended(const struct queues_ended *job, void *userdata)
+{
+	(void)userdata;
+	(void)ipc_send(IPC_FD, job, -1);
 }
 
 static int refuse(struct server *server, const char *what)
@@ -123,6 +131,7 @@ static int on_message(struct server *server, const struct ipc_head *m, int fd)
 	const struct queues_state *state = (const struct queues_state *)m;
 	const struct queues_job *job = (const struct queues_job *)m;
 	const struct queues_held *held = (const struct queues_held *)m;
+	const struct queues_ended *ended = (const struct queues_ended *)m;
 
 	switch (m->type) {
 	case QUEUES_PING:
@@ -143,7 +152,13 @@ static int on_message(struct server *server, const struct ipc_head *m, int fd)
 	case QUEUES_JOB:
 		if (m->size != sizeof(*job))
 			return -EPROTO;
-		done(server, job->serial, "", queue_job(&server->cupsd, job->number, &job->job));
+		done(server, job->serial, "", queue_job(&server->cupsd, job));
+		return 0;
+	case QUEUES_ENDED:
+		if (m->size != sizeof(*ended))
+			return -EPROTO;
+		done(server, ended->serial, "",
+			history_list(&server->history, ended, on_job_ended, NULL));
 		return 0;
 	case QUEUES_HELD:
 		if (m->size != sizeof(*held))
@@ -223,7 +238,9 @@ int main(int argc, char **argv)
 	cupsd_init(&server.cupsd, argv[1]);
 	mirror_init(&server.mirror, &server.cupsd);
 	watch_init(&server.watch, &server.cupsd);
+	history_init(&server.history, &server.cupsd);
 	r = serve(&server);
+	history_deinit(&server.history);
 	watch_deinit(&server.watch);
 	mirror_deinit(&server.mirror);
 	cupsd_disconnect(&server.cupsd);

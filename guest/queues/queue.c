@@ -323,17 +323,22 @@ int queue_default(struct cupsd *cupsd, const char *name)
 /* cupsd takes a backend that was killed (by the kernel for want of memory, say) for one that ended
  * well: the job is done in its eyes. The host knows the job by its UUID, so that one which was
  * printed after all is not printed again by this. */
-static int restart_job(struct cupsd *cupsd, uint32_t number)
+static int restart_job(struct cupsd *cupsd, const struct queues_job *job)
 {
-	if (cupsd_run(cupsd, cupsd_job_request(IPP_OP_RESTART_JOB, (int)number), "/", -1, NULL) < 0)
-		return -EALREADY;
-	return 0;
+	ipp_t *request = cupsd_job_request(IPP_OP_RESTART_JOB, (int)job->number);
+	int r;
+
+	if (job->hold)
+		(void)ippAddString(request, IPP_TAG_OPERATION, IPP_TAG_KEYWORD, "job-hold-until",
+			NULL, "indefinite");
+	r = cupsd_run(cupsd, request, "/", -1, NULL);
+	return r == -ECONNREFUSED || r == -ECONNRESET ? r : r < 0 ? -EALREADY : 0;
 }
 
-int queue_job(struct cupsd *cupsd, uint32_t number, const struct uuid *job)
+int queue_job(struct cupsd *cupsd, const struct queues_job *job)
 {
 	static const char *const wanted[] = {"job-state", "job-uuid"};
-	ipp_t *request = cupsd_job_request(IPP_OP_GET_JOB_ATTRIBUTES, (int)number);
+	ipp_t *request = cupsd_job_request(IPP_OP_GET_JOB_ATTRIBUTES, (int)job->number);
 	_cleanup_ipp_ ipp_t *response = NULL;
 	char text[TEXT_SIZE];
 	struct uuid uuid;
@@ -344,12 +349,12 @@ int queue_job(struct cupsd *cupsd, uint32_t number, const struct uuid *job)
 	if (r < 0)
 		return r;
 	cupsd_text(response, "job-uuid", text, sizeof(text));
-	if (uuid_parse(text, &uuid) < 0 || !uuid_equal(&uuid, job))
+	if (uuid_parse(text, &uuid) < 0 || !uuid_equal(&uuid, &job->job))
 		return -ENOENT;
 	switch (cupsd_int(response, "job-state")) {
 	case IPP_JSTATE_CANCELED:
 	case IPP_JSTATE_ABORTED: return -ECANCELED;
-	case IPP_JSTATE_COMPLETED: return restart_job(cupsd, number);
+	case IPP_JSTATE_COMPLETED: return restart_job(cupsd, job);
 	default: return 0;
 	}
 }

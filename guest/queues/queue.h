@@ -37,8 +37,8 @@ int queue_put(struct cupsd *cupsd, const struct queues_put *put, int driver);
 int queue_remove(struct cupsd *cupsd, const char *name);
 int queue_default(struct cupsd *cupsd, const char *name);
 
-/* Whether a job of the spooler is there: 0, -ENOENT, or -ECANCELED: cancelled or aborted. */
-int queue_job(struct cupsd *cupsd, uint32_t number, const struct uuid *job);
+/* Whether a job of the spooler is there, and runs again or is held again: see QUEUES_JOB. */
+int queue_job(struct cupsd *cupsd, const struct queues_job *job);
 
 /* Marks or releases a held job, see QUEUES_HELD. */
 int queue_held(struct cupsd *cupsd, const struct queues_held *held);

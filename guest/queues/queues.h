@@ -44,9 +44,14 @@ enum queues_message {
 		       DONE 0: it is there and runs again, by itself or because it was made to;
 		       -ENOENT: it is not; -ECANCELED: it was cancelled; -EALREADY: cupsd takes it
 		       for printed, and cannot run it again */
-	QUEUES_HELD, /* struct queues_held: marks or releases a held job. DONE 0; -EALREADY it was
-			released and waits; -EBUSY it is not held (yet); -ENOENT, -ECANCELED as
-			JOB */
+	QUEUES_ENDED, /* struct queues_ended: jobs of our queues that were completed: a
+			 QUEUES_JOB_ENDED with the newest job's number and no UUID, one for each
+			 that was not told before, then DONE */
+	QUEUES_HELD,  /* struct queues_held: marks or releases a held job. DONE 0; -EALREADY it was
+			 released and waits; -EBUSY it is not held (yet); -ENOENT, -ECANCELED as
+			 JOB */
+	/* worker → agent */
+	QUEUES_JOB_ENDED, /* struct queues_ended */
 };
 
 struct queues_request {
@@ -59,7 +64,18 @@ struct queues_job {
 	struct ipc_head head;
 	uint32_t serial;
 	uint32_t number; /* job-id in the guest's spooler */
+	uint32_t hold;	 /* bool: it is not to run again, but to be held for a person */
 	struct uuid job; /* its job-uuid: numbers are given out again */
+};
+
+struct queues_ended {
+	struct ipc_head head;
+	uint32_t serial;
+	uint32_t number; /* the request's: only jobs behind this one */
+	uint32_t anew;	 /* with the request, bool: also those that were told before */
+	uint32_t files;	 /* of the job; 0: they are gone */
+	struct uuid job;
+	char name[NAME_SIZE]; /* its queue */
 };
 
 struct queues_held {

@@ -3,9 +3,8 @@
  * Between a guest's bytes and platend's fixed messages.
  *
  * One poll(2) loop over the channel, the connection to platend, and the pipes of documents under
- * way. The link has already refused what is malformed or out of order; here the rest of what a
- * guest may not do is refused: a ref that is not open, an offset that is not the next one, more
- * bytes than it was given credit for. Every queue is bounded by making the other side wait: the
+ * way. The link has already refused what is malformed or out of order; document.c and feed.c refuse
+ * the rest of what a guest may not do. Every queue is bounded by making the other side wait: the
  * guest by credit, platend by not being read. So is every rate: a guest that says too much to
  * platend, or begins too many sessions, is not read for a while; bytes beyond a minute's measure
  * give credit back later.
@@ -15,20 +14,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "host/channel/document.h"
+#include "host/channel/feed.h"
 #include "proto/base/bucket.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/clock.h"
 #include "proto/base/text.h"
 #include "proto/link.h"
 
-#define DRIVERS_OPEN  2		   /* driver files read at once */
 #define SAID_RATE     (200 * 60)   /* messages to platend a minute */
 #define SAID_BURST    10000	   /* the reports of an offer, and some */
 #define SESSION_COST  500	   /* messages: what a new session costs of them */
@@ -37,58 +34,17 @@
 #define AWAKE_USEC    1000000	   /* at least so often when platend takes nothing */
 #define LISTEN_QUEUED (256 * 1024) /* bytes: above it platend is not read */
 
-enum stage {
-	STAGE_FREE = 0,
-	STAGE_ASKED,  /* JOB_OPEN was passed on */
-	STAGE_DATA,   /* accepted: the document arrives */
-	STAGE_SEALED, /* the document is whole, or broke off: only states follow */
-};
-
-struct job {
-	enum stage stage;
-	uint32_t ref;
-	uint32_t credit; /* bytes the guest may still send */
-	uint32_t owed;	 /* bytes drained and not yet given back as credit */
-	uint64_t next;	 /* offset of the next byte */
-	int pipe;	 /* -1 when over */
-	uint8_t *held;	 /* JOB_WINDOW bytes, while the pipe is full */
-	size_t held_size, held_done;
-};
-
-struct driver {
-	int file; /* -1: free */
-	uint32_t size, offset;
-	bool is_package;
-	uint8_t sha256[SHA256_SIZE];
-};
-
-struct asked {
-	bool is_package;
-	uint8_t sha256[SHA256_SIZE];
-};
-
 struct channel {
 	int ipc;
 	struct link *link;
 	bool synced;
-	struct bucket said, frames, bytes;
+	struct bucket said, frames;
 	bool platend_full;	/* `waiting` could not be sent yet */
 	struct message waiting; /* for platend */
 	struct message in;	/* from the guest or platend */
-	struct job jobs[JOBS_OPEN_MAX];
-	struct driver drivers[DRIVERS_OPEN];
-	/* What the guest asked for and platend was not asked for yet. */
-	struct asked asked[OFFER_PRINTERS_MAX];
-	uint32_t asked_first, asked_count, asked_out;
+	struct documents documents;
+	struct feed feed;
 };
-
-static uint64_t now_usec(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 int channel_new(int ipc, struct channel **ret_channel)
 {
@@ -103,29 +59,17 @@ int channel_new(int ipc, struct channel **ret_channel)
 	channel->ipc = ipc;
 	bucket_init(&channel->said, SAID_RATE, SAID_BURST);
 	bucket_init(&channel->frames, FRAMES_RATE, FRAMES_BURST);
-	for (size_t i = 0; i < JOBS_OPEN_MAX; i++)
-		channel->jobs[i].pipe = -1;
-	for (size_t i = 0; i < DRIVERS_OPEN; i++)
-		channel->drivers[i].file = -1;
+	documents_init(&channel->documents);
+	feed_init(&channel->feed);
 	*ret_channel = channel;
 	return 0;
-}
-
-static void job_reset(struct job *job)
-{
-	job->pipe = close_fd(job->pipe);
-	free(job->held);
-	*job = (struct job){.pipe = -1};
 }
 
 /* Everything that belonged to the session that is over. */
 static void session_reset(struct channel *channel)
 {
-	for (size_t i = 0; i < JOBS_OPEN_MAX; i++)
-		job_reset(&channel->jobs[i]);
-	for (size_t i = 0; i < DRIVERS_OPEN; i++)
-		channel->drivers[i].file = close_fd(channel->drivers[i].file);
-	channel->asked_count = channel->asked_first = channel->asked_out = 0;
+	documents_reset(&channel->documents);
+	feed_reset(&channel->feed);
 	channel->synced = false;
 }
 
@@ -168,181 +112,6 @@ static void violation(struct channel *channel, const char *why)
 	(void)tell_text(channel, CHANNEL_LOST, why);
 }
 
-static struct job *job_find(struct channel *channel, uint32_t ref)
-{
-	for (size_t i = 0; i < JOBS_OPEN_MAX; i++)
-		if (channel->jobs[i].stage != STAGE_FREE && channel->jobs[i].ref == ref)
-			return &channel->jobs[i];
-	return NULL;
-}
-
-/* The document can go no further here: platend hears why from the spool worker. */
-static void job_break(struct job *job)
-{
-	job->pipe = close_fd(job->pipe);
-	free(job->held);
-	job->held = NULL;
-	job->held_size = job->held_done = 0;
-}
-
-static void job_credit(struct channel *channel, struct job *job)
-{
-	struct message m;
-
-	if (job->stage != STAGE_DATA || job->owed < JOB_WINDOW / 4 ||
-		bucket_wait(&channel->bytes, now_usec(), 1) > 0)
-		return; /* wait() comes back to it */
-	message_init(&m, MESSAGE_JOB_CREDIT);
-	m.job_credit.ref = job->ref;
-	m.job_credit.bytes = job->owed;
-	if (link_send(channel->link, &m) < 0)
-		return; /* the queue is full: the next drained byte tries again */
-	bucket_charge(&channel->bytes, now_usec(), job->owed);
-	job->credit += job->owed;
-	job->owed = 0;
-}
-
-/* Writes what the pipe takes. Returns the number of bytes, or -errno other than -EAGAIN. */
-static ssize_t pipe_write(int fd, const uint8_t *data, size_t size)
-{
-	size_t done = 0;
-
-	while (done < size) {
-		ssize_t n = write(fd, data + done, size - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			break;
-		if (n < 0)
-			return -errno;
-		done += (size_t)n;
-	}
-	return (ssize_t)done;
-}
-
-static void job_drain(struct channel *channel, struct job *job)
-{
-	ssize_t n =
-		pipe_write(job->pipe, job->held + job->held_done, job->held_size - job->held_done);
-
-	if (n < 0) {
-		job_break(job);
-		return;
-	}
-	job->held_done += (size_t)n;
-	job->owed += (uint32_t)n;
-	if (job->held_done == job->held_size) {
-		free(job->held);
-		job->held = NULL;
-		job->held_size = job->held_done = 0;
-		if (job->stage == STAGE_SEALED)
-			job->pipe = close_fd(job->pipe);
-	}
-	job_credit(channel, job);
-}
-
-static const char *job_data(struct channel *channel, const struct message_job_data *d)
-{
-	struct job *job = job_find(channel, d->ref);
-	ssize_t n = 0;
-
-	if (!job || job->stage != STAGE_DATA)
-		return "JobData: ref is not of a job whose document is awaited";
-	if (d->offset != job->next)
-		return "JobData: offset is not the next one";
-	if (d->data_size > job->credit)
-		return "JobData: more than there was credit for";
-	job->next += d->data_size;
-	job->credit -= d->data_size;
-	if (job->pipe < 0)
-		return NULL; /* broke off: platend's word is on its way */
-	if (!job->held) {
-		n = pipe_write(job->pipe, d->data, d->data_size);
-		if (n < 0) {
-			job_break(job);
-			return NULL;
-		}
-		job->owed += (uint32_t)n;
-	}
-	if ((size_t)n < d->data_size) {
-		if (!job->held)
-			job->held = malloc(JOB_WINDOW);
-		if (!job->held) {
-			job_break(job);
-			return NULL;
-		}
-		if (job->held_done) {
-			memmove(job->held, job->held + job->held_done,
-				job->held_size - job->held_done);
-			job->held_size -= job->held_done;
-			job->held_done = 0;
-		}
-		memcpy(job->held + job->held_size, d->data + n, d->data_size - (size_t)n);
-		job->held_size += d->data_size - (size_t)n;
-	}
-	job_credit(channel, job);
-	return NULL;
-}
-
-static const char *job_open(struct channel *channel, const struct message *m)
-{
-	if (job_find(channel, m->job_open.ref))
-		return "JobOpen: ref is in use";
-	for (size_t i = 0; i < JOBS_OPEN_MAX; i++) {
-		struct job *job = &channel->jobs[i];
-
-		if (job->stage != STAGE_FREE)
-			continue;
-		*job = (struct job){.stage = STAGE_ASKED, .ref = m->job_open.ref, .pipe = -1};
-		return NULL;
-	}
-	return "JobOpen: too many jobs at once";
-}
-
-/* Judges a message that concerns a job, and notes it. NULL, or what is wrong. */
-static const char *job_message(struct channel *channel, const struct message *m)
-{
-	struct job *job;
-
-	switch (m->head.type) {
-	case MESSAGE_JOB_OPEN: return job_open(channel, m);
-	case MESSAGE_JOB_DATA: return job_data(channel, &m->job_data);
-	case MESSAGE_JOB_SEAL:
-		job = job_find(channel, m->job_seal.ref);
-		if (!job || job->stage != STAGE_DATA)
-			return "JobSeal: ref is not of a job whose document is awaited";
-		if (m->job_seal.size != job->next)
-			return "JobSeal: size is not what was sent";
-		job->stage = STAGE_SEALED;
-		if (!job->held)
-			job->pipe = close_fd(job->pipe);
-		return NULL;
-	case MESSAGE_JOB_CANCEL:
-		return job_find(channel, m->job_cancel.ref) ? NULL : "JobCancel: ref is not open";
-	default: /* JOB_CLOSE */
-		job = job_find(channel, m->job_close.ref);
-		if (!job)
-			return "JobClose: ref is not open";
-		job_reset(job);
-		return NULL;
-	}
-}
-
-static const char *driver_get(
-	struct channel *channel, const uint8_t sha256[static SHA256_SIZE], bool is_package)
-{
-	struct asked *asked;
-
-	if (channel->asked_count == OFFER_PRINTERS_MAX)
-		return "DriverGet, PackageGet: more than printers";
-	asked = &channel->asked[(channel->asked_first + channel->asked_count++) %
-				OFFER_PRINTERS_MAX];
-	asked->is_package = is_package;
-	memcpy(asked->sha256, sha256, SHA256_SIZE);
-	return NULL;
-}
-
 static void on_guest_message(struct channel *channel, const struct message *m)
 {
 	const char *why = NULL;
@@ -353,19 +122,16 @@ static void on_guest_message(struct channel *channel, const struct message *m)
 	case MESSAGE_JOB_OPEN:
 	case MESSAGE_JOB_SEAL:
 	case MESSAGE_JOB_CANCEL:
-	case MESSAGE_JOB_CLOSE: why = job_message(channel, m); break;
+	case MESSAGE_JOB_CLOSE: why = documents_message(&channel->documents, m); break;
 	case MESSAGE_DRIVER_GET:
-		why = driver_get(channel, m->driver_get.driver, false);
-		pass = false;
-		break;
 	case MESSAGE_PACKAGE_GET:
-		why = driver_get(channel, m->package_get.package, true);
+		why = feed_get(&channel->feed, m);
 		pass = false;
 		break;
 	default: break;
 	}
 	if (m->head.type != MESSAGE_JOB_DATA)
-		bucket_charge(&channel->said, now_usec(), 1);
+		bucket_charge(&channel->said, clock_usec(), 1);
 	if (why)
 		violation(channel, why);
 	else if (pass)
@@ -375,7 +141,7 @@ static void on_guest_message(struct channel *channel, const struct message *m)
 /* usec until the guest is listened to again; 0: it is. */
 static uint64_t rest(const struct channel *channel)
 {
-	uint64_t now = now_usec(), said = bucket_wait(&channel->said, now, 1);
+	uint64_t now = clock_usec(), said = bucket_wait(&channel->said, now, 1);
 	uint64_t frames = bucket_wait(&channel->frames, now, 1);
 
 	return said > frames ? said : frames;
@@ -385,13 +151,13 @@ static uint64_t rest(const struct channel *channel)
 static void from_guest(struct channel *channel)
 {
 	while (!channel->platend_full && rest(channel) == 0) {
-		bucket_charge(&channel->frames, now_usec(), 1);
+		bucket_charge(&channel->frames, clock_usec(), 1);
 		switch (link_next(channel->link, &channel->in)) {
 		case LINK_NONE: return;
 		case LINK_SYNCED:
 			session_reset(channel);
 			channel->synced = true;
-			bucket_charge(&channel->said, now_usec(), SESSION_COST);
+			bucket_charge(&channel->said, clock_usec(), SESSION_COST);
 			(void)tell_text(channel, CHANNEL_SYNCED, "");
 			break;
 		case LINK_LOST:
@@ -406,54 +172,6 @@ static void from_guest(struct channel *channel)
 	}
 }
 
-static void accept_job(struct channel *channel, const struct message *m, int *fd)
-{
-	struct job *job = job_find(channel, m->job_accept.ref);
-	int flags;
-
-	if (!job || job->stage != STAGE_ASKED || *fd < 0)
-		return; /* closed by the guest meanwhile */
-	flags = fcntl(*fd, F_GETFL);
-	if (flags >= 0 && !(flags & O_NONBLOCK))
-		return; /* would stall us: platend makes it non-blocking */
-	job->pipe = steal_fd(fd);
-	job->stage = STAGE_DATA;
-	job->credit = m->job_accept.window;
-	job->next = m->job_accept.offset;
-	(void)link_send(channel->link, m);
-}
-
-/* A piece of either, without bytes: there is none. */
-static void piece_init(struct message *m, bool is_package, const uint8_t sha256[static SHA256_SIZE])
-{
-	message_init(m, is_package ? MESSAGE_PACKAGE_DATA : MESSAGE_DRIVER_DATA);
-	memcpy(is_package ? m->package_data.package : m->driver_data.driver, sha256, SHA256_SIZE);
-}
-
-static void take_driver(struct channel *channel, const struct channel_driver *d, int *fd)
-{
-	struct message m;
-
-	if (channel->asked_out)
-		channel->asked_out--;
-	if (d->size && *fd >= 0) {
-		for (size_t i = 0; i < DRIVERS_OPEN; i++) {
-			struct driver *driver = &channel->drivers[i];
-
-			if (driver->file >= 0)
-				continue;
-			driver->file = steal_fd(fd);
-			driver->size = d->size;
-			driver->offset = 0;
-			driver->is_package = d->is_package;
-			memcpy(driver->sha256, d->driver, SHA256_SIZE);
-			return;
-		}
-	}
-	piece_init(&m, d->is_package, d->driver);
-	(void)link_send(channel->link, &m);
-}
-
 static int start_link(struct channel *channel, const struct channel_start *start, int *fd)
 {
 	int r;
@@ -465,8 +183,8 @@ static int start_link(struct channel *channel, const struct channel_start *start
 		return r;
 	*fd = -1;
 	link_keepalive(channel->link, start->keepalive_msec);
-	bucket_init(&channel->bytes, start->bytes_per_minute,
-		start->bytes_per_minute < JOB_WINDOW ? JOB_WINDOW : start->bytes_per_minute);
+	documents_start(&channel->documents, channel->link, start->bytes_per_minute);
+	channel->feed.link = channel->link;
 	return channel_sandbox();
 }
 
@@ -488,7 +206,7 @@ static int on_platend_message(struct channel *channel, const struct message *m, 
 		if (size != sizeof(struct channel_driver))
 			return -EPROTO;
 		if (channel->synced)
-			take_driver(channel, (const struct channel_driver *)m, fd);
+			feed_answer(&channel->feed, (const struct channel_driver *)m, fd);
 		return 0;
 	}
 	if (message_check(m, (size_t)size, why) < 0)
@@ -496,7 +214,7 @@ static int on_platend_message(struct channel *channel, const struct message *m, 
 	if (!channel->synced)
 		return 0; /* meant for the session that is over */
 	if (m->head.type == MESSAGE_JOB_ACCEPT)
-		accept_job(channel, m, fd);
+		documents_accept(&channel->documents, m, fd);
 	else
 		(void)link_send(channel->link, m); /* -EPROTO: of the last session */
 	return 0;
@@ -519,110 +237,22 @@ static int from_platend(struct channel *channel)
 	return 0;
 }
 
-/* The driver that the next piece is of: one that has begun is finished first, for a guest puts
- * together one at a time. */
-static struct driver *next_driver(struct channel *channel)
-{
-	struct driver *next = NULL;
-
-	for (size_t i = 0; i < DRIVERS_OPEN; i++) {
-		struct driver *driver = &channel->drivers[i];
-
-		if (driver->file >= 0 && (!next || driver->offset))
-			next = driver;
-	}
-	return next;
-}
-
-static void send_piece(struct channel *channel, struct driver *driver)
-{
-	static uint8_t piece[FRAME_DATA_MAX];
-	uint32_t want = driver->size - driver->offset;
-	struct message m;
-	ssize_t n = read(driver->file, piece, want < sizeof(piece) ? want : sizeof(piece));
-
-	piece_init(&m, driver->is_package, driver->sha256);
-	if (n > 0 && driver->is_package) {
-		m.package_data.total = driver->size;
-		m.package_data.offset = driver->offset;
-		m.package_data.data_size = (uint32_t)n;
-		m.package_data.data = piece;
-		driver->offset += (uint32_t)n;
-	} else if (n > 0) {
-		m.driver_data.total = driver->size;
-		m.driver_data.offset = driver->offset;
-		m.driver_data.data_size = (uint32_t)n;
-		m.driver_data.data = piece;
-		driver->offset += (uint32_t)n;
-	}
-	(void)link_send(channel->link, &m);
-	if (n <= 0 || driver->offset == driver->size)
-		driver->file = close_fd(driver->file);
-}
-
-/* Asks platend for the next drivers, and sends a piece of one when nothing else waits. */
-static void feed_drivers(struct channel *channel)
+/* Asks platend for the next drivers, and sends a piece of one. */
+static void feed_guest(struct channel *channel)
 {
 	struct message m;
 
-	while (channel->asked_count && channel->asked_out < DRIVERS_OPEN &&
-		!channel->platend_full) {
-		const struct asked *asked = &channel->asked[channel->asked_first];
-		uint32_t busy = channel->asked_out;
-
-		for (size_t i = 0; i < DRIVERS_OPEN; i++)
-			busy += channel->drivers[i].file >= 0;
-		if (busy >= DRIVERS_OPEN)
-			break;
-		message_init(&m, asked->is_package ? MESSAGE_PACKAGE_GET : MESSAGE_DRIVER_GET);
-		memcpy(asked->is_package ? m.package_get.package : m.driver_get.driver,
-			asked->sha256, SHA256_SIZE);
-		channel->asked_first = (channel->asked_first + 1) % OFFER_PRINTERS_MAX;
-		channel->asked_count--;
-		channel->asked_out++;
+	while (!channel->platend_full && feed_question(&channel->feed, &m))
 		(void)tell(channel, &m);
-	}
-	if (link_bulk_ready(channel->link)) {
-		struct driver *driver = next_driver(channel);
-
-		if (driver)
-			send_piece(channel, driver);
-	}
-}
-
-/* Whether a driver could go on at once: nothing will wake us for it. */
-static bool is_driver_due(struct channel *channel)
-{
-	uint32_t busy = channel->asked_out;
-
-	if (!channel->link || !channel->synced || !link_bulk_ready(channel->link))
-		return false;
-	for (size_t i = 0; i < DRIVERS_OPEN; i++)
-		busy += channel->drivers[i].file >= 0;
-	return next_driver(channel) ||
-	       (channel->asked_count && busy < DRIVERS_OPEN && !channel->platend_full);
-}
-
-/* Credit that was owed, and that a minute's measure of bytes kept back. Returns the usec until more
- * of it may be given; UINT64_MAX: none is owed. */
-static uint64_t give_credit(struct channel *channel)
-{
-	bool owed = false;
-
-	for (size_t i = 0; i < JOBS_OPEN_MAX; i++) {
-		struct job *job = &channel->jobs[i];
-
-		job_credit(channel, job);
-		owed |= job->stage == STAGE_DATA && job->owed >= JOB_WINDOW / 4;
-	}
-	return owed ? bucket_wait(&channel->bytes, now_usec(), 1) : UINT64_MAX;
+	feed_send(&channel->feed);
 }
 
 /* What is waited for on the guest's side, and how long at most, in usec. While platend takes
  * nothing, or the guest is to rest, nothing is read; nor would its hanging up let us sleep. */
 static uint64_t watch_guest(struct channel *channel, struct pollfd *fd)
 {
-	uint64_t resting = rest(channel), credit = give_credit(channel), now = now_usec(), most;
+	uint64_t resting = rest(channel), credit = documents_give_credit(&channel->documents),
+		 now = clock_usec(), most;
 	uint64_t deadline = link_deadline(channel->link);
 
 	fd->events = link_events(channel->link);
@@ -639,7 +269,7 @@ static uint64_t watch_guest(struct channel *channel, struct pollfd *fd)
 static int wait(struct channel *channel)
 {
 	struct pollfd fds[2 + JOBS_OPEN_MAX];
-	struct job *jobs[JOBS_OPEN_MAX];
+	struct document *held[JOBS_OPEN_MAX];
 	uint64_t most = UINT64_MAX;
 	nfds_t n = 2;
 
@@ -652,18 +282,20 @@ static int wait(struct channel *channel)
 	if (channel->link)
 		most = watch_guest(channel, &fds[1]);
 	for (size_t i = 0; i < JOBS_OPEN_MAX; i++) {
-		if (!channel->jobs[i].held)
+		struct document *doc = &channel->documents.all[i];
+
+		if (!doc->held)
 			continue;
-		jobs[n - 2] = &channel->jobs[i];
-		fds[n++] = (struct pollfd){.fd = channel->jobs[i].pipe, .events = POLLOUT};
+		held[n - 2] = doc;
+		fds[n++] = (struct pollfd){.fd = doc->pipe, .events = POLLOUT};
 	}
-	if (is_driver_due(channel))
+	if (channel->synced && feed_is_due(&channel->feed, !channel->platend_full))
 		most = 0;
 	if (poll(fds, n, most == UINT64_MAX ? -1 : most ? (int)(most / 1000 + 1) : 0) < 0)
 		return errno == EINTR ? 0 : -errno;
 	for (nfds_t i = 2; i < n; i++)
 		if (fds[i].revents)
-			job_drain(channel, jobs[i - 2]);
+			document_drain(&channel->documents, held[i - 2]);
 	if (channel->platend_full && fds[0].revents & POLLOUT) {
 		channel->platend_full = false;
 		return tell(channel, &channel->waiting);
@@ -679,12 +311,12 @@ int channel_run(struct channel *channel)
 		if (r == 0)
 			r = from_platend(channel);
 		if (r == 0 && channel->link) {
-			r = link_step(channel->link, now_usec());
+			r = link_step(channel->link, clock_usec());
 			from_guest(channel);
 			if (channel->synced)
-				feed_drivers(channel);
+				feed_guest(channel);
 			if (r == 0) { /* writes what that made, and reads: never without looking */
-				r = link_step(channel->link, now_usec());
+				r = link_step(channel->link, clock_usec());
 				from_guest(channel);
 			}
 		}

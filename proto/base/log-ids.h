@@ -35,5 +35,6 @@
 #define LOG_ID_PACKAGE_INSTALLED "a232d1fd56da4bbd9ae828c995027418"
 #define LOG_ID_PACKAGE_FAILED	 "aecfe790146f4835a0d118d53f9e29a6"
 #define LOG_ID_AGENT_JOB_ENDED	 "2cc90847c5ef455db51947686e27e320"
+#define LOG_ID_AGENT_JOB_AGAIN	 "cf4686e956c245f98ccfce1a4322b22b" /* its spooler lost it */
 
 #endif

@@ -8,14 +8,20 @@
  * a program that may open nothing later can still be reached. The file is a struct arm; run writes
  * it, the library counts `left` down and sets `hit` when it has acted.
  *
- * What a loss of power takes: before platend changes a file, the bytes that were there are noted in
- * UNDO/NAME, and a sync of the file empties that. run puts them back to have the file as it was
- * synced last.
+ * What a loss of power takes, while `recording`:
+ *   - Before platend changes a file, the bytes that were there are noted in UNDO/NAME, and a sync
+ * of the file empties that.
+ *   - Each sync of anybody notes the file and its size in `synced`, which a program in a sandbox
+ * can reach, too.
+ *   - What cupsd does to names below SPOOLER is noted in UNDO/names, and the file that a name stood
+ *     for is kept as .kept/NUMBER in its folder.
+ * world.py takes back from these what was not synced.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,6 +33,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define SYNCS 4096 /* in one point; world.py has it, too */
+
 struct arm {
 	char program[32]; /* of /proc/self/comm */
 	char call[16];
@@ -34,6 +42,13 @@ struct arm {
 	int action;	    /* 0: SIGKILL before the call, 1: after it, 2: fail with ENOSPC */
 	_Atomic int hit;    /* times it acted */
 	_Atomic int loaded; /* programs that have mapped this */
+	int recording;
+	_Atomic uint32_t number; /* of the last sync or change of a name */
+	_Atomic uint32_t syncs;
+	struct synced {
+		uint64_t inode, size;
+		uint32_t number, is_folder;
+	} synced[SYNCS];
 };
 
 /* One change of a file, in UNDO/NAME; `size` old bytes follow. */
@@ -120,9 +135,49 @@ static void note_change(int fd, uint64_t at, uint64_t size)
 static void note_sync(int fd)
 {
 	int undo = undo_open(fd, O_WRONLY | O_TRUNC);
+	struct stat st;
 
 	if (undo >= 0)
 		close(undo);
+	if (!arm || !arm->recording || fstat(fd, &st) < 0)
+		return;
+	uint32_t at = atomic_fetch_add(&arm->syncs, 1);
+	if (at < SYNCS)
+		arm->synced[at] = (struct synced){.inode = st.st_ino,
+			.size = (uint64_t)st.st_size,
+			.number = atomic_fetch_add(&arm->number, 1) + 1,
+			.is_folder = S_ISDIR(st.st_mode)};
+}
+
+/* Whether cupsd is about to change this name, and it matters. */
+static int is_kept(const char *path)
+{
+	return arm && arm->recording && strcmp(self, "cupsd") == 0 &&
+	       strncmp(path, SPOOLER "/", sizeof(SPOOLER)) == 0;
+}
+
+/* Keeps the file that a name stands for, if any. Returns the number of the change. */
+static uint32_t keep(const char *path)
+{
+	uint32_t number = atomic_fetch_add(&arm->number, 1) + 1;
+	char kept[700];
+
+	snprintf(kept, sizeof(kept), "%.*s/.kept/%u", (int)(strrchr(path, '/') - path), path,
+		number);
+	(void)!link(path, kept); /* there is none */
+	return number;
+}
+
+static void note_name(char what, uint32_t number, const char *path, const char *to)
+{
+	char line[1400];
+	int fd = open(UNDO "/names", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return;
+	int n = snprintf(line, sizeof(line), "%c\t%u\t%s\t%s\n", what, number, path, to);
+	(void)!syscall(SYS_write, fd, line, n);
+	close(fd);
 }
 
 #define WRAP(type, name, params, args, before, after)                                              \
@@ -160,5 +215,32 @@ WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flag
 	NOTHING)
 WRAP(int, fsync, (int fd), (fd), NOTHING, note_sync(fd))
 WRAP(int, fdatasync, (int fd), (fd), NOTHING, note_sync(fd))
-WRAP(int, rename, (const char *from, const char *to), (from, to), NOTHING, NOTHING)
+WRAP(int, rename, (const char *from, const char *to), (from, to),
+	uint32_t number = is_kept(to) ? keep(to) : 0, if (number) note_name('R', number, from, to))
+WRAP(int, unlink, (const char *path), (path), uint32_t number = is_kept(path) ? keep(path) : 0,
+	if (number) note_name('U', number, path, ""))
 WRAP(int, connect, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n), NOTHING, NOTHING)
+
+static int open_noted(const char *path, int flags, mode_t mode)
+{
+	int is_new = flags & O_CREAT && is_kept(path) && access(path, F_OK) < 0;
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+
+	if (fd >= 0 && is_new)
+		note_name('C', atomic_fetch_add(&arm->number, 1) + 1, path, "");
+	return fd;
+}
+
+#define WRAP_OPEN(name)                                                                            \
+	int name(const char *path, int flags, ...);                                                \
+	int name(const char *path, int flags, ...)                                                 \
+	{                                                                                          \
+		va_list ap;                                                                        \
+		va_start(ap, flags);                                                               \
+		mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(ap, mode_t) : 0;            \
+		va_end(ap);                                                                        \
+		return open_noted(path, flags, mode);                                              \
+	}
+
+WRAP_OPEN(open)
+WRAP_OPEN(open64)

@@ -10,7 +10,7 @@ without, and nobody but cupsd could prevent it.
 import re
 
 PENDING, HELD, PROCESSING, STOPPED, CANCELED, ABORTED, COMPLETED = range(3, 10)
-VERDICTS = ("once", "asked", "lost", "doubled", "half", "respooled", "unfinished", "refused", "forgotten", "swallowed")
+VERDICTS = ("once", "asked", "lost", "doubled", "half", "respooled", "unfinished", "refused", "forgotten")
 VIOLATIONS = ("lost", "doubled", "half", "unfinished")
 
 
@@ -47,12 +47,6 @@ def runs_of_the_spooler(names, log):
     return sorted(started + released)
 
 
-def end_of_the_backend(number, log):
-    """Lines of the guest's cupsd that show that its job's backend was killed: cupsd takes that for a good end."""
-    return [line for line in log.splitlines()
-            if f"[Job {number}] " in line and re.search(r" signal 9|Job completed", line)]
-
-
 def story(names, log):
     """What the host's cupsd says of the jobs that these files are of, its options left out."""
     jobs = {name.split(".")[1] for name in names}
@@ -61,6 +55,5 @@ def story(names, log):
 
 
 def closing_line(tally):
-    line = (f"submitted {tally['submitted']}, printed exactly once {tally['once']}, lost {tally['lost']}, "
+    return (f"submitted {tally['submitted']}, printed exactly once {tally['once']}, lost {tally['lost']}, "
             f"doubled {tally['doubled']}, half {tally['half']}, asked {tally['asked']}")
-    return line + (f", by the spooler itself {tally['respooled']}" if tally["respooled"] else "")

@@ -10,7 +10,6 @@ import mmap
 import os
 import pathlib
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -20,15 +19,18 @@ sys.path.insert(0, str(HERE.parent / "integration"))
 from cable import Cable  # noqa: E402
 from harness import Guest, Host, Lab, Spooler, vendor_ppd, wait_for  # noqa: E402
 from judge import COMPLETED, PROCESSING, STOPPED  # noqa: E402
+from power import Power, parents  # noqa: E402
 
 PRINTERS = ("one", "two", "three")
 PATIENCE = 8  # seconds
+SYNCS = 4096  # of inject.c
 ROOM = "768m"  # of each file system that can be full
 
 # A device that has a whole job or nothing: it keeps the bytes under the job's title, number and its own process.
-# What .break says is done to one job, for run --control; .linger keeps it from ending when it has printed.
+# What .break says is done to one job, for run --control; .linger keeps it from ending when it has printed, .slow (seconds) from beginning to.
 DEVICE = """#!/bin/sh
 [ $# -eq 0 ] && exit 0
+[ -e {out}/.slow ] && sleep "$(cat {out}/.slow)"
 piece=$(mktemp {out}/.piece.XXXXXX) || exit 1
 cat ${{6:+"$6"}} >"$piece" && sync "$piece" || exit 1
 what=
@@ -47,10 +49,10 @@ PROCESSES = ("backend", "agent", "platen-channel", "watch", "submit", "platend",
              "notifier")
 FULL = ("full-spool", "full-state", "full-guest")
 FAULTS = PROCESSES + FULL + ("host-cupsd-term", "guest-cupsd-term", "cut", "stall", "stale", "stop", "both", "inject",
-                             "release", "nospace", "power")
+                             "release", "nospace", "power", "power-some")
 ENDS = ("agent", "platend", "guest-cupsd", "host-cupsd")
 # What each of them really calls in a job's life; others would never be hit.
-CALLS = {"platend": ("sendmsg", "pwrite64", "fdatasync"), "platen-agent": ("write", "sendmsg"),
+CALLS = {"platend": ("sendmsg", "pwrite64", "fdatasync"), "platen-agent": ("write", "sendmsg", "fdatasync"),
          "platen-channel": ("write", "sendmsg"), "platen-spool": ("write", "send", "sendmsg", "connect"),
          "platen-backend": ("sendmsg",)}
 # The backend is installed under its scheme's name.
@@ -104,22 +106,16 @@ class Room:
         LIBC.umount2(self.path, MNT_DETACH)
 
 
+class Synced(ctypes.Structure):
+    _fields_ = [("inode", ctypes.c_uint64), ("size", ctypes.c_uint64), ("number", ctypes.c_uint32),
+                ("is_folder", ctypes.c_uint32)]
+
+
 class Arm(ctypes.Structure):
     """struct arm of inject.c"""
     _fields_ = [("program", ctypes.c_char * 32), ("call", ctypes.c_char * 16), ("left", ctypes.c_int),
-                ("action", ctypes.c_int), ("hit", ctypes.c_int), ("loaded", ctypes.c_int)]
-
-
-def parents():
-    """{pid: (its parent, its program)} of all processes."""
-    found = {}
-    for p in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (p / "stat").read_text()
-            found[int(p.name)] = (int(fields.rsplit(")", 1)[1].split()[1]), os.readlink(p / "exe"))
-        except OSError:
-            pass  # it has ended
-    return found
+                ("action", ctypes.c_int), ("hit", ctypes.c_int), ("loaded", ctypes.c_int), ("recording", ctypes.c_int),
+                ("number", ctypes.c_uint32), ("syncs", ctypes.c_uint32), ("synced", Synced * SYNCS)]
 
 
 def device(spooler, out):
@@ -139,12 +135,12 @@ class World:
             folder.mkdir()
             folder.chmod(0o777)
         armed, library = lab.dir / "armed", lab.dir / "inject.so"
-        armed.write_bytes(bytes(4096))
+        armed.write_bytes(bytes(ctypes.sizeof(Arm)))
         armed.chmod(0o666)
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", f'-DARM="{armed}"', f'-DUNDO="{self.undo}"',
-                        "-o", library, HERE / "inject.c", "-ldl"], check=True)
+                        f'-DSPOOLER="{lab.dir}/host"', "-o", library, HERE / "inject.c", "-ldl"], check=True)
         self.file = open(armed, "r+b")
-        self.arm = Arm.from_buffer(mmap.mmap(self.file.fileno(), 4096))
+        self.arm = Arm.from_buffer(mmap.mmap(self.file.fileno(), ctypes.sizeof(Arm)))
         self.order = list(ENDS)
         os.environ["LD_PRELOAD"] = str(library)
         try:
@@ -165,6 +161,7 @@ class World:
         self.spooler.stop()
         self.rooms = {"full-spool": Room(lab, self.spooler.dir / "spool")}
         self.spooler.start()
+        self.power = Power(self)
         self.host = Host(lab, self.spooler)
         self.host.state_dir.mkdir()
         self.rooms["full-state"] = Room(lab, self.host.state_dir)
@@ -262,46 +259,10 @@ class World:
         return ", ".join(said) + "; started: " + ", ".join(self.order)
 
     def do_power(self, chance):
-        """Everything of the host's ends at once, and what was not synced is gone."""
-        tree, ends = parents(), {self.host.process.pid, self.spooler.process.pid}
-        for _ in range(6):
-            ends |= {pid for pid, (parent, _) in tree.items() if parent in ends}
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            for pid in ends:
-                try:
-                    os.kill(pid, number)
-                except ProcessLookupError:
-                    pass
-        self.host.process.wait()
-        self.spooler.process.wait()
-        since = time.time() - chance.uniform(0, 30)
-        gone = 0
-        for path in (self.spooler.dir / "spool").glob("[cd]*"):
-            if path.stat().st_mtime > since:
-                path.unlink()
-                gone += 1
-        return f"no power for the host; {self.take_back()} writes of platend and {gone} files of cupsd are gone"
+        return self.power.cut(chance, False)
 
-    def take_back(self):
-        """Makes platend's files what they were when they were synced last."""
-        count = 0
-        for undo in self.undo.iterdir():
-            data, changes, at = undo.read_bytes(), [], 0
-            while at + 24 <= len(data):
-                where, size, whole = struct.unpack_from("=QQQ", data, at)
-                changes.append((where, data[at + 24:at + 24 + size], whole))
-                at += 24 + size
-            path = self.host.state_dir / undo.name
-            undo.unlink()
-            if not path.exists():
-                continue
-            with open(path, "r+b") as f:
-                for where, old, whole in reversed(changes):
-                    f.seek(where)
-                    f.write(old)
-                    f.truncate(whole)
-            count += len(changes)
-        return count
+    def do_power_some(self, chance):
+        return self.power.cut(chance, True)
 
     def inject(self, chance, what):
         nospace = what == "nospace"

@@ -59,7 +59,7 @@ class AskTest(unittest.TestCase):
     def ask(self, keys, desktop=1, tty="", address=None, uid=0, message=None):
         (self.bus.dir / "press").write_text(keys)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.settimeout(15)
+        ours.settimeout(60)
         body = struct.pack("<IIII512s", 3600, 0, desktop, uid, b"driver c was installed") + tty.encode().ljust(8 * 32, b"\0")
         ours.send(message or struct.pack("<II", QUESTION, len(body) + 8) + body)
         code = f"import os; os.dup2({theirs.fileno()}, 3); os.execv({str(BUILD / 'platen-ask')!r}, ['platen-ask', '--worker'])"

@@ -236,6 +236,17 @@ class TrapsTest(unittest.TestCase):
         wait_for(lambda: self.guest.job(number)["job-state"] == HELD, f"the job to be held, it is {self.guest.job(number)}", 10)
         self.assertIn("It is not known whether this was printed", self.why(number))
 
+    def test_a_list_of_subscriptions_that_was_cut_short(self):
+        """By a loss of power. cupsd dies when it is asked for the subscriptions of one user then, again and again."""
+        self.spooler.stop()
+        conf = self.spooler.dir / "etc/subscriptions.conf"
+        conf.write_text("NextSubscriptionId 4\n<Subscription 3>\nEvents printer-state-changed printer-restarted job-")
+        self.spooler.start()
+        wait_for(lambda: self.host.ask("status")["data"]["spooler"]["up"], "the spooler to be found again")
+        number = self.guest.print("laser", b"short", "-o", "document-format=application/vnd.cups-raw")
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "the job to be printed")
+        self.assertIsNone(self.spooler.process.poll())
+
     def events_that_are_lost(self):
         """A job of the guest's that is printed while cupsd's notifier takes the events to its grave."""
         number = self.waiting()

@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """As it is deployed: a host that is itself a VM, with systemd, libvirtd, cupsd and AppArmor of Debian's and the packages
-installed, and a workspace in it under KVM (emulated SVM) whose only channel is vsock and whose agent udev starts."""
+installed, and a workspace in it under KVM (emulated SVM) whose agent udev starts.
+
+First its only channel is vsock; then it has a port too, and one is taken away after the other with a job on its way;
+then every service is restarted in turn; then the whole host, with jobs that wait in both spoolers.
+"""
 import json
+import shlex
 import time
 import unittest
+import xml.etree.ElementTree
 
 import lab as vm
 from container import build_packages
 from test_host import HOST_PACKAGES, POLICY, confined
 from harness import Lab, vendor_ppd, wait_for
 
-TIMEOUT = 800
+TIMEOUT = 1200
 HOST_CPU = ("<cpu mode='custom' match='exact' check='none'><model fallback='allow'>EPYC</model>"
             "<feature policy='require' name='svm'/><feature policy='require' name='npt'/></cpu>")
 
@@ -21,7 +27,28 @@ INNER = """<domain type='kvm'><name>inner</name><memory unit='MiB'>512</memory><
 <devices><emulator>/usr/bin/qemu-system-x86_64</emulator>
 <disk type='block' device='disk'><driver name='qemu' type='raw' cache='unsafe'/><source dev='/dev/vdb'/>
 <target dev='vda' bus='virtio'/></disk>
+<channel type='pty'><target type='virtio' name='org.platen.lab.0'/></channel>
 <serial type='file'><source path='/var/log/inner.log'/><target port='0'/></serial></devices></domain>"""
+VSOCK = "<vsock model='virtio'><cid auto='yes'/></vsock>"
+
+# The lab's console of the inner workspace, for a host that has nothing but a shell.
+INNER_RUN = r"""#!/bin/bash
+# inner COMMAND: runs it in the workspace.
+exec 9>/run/inner.lock && flock 9
+exec 3<>"$(virsh dumpxml inner | sed -n "s|.*<source path='\(/dev/pts/[0-9]*\)'/>.*|\1|p")" || exit 125
+stty raw -echo <&3
+while read -r -t 0.1 _ <&3; do :; done
+word=$RANDOM$RANDOM
+base64 -w0 <<<"echo $word; $1" >&3
+echo >&3
+while read -r -t 60 code out <&3; do
+	out=$(base64 -d <<<"$out")
+	[ "${out%%$'\n'*}" = $word ] || continue
+	printf '%s\n' "${out#*$'\n'}"
+	exit "$code"
+done
+exit 124
+"""
 
 PRINT_UNIT = """[Unit]
 Description=Prints one page as soon as the printer is there
@@ -54,6 +81,10 @@ class VsockTest(unittest.TestCase):
 
     def host(self):
         disk, files = self.disks()
+        console = self.lab.dir / "inner-run"
+        console.write_text(INNER_RUN)
+        console.chmod(0o755)
+        files["usr/local/bin/inner"] = console
         domain = vm.DOMAIN.replace("<cpu mode='{cpu}'/>", HOST_CPU).replace("<memory unit='MiB'>768", "<memory unit='MiB'>2048")
         domain = domain.replace("<controller", f"<disk type='file' device='disk'><driver name='qemu' type='raw' cache='unsafe'/>"
                                 f"<source file='{disk}'/><target dev='vdb' bus='virtio'/></disk><controller")
@@ -67,10 +98,11 @@ class VsockTest(unittest.TestCase):
         host = self.host()
         self.addCleanup(lambda: print(host.run("journalctl -u platend --no-pager | tail -30; tail -c 1500 /var/log/inner.log",
                                                check=False)[1]) if self._outcome.result.failures else None)
+        self.vm = host
         host.wait_up(240)
         vm.say(f"the host is up after {time.monotonic() - begin:.0f} s")
         host.run("modprobe kvm_amd; modprobe vhost_vsock; ls /dev/kvm /dev/vhost-vsock")
-        host.run("cd /srv; dpkg -i platen-host_*.deb platen-tools_*.deb", timeout=180)
+        host.run("cd /srv; dpkg -i platen-host_*.deb platen-tools_*.deb", timeout=400)
         # Where cupsd's own AppArmor profile lets it write.
         host.run("echo 'FileDevice Yes' >> /etc/cups/cups-files.conf; systemctl restart cups; touch /var/spool/cups/out;"
                  "chmod 666 /var/spool/cups/out; lpadmin -p laser -E -v file:///var/spool/cups/out -P /root/vendor.ppd", timeout=120)
@@ -82,17 +114,108 @@ class VsockTest(unittest.TestCase):
         host.run("virsh start inner", timeout=120)
         vm.say(f"the workspace is started after {time.monotonic() - begin:.0f} s")
 
-        def connected():
-            rows = json.loads(host.run("platenctl --json workspaces"))
-            rows = rows.get("workspaces") or rows["data"]["workspaces"]
-            return rows and rows[0]["link"] == "connected" and rows[0]["channel"] == "vsock"
-        wait_for(connected, "the workspace to be connected over vsock", 200)
+        self.connected("vsock", 200)
         vm.say(f"connected over vsock after {time.monotonic() - begin:.0f} s")
-        wait_for(lambda: "laser-1" in host.run("lpstat -W completed -o"), "the page on the host's spooler", 60)
+        self.printed(1)
         self.assertIn("inner", host.run("lpstat -W completed -o"))
         vm.say(f"printed after {time.monotonic() - begin:.0f} s")
         confined(self, host, "platen-spool", "platen-virt", "platen-channel")
+        self.both_devices()
+        self.services()
+        self.whole_host()
+        confined(self, host, "platen-spool", "platen-virt", "platen-channel")
         # Somebody who is not root in the workspace cannot pose as its agent: his port is above 1023 (unit test of transport).
+
+    def inner(self, command):
+        return self.vm.run("inner " + shlex.quote(command), timeout=90)
+
+    def connected(self, channel, seconds):
+        def look():
+            code, out = self.vm.run("platenctl --json workspaces", check=False)
+            rows = json.loads(out) if code == 0 else {}
+            rows = rows.get("workspaces") or rows.get("data", {}).get("workspaces")
+            return rows and (rows[0]["link"], rows[0]["channel"], rows[0]["ready"]) == ("connected", channel, 1)
+        wait_for(look, f"the workspace to be connected by {channel} and its printer to be there", seconds)
+
+    def submit(self, name, size=1000):
+        """Without waiting for it. Its size on the host's spooler is known by `name` there."""
+        self.inner(f"head -c {size} /dev/urandom >/var/tmp/{name}; "
+                   f"lp -d laser -t {name} -o document-format=application/vnd.cups-raw /var/tmp/{name}")
+
+    def printed(self, count, seconds=60):
+        """So many jobs so far, and no more."""
+        def done():
+            return len(self.vm.run("lpstat -W completed -o").splitlines())
+        wait_for(lambda: done() >= count, f"{count} jobs to be printed", seconds)
+        wait_for(lambda: self.inner("lpstat -W not-completed -o").strip() == "", "no job to be left in the workspace", seconds)
+        self.assertEqual((done(), self.vm.run("lpstat -W not-completed -o")), (count, ""))
+
+    def take_away(self, path):
+        """A device of the running domain, as libvirt has it."""
+        element = xml.etree.ElementTree.fromstring(self.vm.run("virsh dumpxml inner")).find(path)
+        self.vm.run(f"cat >/root/device.xml <<'EOF'\n{xml.etree.ElementTree.tostring(element).decode()}\nEOF\n"
+                    "virsh detach-device inner /root/device.xml --live")
+
+    def both_devices(self):
+        """vsock is preferred; each takes over when the other goes, in the middle of a job."""
+        self.vm.run("platenctl attach inner --virtio")
+        self.submit("by-both")
+        self.printed(2)
+        self.connected("vsock", 5)
+        self.submit("loses-vsock", 12 << 20)
+        self.take_away("./devices/vsock")
+        self.connected("virtio", 60)
+        self.printed(3)
+        vm.say("vsock was taken away: it goes on over the port")
+        # Back again, it is used by the next session.
+        self.vm.run(f"echo \"{VSOCK}\" >/root/device.xml; virsh attach-device inner /root/device.xml --live; systemctl restart platend")
+        self.connected("vsock", 60)
+        vm.say("vsock came back: it is preferred")
+        self.inner("mkdir -p /etc/platen; printf '[agent]\\ntransport = virtio\\n' >/etc/platen/platen-agent.conf; systemctl restart platen-agent")
+        self.connected("virtio", 30)
+        self.inner("rm /etc/platen/platen-agent.conf; systemctl restart platen-agent")
+        self.connected("vsock", 30)
+        self.take_away("./devices/channel/target[@name='org.platen.0']/..")
+        self.submit("without-port")
+        self.printed(4)
+        self.connected("vsock", 5)
+        vm.say("the port was taken away: vsock alone goes on")
+
+    def services(self):
+        """Every service in turn, without a look at the others."""
+        for unit in ("cups", "libvirtd", "virtlogd", "systemd-journald", "dbus", "platen-fetch", "platend"):
+            self.vm.run(f"systemctl restart {unit}", timeout=120)
+            self.connected("vsock", 60)
+        for unit in ("cups", "systemd-udevd", "platen-agent"):
+            self.inner(f"systemctl restart {unit}")
+            self.connected("vsock", 60)
+        self.submit("after-services")
+        self.printed(5)
+        vm.say("every service was restarted in turn")
+
+    def whole_host(self):
+        """The host goes down with a job in its spooler and one in the workspace's, and comes back with all of it."""
+        self.vm.run("virsh autostart inner; cupsdisable laser")
+        self.submit("waits-on-the-host")
+        wait_for(lambda: "laser" in self.vm.run("lpstat -o"), "the job to be on the host", 30)
+        self.vm.run("systemctl stop platend.socket platend")
+        self.submit("waits-in-the-workspace")
+        boot = self.vm.run("cat /proc/sys/kernel/random/boot_id")
+        self.vm.run("systemctl reboot", check=False)
+        wait_for(lambda: self.other_boot(boot), "the host to be up again", 300)
+        vm.say("the host is up again")
+        self.connected("vsock", 250)
+        self.vm.run("cupsenable laser")
+        self.printed(8, 120)  # with the page that is printed at each boot
+        vm.say("the host was rebooted: printers are there, and what waited was printed once")
+
+    def other_boot(self, boot):
+        try:
+            return self.vm.run("cat /proc/sys/kernel/random/boot_id", timeout=5) != boot
+        except (OSError, ValueError):
+            self.vm.sock.close()
+            self.vm.sock = None
+            return False
 
 
 if __name__ == "__main__":

@@ -114,6 +114,7 @@ static inline void sample_job_open(struct message_job_open *j, bool largest)
 	j->size = UINT64_MAX;
 	j->answer = JOB_ASK_MAX;
 	j->sealed = 1;
+	memset(j->sealed_by.bytes, 0x5B, UUID_SIZE);
 	j->file = JOB_FILES_MAX;
 	j->copies = JOB_COPIES_MAX;
 	sample_fill(j->title, sizeof(j->title));
@@ -207,6 +208,8 @@ static inline void sample_texts(struct message *m, bool largest)
 		if (largest) {
 			sample_fill(m->welcome.host, sizeof(m->welcome.host));
 			sample_fill(m->welcome.workspace, sizeof(m->welcome.workspace));
+			memset(m->welcome.identity.bytes, 0x5C, UUID_SIZE);
+			memset(m->welcome.ledger.bytes, 0x1E, UUID_SIZE);
 		}
 		break;
 	case MESSAGE_BYE:

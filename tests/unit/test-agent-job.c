@@ -26,7 +26,9 @@ static int listener;
 static char dir[] = "/tmp/platen-agent-XXXXXX";
 static uint32_t open_refs[4 * JOBS]; /* as the host knows them */
 static uint32_t open_count, opened;
-static bool greeted;
+static bool greeted, sealed;
+static struct uuid ledger; /* what the host's is called */
+static struct message_job_open last;
 
 static uint64_t now_usec(void)
 {
@@ -44,6 +46,7 @@ static void host_send(enum message_type type, uint32_t ref, enum job_refusal ref
 	if (type == MESSAGE_WELCOME) {
 		m.welcome.version = 1;
 		m.welcome.keepalive_msec = KEEPALIVE_MSEC;
+		m.welcome.ledger = ledger;
 	} else if (type == MESSAGE_OFFER_BEGIN) {
 		m.offer_begin.count = 1;
 	} else if (type == MESSAGE_PRINTER) {
@@ -56,6 +59,17 @@ static void host_send(enum message_type type, uint32_t ref, enum job_refusal ref
 		m.job_state.phase = JOB_PHASE_REFUSED;
 		m.job_state.refusal = refusal;
 	}
+	ck_assert_int_eq(link_send(host, &m), 0);
+}
+
+/* Takes a job, with a window for all of it or for half. */
+static void host_accept(uint32_t ref, bool room)
+{
+	static struct message m;
+
+	message_init(&m, MESSAGE_JOB_ACCEPT);
+	m.job_accept.ref = ref;
+	m.job_accept.window = room ? JOB_WINDOW : 1;
 	ck_assert_int_eq(link_send(host, &m), 0);
 }
 
@@ -74,8 +88,10 @@ static void host_hear(const struct message *m)
 	case MESSAGE_JOB_OPEN:
 		ck_assert_uint_lt(open_count, JOBS_OPEN_MAX); /* one more is a violation */
 		open_refs[open_count++] = m->job_open.ref;
+		last = m->job_open;
 		opened++;
 		return;
+	case MESSAGE_JOB_SEAL: sealed = true; return;
 	case MESSAGE_JOB_CLOSE:
 		while (i < open_count && open_refs[i] != m->job_close.ref)
 			i++;
@@ -119,7 +135,7 @@ static void add_job(uint32_t number)
 	struct job *job;
 	int document = memfd_create("document", MFD_CLOEXEC);
 
-	ck_assert_int_eq(write(document, "x", 1), 1);
+	ck_assert_int_eq(write(document, "xy", 2), 2);
 	memcpy(open.job.bytes, &number, sizeof(number));
 	open.job.bytes[15] = 1;
 	(void)strcpy(open.printer, "laser");
@@ -200,6 +216,43 @@ START_TEST(test_new_session)
 }
 END_TEST
 
+/* Another host hears whom a job was handed to before it; one that was not handed over says none. */
+START_TEST(test_sealed_by)
+{
+	const struct uuid first = {{1}}, second = {{2}};
+	uint32_t ref;
+
+	while (open_count > 1) {
+		host_send(MESSAGE_JOB_STATE, open_refs[0], REFUSAL_EMPTY);
+		run();
+	}
+	for (int i = 0; i < 5; i++) {
+		host = link_free(host);
+		open_count = 0;
+		greeted = false;
+		ledger = i < 2 ? first : second;
+		while (!greeted)
+			run();
+		ck_assert_uint_eq(open_count, 1);
+		ref = open_refs[0];
+		ck_assert_uint_eq(last.sealed, i == 1 || i == 2 || i == 4);
+		ck_assert(uuid_equal(&last.sealed_by, i == 1 || i == 2 ? &first
+						      : i == 4	       ? &second
+								       : &(struct uuid){{0}}));
+		switch (i) {
+		case 0: host_accept(ref, true); break;	/* seals, and hears no more */
+		case 1: break;				/* hears nothing either */
+		case 2: host_accept(ref, false); break; /* does not know it: it is sent anew */
+		case 3: host_accept(ref, true); break;
+		default: break;
+		}
+		run();
+		ck_assert_int_eq(sealed, i == 0 || i == 3);
+		sealed = false;
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("agent-job");
@@ -212,6 +265,7 @@ int main(void)
 	tcase_add_test(tc, test_most);
 	tcase_add_test(tc, test_put_off);
 	tcase_add_test(tc, test_new_session);
+	tcase_add_test(tc, test_sealed_by);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

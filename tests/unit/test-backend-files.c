@@ -114,6 +114,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_find);
+	tcase_set_timeout(tc, 60); /* 999 files */
 	tcase_add_test(tc, test_many);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

@@ -721,6 +721,14 @@ START_TEST(test_bytes_on_wire)
 		{MESSAGE_HELLO, 5, 31, false},
 		{MESSAGE_HELLO, 5, 32, true},
 		{MESSAGE_HELLO, 5, 33, false},
+		{MESSAGE_WELCOME, 5, 0, true}, /* identity: may be missing */
+		{MESSAGE_WELCOME, 5, 15, false},
+		{MESSAGE_WELCOME, 5, 16, true},
+		{MESSAGE_WELCOME, 5, 17, false},
+		{MESSAGE_WELCOME, 6, 0, true}, /* ledger: likewise */
+		{MESSAGE_WELCOME, 6, 15, false},
+		{MESSAGE_WELCOME, 6, 16, true},
+		{MESSAGE_WELCOME, 6, 17, false},
 		{MESSAGE_DRIVER_GET, 1, 0, false}, /* driver: may not */
 		{MESSAGE_DRIVER_GET, 1, 31, false},
 		{MESSAGE_DRIVER_GET, 1, 32, true},
@@ -735,9 +743,9 @@ START_TEST(test_bytes_on_wire)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		used = 0;
-		if (rows[i].type == MESSAGE_HELLO) {
+		if (rows[i].type == MESSAGE_HELLO || rows[i].type == MESSAGE_WELCOME) {
 			number(1, 1);
-			number(2, 1);
+			number(2, rows[i].type == MESSAGE_HELLO ? 1 : 1000);
 		}
 		bytes(rows[i].field, some, rows[i].size);
 		wrap(rows[i].type, 0);
