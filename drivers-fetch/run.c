@@ -17,10 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/clock.h"
 #include "proto/base/text.h"
 
 #define READ_STEP 16384
@@ -31,14 +31,6 @@ struct run {
 	char said[256]; /* of standard error */
 	size_t said_size;
 };
-
-static uint64_t now_msec(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static int spawn(const char *const *argv, int in, int out, int err, pid_t *ret_pid)
 {
@@ -144,13 +136,13 @@ static void give_in(struct run *run, const uint8_t **in, size_t *size)
 static int converse(struct run *run, const uint8_t *in, size_t in_size, size_t max,
 	unsigned int msec, struct run_answer *answer)
 {
-	uint64_t end = now_msec() + msec;
+	uint64_t end = clock_msec() + msec;
 	int r = 0;
 
 	while (r == 0 && (run->out >= 0 || run->err >= 0)) {
 		struct pollfd fds[] = {
 			{run->in, POLLOUT, 0}, {run->out, POLLIN, 0}, {run->err, POLLIN, 0}};
-		uint64_t now = now_msec();
+		uint64_t now = clock_msec();
 
 		if (now >= end)
 			return -ETIMEDOUT;

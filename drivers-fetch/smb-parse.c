@@ -62,7 +62,7 @@ static bool parse_server(const char *p, size_t length, struct smb_uri *uri)
 	if (colon && (length - host < 2 || !decode(colon + 1, length - host - 1, uri->port, 6) ||
 			     strspn(uri->port, "0123456789") != strlen(uri->port)))
 		return false;
-	if (!host || *p == '-' || !decode(p, host, uri->server, sizeof(uri->server)))
+	if (!host || !decode(p, host, uri->server, sizeof(uri->server)) || uri->server[0] == '-')
 		return false;
 	for (p = uri->server; *p; p++)
 		if (!is_plain(*p) || strchr(" +()", *p))

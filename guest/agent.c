@@ -14,7 +14,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "guest/activity.h"
@@ -35,33 +34,25 @@
 #include "guest/respool.h"
 #include "guest/system.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/clock.h"
 #include "proto/base/log.h"
+#include "proto/base/loop.h"
 
 uint64_t agent_now(void)
 {
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+	return clock_usec();
 }
 
 static int set_up_events(struct agent *agent)
 {
-	sigset_t mask;
+	static const int signals[] = {SIGTERM, SIGINT};
 	int r;
 
-	(void)sigemptyset(&mask);
-	(void)sigaddset(&mask, SIGCHLD);
-	(void)sigaddset(&mask, SIGTERM);
-	(void)sigaddset(&mask, SIGINT);
-	(void)sigprocmask(SIG_BLOCK, &mask, NULL);
-	(void)signal(SIGPIPE, SIG_IGN);
-	r = sd_event_default(&agent->event);
+	r = loop_new(signals, 2, &agent->event);
 	if (r >= 0)
 		r = sd_event_add_signal(agent->event, &agent->term, SIGTERM, NULL, NULL);
 	if (r >= 0)
 		r = sd_event_add_signal(agent->event, &agent->interrupt, SIGINT, NULL, NULL);
-	(void)sd_event_set_watchdog(agent->event, true);
 	if (r < 0)
 		log_line(LOG_ERR, NULL, "cannot make an event loop: %s", strerror(-r));
 	return r < 0 ? r : 0;
@@ -100,9 +91,9 @@ static int set_up_state(struct agent *agent)
 	if (r == 0)
 		r = cancels_new(dir, &agent->cancels);
 	if (r == 0)
-		r = handed_new(dir, &agent->handed);
-	if (r == 0)
 		r = identity_new(dir, &agent->identity);
+	if (r == 0)
+		r = handed_new(dir, &agent->handed);
 	if (r < 0)
 		log_line(LOG_ERR, NULL, "%s cannot be used: %s", dir, strerror(-r));
 	return r;

@@ -14,9 +14,9 @@
  *   jobs.c       their jobs, each a job.c, its document a transfer.c
  *   outcome.c    what the host's word about one means (pure)
  *   held.c       jobs of which nobody knows whether they were printed
+ *   identity.c   which workspace this is, and whether it is a copy
  *   handed.c     what the host was given, and what it said
  *   ended.c      jobs that the spooler takes for printed, and nobody said so
- *   identity.c   which workspace this is, and whether it is a copy
  *   cancels.c    jobs that were cancelled while the host was away
  *   needs.c      what a restart is needed for
  *   system.c     what this system itself says about it
@@ -83,9 +83,9 @@ struct agent {
 	struct job_list jobs;
 	struct cancels *cancels;
 	struct held *held;
+	struct identity *identity;
 	struct handed *handed;
 	struct ended *ended;
-	struct identity *identity;
 	sd_event_source *jobs_turn;
 	uint32_t jobs_open, last_ref;
 	uint32_t closing[JOBS_OPEN_MAX], closing_count; /* refs that could not be closed yet */

@@ -7,24 +7,13 @@
  */
 #include "guest/config.h"
 
-#include <errno.h>
-#include <ini.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/settings.h"
 #include "proto/base/text.h"
-
-struct reading {
-	struct agent_config *config;
-	const char *path;
-	FILE *file;
-	int line;
-	char *why;
-	bool failed;
-};
 
 static const struct {
 	const char *name;
@@ -54,35 +43,23 @@ void agent_config_init(struct agent_config *config)
 	};
 }
 
-static int fault(struct reading *reading, const char *name, const char *value, const char *expected)
-{
-	char key[80], shown[80];
-
-	if (!reading->failed)
-		(void)text_printf(reading->why, 512, "%s:%d: %s = %s: expected %s", reading->path,
-			reading->line, text_escape(name, key, sizeof(key)),
-			text_escape(value, shown, sizeof(shown)), expected);
-	reading->failed = true;
-	return 0;
-}
-
-static int on_pair(void *userdata, const char *section, const char *name, const char *value)
+static int on_pair(
+	struct settings *settings, const char *section, const char *name, const char *value)
 {
 	static const char *const transports[] = {"auto", "virtio", "vsock", "unix"};
-	struct reading *reading = userdata;
-	struct agent_config *config = reading->config;
+	struct agent_config *config = settings->userdata;
 	char *end;
 	unsigned long n;
 
 	if (strcmp(section, "agent") != 0)
-		return fault(reading, name, value, "the section [agent] above it");
+		return settings_fault(settings, name, value, "the section [agent] above it");
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		if (strcmp(paths[i].name, name) != 0)
 			continue;
 		return value[0] == '/' && text_copy((char *)config + paths[i].offset,
 						  AGENT_PATH_SIZE, value) == 0
 			       ? 1
-			       : fault(reading, name, value,
+			       : settings_fault(settings, name, value,
 					 "an absolute path of at most 107 bytes");
 	}
 	if (strcmp(name, "transport") == 0) {
@@ -92,63 +69,35 @@ static int on_pair(void *userdata, const char *section, const char *name, const 
 			config->transport = (enum agent_transport)i;
 			return 1;
 		}
-		return fault(reading, name, value, "auto, virtio, vsock or unix");
+		return settings_fault(settings, name, value, "auto, virtio, vsock or unix");
 	}
 	if (strcmp(name, "package-manager") == 0) {
 		if (strcmp(value, "auto") == 0)
 			value = "";
 		else if (value[0] != '/')
-			return fault(reading, name, value, "auto, or an absolute path");
+			return settings_fault(settings, name, value, "auto, or an absolute path");
 		return text_copy(config->package_manager, AGENT_PATH_SIZE, value) == 0
 			       ? 1
-			       : fault(reading, name, value, "a path of at most 107 bytes");
+			       : settings_fault(
+					 settings, name, value, "a path of at most 107 bytes");
 	}
 	if (strcmp(name, "spooler-user") == 0)
 		return text_is_user(value) && text_copy(config->spooler_user, USER_SIZE, value) == 0
 			       ? 1
-			       : fault(reading, name, value, "a user's name");
+			       : settings_fault(settings, name, value, "a user's name");
 	if (strcmp(name, "vsock-port") == 0) {
 		n = strtoul(value, &end, 10);
 		if (end == value || *end || n == 0 || n > UINT32_MAX)
-			return fault(reading, name, value, "a port number");
+			return settings_fault(settings, name, value, "a port number");
 		config->vsock_port = (uint32_t)n;
 		return 1;
 	}
-	return fault(reading, name, value, "a key that platen-agent.conf(5) knows");
-}
-
-static char *next_line(char *buf, int size, void *userdata)
-{
-	struct reading *reading = userdata;
-
-	reading->line++;
-	return fgets(buf, size, reading->file);
+	return settings_fault(settings, name, value, "a key that platen-agent.conf(5) knows");
 }
 
 int agent_config_read(const char *path, struct agent_config *config, char ret_why[static 512])
 {
-	struct reading reading = {
-		.config = config, .path = path, .why = ret_why, .file = fopen(path, "re")};
-	int r, unreadable;
+	struct settings settings = {.on_pair = on_pair, .userdata = config, .why = ret_why};
 
-	if (!reading.file) {
-		r = -errno;
-		(void)snprintf(ret_why, 512, "%s: %s", path, strerror(errno));
-		return r;
-	}
-	r = ini_parse_stream(next_line, &reading, on_pair, &reading);
-	unreadable = ferror(reading.file) ? errno : 0;
-	(void)fclose(reading.file);
-	if (unreadable) {
-		(void)snprintf(ret_why, 512, "%s: %s", path, strerror(unreadable));
-		return -unreadable;
-	}
-	if (reading.failed)
-		return -EINVAL;
-	if (r != 0) {
-		(void)snprintf(ret_why, 512, "%s:%d: expected [section], key = value or # comment",
-			path, r > 0 ? r : reading.line);
-		return -EINVAL;
-	}
-	return 0;
+	return settings_read(&settings, path);
 }

@@ -248,7 +248,7 @@ static void settle(struct ended *ended, const struct queues_ended *job, int erro
 			job->number, hold ? "held, as it was before: release it" : "run again");
 	if (error == 0 || error == -EALREADY)
 		(void)handed_note(
-			handed, &id, job->number, error == 0 ? HANDED_AGAIN : HANDED_LOST, NULL);
+			handed, &id, job->number, error == 0 ? HANDED_AGAIN : HANDED_LOST);
 }
 
 void ended_done(struct ended *ended, int error)

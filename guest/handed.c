@@ -29,12 +29,13 @@
 #define HEAD	  "platen-agent: handed over, jobs behind"
 
 struct entry {
-	struct uuid job, by;
+	struct uuid job;
 	uint32_t number;
 	uint32_t order; /* a later one is greater */
 	uint16_t file;
 	uint8_t kind; /* HANDED_NOT: free */
 	uint8_t times;
+	struct uuid by; /* the ledger that it was sealed with, or null */
 };
 
 struct handed {
@@ -92,8 +93,8 @@ static void read_line(struct handed *handed, size_t i, const char *line)
 
 	if (sscanf(line, "%c %8x %36s %3u %8x %1u %36s", &kind, &e.order, uuid, &file, &e.number,
 		    &times, by) != 7 ||
-		!strchr("SDARL", kind) || file > JOB_FILES_MAX || uuid_parse(uuid, &e.job) < 0 ||
-		uuid_parse(by, &e.by) < 0 || uuid_is_null(&e.job) ||
+		uuid_parse(by, &e.by) < 0 || !strchr("SDARL", kind) || file > JOB_FILES_MAX ||
+		uuid_parse(uuid, &e.job) < 0 || uuid_is_null(&e.job) ||
 		find(handed, &e.job, file) < HANDED_MOST)
 		return;
 	e.kind = (uint8_t)kind;
@@ -238,7 +239,8 @@ static size_t room(struct handed *handed)
 	return best;
 }
 
-int handed_note(struct handed *handed, const struct cancel *id, uint32_t number,
+/* With `by` NULL what is noted of that stays. */
+static int put(struct handed *handed, const struct cancel *id, uint32_t number,
 	enum handed_kind kind, const struct uuid *by)
 {
 	size_t i = find(handed, &id->job, id->file);
@@ -251,10 +253,9 @@ int handed_note(struct handed *handed, const struct cancel *id, uint32_t number,
 	}
 	e = &handed->entries[i];
 	if (e->kind == kind && kind != HANDED_AGAIN && e->number == number &&
-		(!by || uuid_equal(by, &e->by)))
+		(!by || uuid_equal(&e->by, by)))
 		return 0;
-	if (by)
-		e->by = *by;
+	e->by = by ? *by : e->by;
 	e->kind = (uint8_t)kind;
 	e->number = number;
 	e->order = ++handed->order;
@@ -263,6 +264,25 @@ int handed_note(struct handed *handed, const struct cancel *id, uint32_t number,
 	if (r == 0 && kind == HANDED_SEALED && fdatasync(handed->fd) < 0)
 		r = -errno;
 	return r;
+}
+
+int handed_note(
+	struct handed *handed, const struct cancel *id, uint32_t number, enum handed_kind kind)
+{
+	return put(handed, id, number, kind, NULL);
+}
+
+int handed_seal(
+	struct handed *handed, const struct cancel *id, uint32_t number, const struct uuid *by)
+{
+	return put(handed, id, number, HANDED_SEALED, by);
+}
+
+struct uuid handed_by(const struct handed *handed, const struct cancel *id)
+{
+	size_t i = find(handed, &id->job, id->file);
+
+	return i < HANDED_MOST ? handed->entries[i].by : (struct uuid){{0}};
 }
 
 int handed_forget(struct handed *handed, const struct cancel *id)
@@ -275,13 +295,10 @@ int handed_forget(struct handed *handed, const struct cancel *id)
 	return write_entry(handed, i);
 }
 
-enum handed_kind handed_look(
-	const struct handed *handed, const struct cancel *id, struct uuid *ret_by)
+enum handed_kind handed_look(const struct handed *handed, const struct cancel *id)
 {
 	size_t i = find(handed, &id->job, id->file);
 
-	if (ret_by)
-		*ret_by = i < HANDED_MOST ? handed->entries[i].by : (struct uuid){0};
 	return i < HANDED_MOST ? (enum handed_kind)handed->entries[i].kind : HANDED_NOT;
 }
 
@@ -296,10 +313,10 @@ bool handed_is_done(const struct handed *handed, const struct uuid *job, uint32_
 {
 	struct cancel id = {.job = *job};
 
-	if (handed_look(handed, &id, NULL) == HANDED_LOST)
+	if (handed_look(handed, &id) == HANDED_LOST)
 		return true;
 	for (id.file = 1; id.file <= files || id.file == 1; id.file++) {
-		enum handed_kind kind = handed_look(handed, &id, NULL);
+		enum handed_kind kind = handed_look(handed, &id);
 
 		if (kind == HANDED_ALL)
 			return true;

@@ -32,19 +32,22 @@ struct handed *handed_free(struct handed *handed);
 
 /*
  * Notes something of a file of a job that has this number in the spooler, instead of what was noted
- * before; `by` is the ledger of the host that says so, or NULL: whose it was. HANDED_SEALED is on
- * disk when this returns; the others are written, and only what a loss of power takes of them is
- * lost. 0 or -errno; what was not written holds for this run.
+ * before. HANDED_SEALED is on disk when this returns; the others are written, and only what a loss
+ * of power takes of them is lost. 0 or -errno; what was not written holds for this run.
  */
-int handed_note(struct handed *handed, const struct cancel *id, uint32_t number,
-	enum handed_kind kind, const struct uuid *by);
+int handed_note(
+	struct handed *handed, const struct cancel *id, uint32_t number, enum handed_kind kind);
+
+/* HANDED_SEALED, and the ledger that was in force then (Welcome's, or null). It stays noted with
+ * what is noted of the job afterwards. */
+int handed_seal(
+	struct handed *handed, const struct cancel *id, uint32_t number, const struct uuid *by);
+struct uuid handed_by(const struct handed *handed, const struct cancel *id);
 
 /* The host does not have it: nothing is known. 0 or -errno. */
 int handed_forget(struct handed *handed, const struct cancel *id);
 
-/* What was noted; with ret_by, which may be NULL, by whom: null for nobody. */
-enum handed_kind handed_look(
-	const struct handed *handed, const struct cancel *id, struct uuid *ret_by);
+enum handed_kind handed_look(const struct handed *handed, const struct cancel *id);
 
 /* How often HANDED_AGAIN was noted of a job. */
 uint32_t handed_times(const struct handed *handed, const struct uuid *job);

@@ -124,19 +124,35 @@ static void note_cancel(struct job *job, bool owed)
 static void note(struct job *job, enum handed_kind kind)
 {
 	struct handed *handed = job->agent->handed;
-	int r = kind == HANDED_NOT ? handed_forget(handed, &job->id)
-				   : handed_note(handed, &job->id, job->number, kind,
-					     kind == HANDED_SEALED ? &job->agent->ledger : NULL);
+	int r;
+
+	if (kind == HANDED_NOT)
+		r = handed_forget(handed, &job->id);
+	else if (kind == HANDED_SEALED)
+		r = handed_seal(handed, &job->id, job->number, &job->sealed_by);
+	else
+		r = handed_note(handed, &job->id, job->number, kind);
 
 	if (r < 0)
 		SAY(LOG_ERR, job, "the list of jobs that were handed over cannot be kept: %s",
 			strerror(-r));
 }
 
-/* What an earlier agent, or an earlier backend of the job, has left. */
-static void recall(struct job *job)
+/* Whether the host, or one before it, may have it already. */
+static void look_at_handed(struct job *job)
 {
-	job->sealed = handed_look(job->agent->handed, &job->id, &job->sealed_by) != HANDED_NOT;
+	job->sealed = handed_look(job->agent->handed, &job->id) != HANDED_NOT;
+	job->sealed_by = handed_by(job->agent->handed, &job->id);
+}
+
+/* From here on a host may have it whole. */
+static void set_sealed(struct job *job)
+{
+	job->mine = false;
+	job->sealed = true;
+	job->sealed_by = job->agent->ledger;
+	if (job->open)
+		note(job, HANDED_SEALED);
 }
 
 static void note_done(struct job *job)
@@ -349,7 +365,7 @@ int job_new(struct agent *agent, struct backend *backend, const struct backend_o
 	job->backend = backend;
 	job->number = open->guest_job;
 	job->spoolers = queues_spoolers(agent->queues);
-	recall(job);
+	look_at_handed(job);
 	SAY(LOG_INFO, job, "from the spooler: job %u, %llu bytes", open->guest_job,
 		(unsigned long long)transfer.size);
 	jobs_kick(agent);
@@ -499,19 +515,9 @@ static bool next_same(struct job *job)
 	job_close_ref(job);
 	note_done(job);
 	job->id.file = file;
-	recall(job);
+	look_at_handed(job);
 	jobs_kick(job->agent);
 	return true;
-}
-
-/* The host may have it whole, or says so. */
-static void sealed(struct job *job)
-{
-	note(job, HANDED_SEALED);
-	job->stage = JOB_SEALED;
-	job->mine = false;
-	job->sealed = true;
-	job->sealed_by = job->agent->ledger;
 }
 
 void job_told(struct job *job, const struct message_job_state *s)
@@ -541,7 +547,8 @@ void job_told(struct job *job, const struct message_job_state *s)
 	}
 	if (s->phase == JOB_PHASE_TRANSFER && job->stage == JOB_SENDING)
 		return show(job, outcome.text, "");
-	sealed(job);
+	job->stage = JOB_SEALED;
+	set_sealed(job);
 	job->refusals = 0;
 	if (job->open)
 		job->transfer.sent = job->transfer.size;
@@ -553,6 +560,7 @@ static void seal(struct job *job)
 {
 	struct message m;
 
+	job->sealed_by = job->agent->ledger;
 	note(job, HANDED_SEALED);
 	message_init(&m, MESSAGE_JOB_SEAL);
 	m.job_seal.ref = job->ref;
@@ -560,7 +568,8 @@ static void seal(struct job *job)
 	transfer_digest(&job->transfer, m.job_seal.digest);
 	if (peer_send(job->agent, &m) < 0)
 		return; /* again with the next turn */
-	sealed(job);
+	job->stage = JOB_SEALED;
+	set_sealed(job);
 	show(job, "The host takes the job", "");
 }
 

@@ -2,9 +2,9 @@
 /*
  * Settings from INI files, by a table of keys.
  *
- * inih splits lines; what a key means, and what may stand there, is one row each. The first fault
- * ends the reading with a line that an admin can act on: a daemon that runs with half of its
- * settings is worse than one that says why it does not run.
+ * What a key means, and what may stand there, is one row each. The first fault ends the reading
+ * (proto/base/settings.h). Drop-ins in policy.d are read after the file, so what an admin's tools
+ * put there wins.
  */
 #include "host/config.h"
 
@@ -12,23 +12,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <errno.h>
-#include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "proto/base/cleanup.h"
+#include "proto/base/settings.h"
 #include "proto/base/text.h"
-
-struct reading {
-	struct config config;
-	const char *path;
-	FILE *file;
-	int line; /* the one that was read last: Debian's inih does not pass it on */
-	char *why;
-	bool failed;
-};
 
 enum kind {
 	KIND_PATH, /* absolute */
@@ -66,6 +56,7 @@ static const struct key {
 	{"state-dir", KIND_PATH, FIELD(state_dir), "an absolute path of at most 107 bytes"},
 	{"libexec-dir", KIND_PATH, FIELD(libexec_dir), "an absolute path of at most 107 bytes"},
 	{"cups-socket", KIND_PATH, FIELD(cups_socket), "an absolute path of at most 107 bytes"},
+	{"cups-spool", KIND_PATH, FIELD(cups_spool), "an absolute path of at most 107 bytes"},
 	{"libvirt-uri", KIND_TEXT, FIELD(libvirt_uri), "a libvirt URI such as qemu:///system"},
 	{"worker-user", KIND_TEXT, FIELD(worker_user), "a user's name"},
 	{"admin-group", KIND_TEXT, FIELD(admin_group), "a group's name"},
@@ -93,19 +84,6 @@ const char *mode_name(enum mode mode)
 	static const char *const names[] = {"unset", "off", "network", "all"};
 
 	return names[mode];
-}
-
-/* Says where, what and what was expected. Returns 0, which ends inih's reading. */
-static int fault(struct reading *reading, const char *name, const char *value, const char *expected)
-{
-	char key[80], shown[80];
-
-	if (!reading->failed)
-		(void)text_printf(reading->why, 512, "%s:%d: %s = %s: expected %s", reading->path,
-			reading->line, text_escape(name, key, sizeof(key)),
-			text_escape(value, shown, sizeof(shown)), expected);
-	reading->failed = true;
-	return 0;
 }
 
 static bool number_parse(const char *value, uint32_t *ret_number)
@@ -173,32 +151,35 @@ static struct config_workspace *workspace_named(struct config *config, const cha
 }
 
 static int workspace_set(
-	struct reading *reading, const char *section, const char *name, const char *value)
+	struct settings *settings, const char *section, const char *name, const char *value)
 {
-	struct config_workspace *ws = workspace_named(&reading->config, section);
+	struct config_workspace *ws = workspace_named(settings->userdata, section);
 
 	if (!ws)
-		return fault(reading, "[workspace]", section, "a name on one line");
+		return settings_fault(settings, "[workspace]", section, "a name on one line");
 	if (strcmp(name, "uuid") == 0)
-		return uuid_parse(value, &ws->uuid) == 0 ? 1
-							 : fault(reading, name, value, "a UUID");
+		return uuid_parse(value, &ws->uuid) == 0
+			       ? 1
+			       : settings_fault(settings, name, value, "a UUID");
 	if (strcmp(name, "socket") == 0)
 		return value[0] == '/' && text_copy(ws->socket, sizeof(ws->socket), value) == 0
 			       ? 1
-			       : fault(reading, name, value, "an absolute path");
+			       : settings_fault(settings, name, value, "an absolute path");
 	if (strcmp(name, "owner") == 0)
 		return text_is_user(value) && text_copy(ws->owner, sizeof(ws->owner), value) == 0
 			       ? 1
-			       : fault(reading, name, value, "a user's name");
+			       : settings_fault(settings, name, value, "a user's name");
 	if (strcmp(name, "mode") == 0) {
 		ws->mode = mode_parse(value);
-		return ws->mode ? 1 : fault(reading, name, value, "off, network or all");
+		return ws->mode ? 1 : settings_fault(settings, name, value, "off, network or all");
 	}
 	if (strcmp(name, "restart") == 0) {
 		ws->restart = restart_policy_parse(value);
-		return ws->restart ? 1 : fault(reading, name, value, "auto, ask or never");
+		return ws->restart ? 1
+				   : settings_fault(settings, name, value, "auto, ask or never");
 	}
-	return fault(reading, name, value, "one of the keys uuid, socket, owner, mode, restart");
+	return settings_fault(
+		settings, name, value, "one of the keys uuid, socket, owner, mode, restart");
 }
 
 const struct config_printer *config_printer_find(const struct config *config, const char *name)
@@ -238,23 +219,23 @@ static struct config_printer *printer_named(struct config *config, const char *n
 }
 
 static int printer_set(
-	struct reading *reading, const char *section, const char *name, const char *value)
+	struct settings *settings, const char *section, const char *name, const char *value)
 {
-	struct config_printer *printer = printer_named(&reading->config, section);
+	struct config_printer *printer = printer_named(settings->userdata, section);
 
 	if (!printer)
-		return fault(reading, "[printer]", section, "the name of a queue");
+		return settings_fault(settings, "[printer]", section, "the name of a queue");
 	if (strcmp(name, "rendering") == 0) {
 		printer->rendering = strcmp(value, "guest") == 0 ? RENDERING_GUEST : RENDERING_HOST;
 		return printer->rendering == RENDERING_GUEST || strcmp(value, "host") == 0
 			       ? 1
-			       : fault(reading, name, value, "host or guest");
+			       : settings_fault(settings, name, value, "host or guest");
 	}
 	if (strcmp(name, "drivers") == 0)
 		return fetch_sources_parse(value, printer->drivers.sources)
 			       ? 1
-			       : fault(reading, name, value, DRIVERS_EXPECTED);
-	return fault(reading, name, value, "one of the keys drivers, rendering");
+			       : settings_fault(settings, name, value, DRIVERS_EXPECTED);
+	return settings_fault(settings, name, value, "one of the keys drivers, rendering");
 }
 
 static struct config_server *server_named(struct config *config, const char *host)
@@ -296,32 +277,32 @@ static bool is_pin(const char *value)
 }
 
 static int server_set(
-	struct reading *reading, const char *section, const char *name, const char *value)
+	struct settings *settings, const char *section, const char *name, const char *value)
 {
-	struct config_server *server = server_named(&reading->config, section);
+	struct config_server *server = server_named(settings->userdata, section);
 
 	if (!server)
-		return fault(reading, "[server]", section, "the name of a host");
+		return settings_fault(settings, "[server]", section, "the name of a host");
 	if (strcmp(name, "pin") == 0)
 		return is_pin(value) && text_copy(server->pin, sizeof(server->pin), value) == 0
 			       ? 1
-			       : fault(reading, name, value,
+			       : settings_fault(settings, name, value,
 					 "sha256//BASE64 of the server's public key, several by "
 					 "semicolons without blanks");
 	if (strcmp(name, "credentials") == 0)
 		return value[0] == '/' && text_copy(server->credentials,
 						  sizeof(server->credentials), value) == 0
 			       ? 1
-			       : fault(reading, name, value,
+			       : settings_fault(settings, name, value,
 					 "the absolute path of a file of mode 0600 that holds "
 					 "user:password");
 	if (strcmp(name, "negotiate") == 0) {
 		server->negotiate = strcmp(value, "yes") == 0;
 		return server->negotiate || strcmp(value, "no") == 0
 			       ? 1
-			       : fault(reading, name, value, "yes or no");
+			       : settings_fault(settings, name, value, "yes or no");
 	}
-	return fault(reading, name, value, "one of the keys pin, credentials, negotiate");
+	return settings_fault(settings, name, value, "one of the keys pin, credentials, negotiate");
 }
 
 const struct config_server *config_server_find(const struct config *config, const char *device_uri)
@@ -367,67 +348,27 @@ const struct config_server *config_server_find(const struct config *config, cons
 	return NULL;
 }
 
-static int on_pair(void *userdata, const char *section, const char *name, const char *value)
+static int on_pair(
+	struct settings *settings, const char *section, const char *name, const char *value)
 {
-	struct reading *reading = userdata;
-
 	if (strncmp(section, "workspace ", 10) == 0)
-		return workspace_set(reading, section + 10, name, value);
+		return workspace_set(settings, section + 10, name, value);
 	if (strncmp(section, "printer ", 8) == 0)
-		return printer_set(reading, section + 8, name, value);
+		return printer_set(settings, section + 8, name, value);
 	if (strncmp(section, "server ", 7) == 0)
-		return server_set(reading, section + 7, name, value);
+		return server_set(settings, section + 7, name, value);
 	if (strcmp(section, "host") != 0)
-		return fault(reading, name, value,
+		return settings_fault(settings, name, value,
 			"a section [host], [printer NAME], [server HOST] or [workspace NAME] above "
 			"it");
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (strcmp(keys[i].name, name) != 0)
 			continue;
-		return key_set(&reading->config, &keys[i], value)
+		return key_set(settings->userdata, &keys[i], value)
 			       ? 1
-			       : fault(reading, name, value, keys[i].expected);
+			       : settings_fault(settings, name, value, keys[i].expected);
 	}
-	return fault(reading, name, value, "a key that platen.conf(5) knows");
-}
-
-/* fgets(3) for inih, counting lines. */
-static char *next_line(char *buf, int size, void *userdata)
-{
-	struct reading *reading = userdata;
-
-	reading->line++;
-	return fgets(buf, size, reading->file);
-}
-
-static int read_file(struct reading *reading, const char *path)
-{
-	int r, unreadable;
-
-	reading->path = path;
-	reading->line = 0;
-	reading->file = fopen(path, "re");
-	if (!reading->file) {
-		r = -errno;
-		(void)snprintf(reading->why, 512, "%s: %s", path, strerror(errno));
-		return r;
-	}
-	r = ini_parse_stream(next_line, reading, on_pair, reading);
-	unreadable = ferror(reading->file) ? errno : 0;
-	(void)fclose(reading->file);
-	if (unreadable) {
-		(void)snprintf(reading->why, 512, "%s: %s", path, strerror(unreadable));
-		return -unreadable;
-	}
-	if (reading->failed)
-		return -EINVAL;
-	if (r != 0) {
-		(void)snprintf(reading->why, 512,
-			"%s:%d: expected [section], key = value or # comment", path,
-			r > 0 ? r : reading->line);
-		return -EINVAL;
-	}
-	return 0;
+	return settings_fault(settings, name, value, "a key that platen.conf(5) knows");
 }
 
 static int is_conf(const struct dirent *entry)
@@ -437,7 +378,7 @@ static int is_conf(const struct dirent *entry)
 	return len > 5 && strcmp(entry->d_name + len - 5, ".conf") == 0;
 }
 
-static int read_drop_ins(struct reading *reading, const char *path)
+static int read_drop_ins(struct settings *settings, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char folder[256], file[512];
@@ -453,43 +394,40 @@ static int read_drop_ins(struct reading *reading, const char *path)
 	for (int i = 0; i < n; i++) {
 		if (r == 0 &&
 			text_printf(file, sizeof(file), "%s/%s", folder, entries[i]->d_name) == 0)
-			r = read_file(reading, file);
+			r = settings_read(settings, file);
 		free(entries[i]);
 	}
 	free(entries);
 	return r;
 }
 
-static int check(struct reading *reading)
+static int check(const struct config *config, const char *path, char why[static SETTINGS_WHY])
 {
-	struct config *config = &reading->config;
-
 	if (config->keepalive_msec < 100 || config->keepalive_msec > 3600000) {
-		(void)snprintf(reading->why, 512, "%s: keepalive-msec: expected 100 to 3600000",
-			reading->path);
+		(void)snprintf(
+			why, SETTINGS_WHY, "%s: keepalive-msec: expected 100 to 3600000", path);
 		return -EINVAL;
 	}
 	if (config->ledger_jobs && config->ledger_jobs < LEDGER_JOBS_MIN) {
-		(void)snprintf(reading->why, 512,
-			"%s: ledger-jobs: expected %d or more, or 0 for no limit", reading->path,
+		(void)snprintf(why, SETTINGS_WHY,
+			"%s: ledger-jobs: expected %d or more, or 0 for no limit", path,
 			LEDGER_JOBS_MIN);
 		return -EINVAL;
 	}
 	if (config->restart_limit > RESTART_SEC_MAX / 60 || config->restart_force > 1440) {
-		(void)snprintf(reading->why, 512,
+		(void)snprintf(why, SETTINGS_WHY,
 			"%s: expected restart-limit of at most %d and restart-force of at most "
 			"1440 minutes",
-			reading->path, RESTART_SEC_MAX / 60);
+			path, RESTART_SEC_MAX / 60);
 		return -EINVAL;
 	}
 	for (uint32_t i = 0; i < config->workspace_count; i++) {
-		struct config_workspace *ws = &config->workspaces[i];
+		const struct config_workspace *ws = &config->workspaces[i];
 
 		if (!uuid_is_null(&ws->uuid) && ws->socket[0])
 			continue;
-		(void)snprintf(reading->why, 512,
-			"%s: [workspace %s]: expected both uuid and socket", reading->path,
-			ws->name);
+		(void)snprintf(why, SETTINGS_WHY,
+			"%s: [workspace %s]: expected both uuid and socket", path, ws->name);
 		return -EINVAL;
 	}
 	return 0;
@@ -497,41 +435,40 @@ static int check(struct reading *reading)
 
 int config_read(const char *path, struct config *ret_config, char ret_why[static 512])
 {
-	struct reading reading = {
-		.config = {.mode = MODE_NETWORK,
-			.drivers = {{FETCH_SERVER, FETCH_DEVICE, FETCH_HOST}},
-			.driver_days = 30,
-			.control = "/run/platen/control",
-			.run_dir = "/run/cups/platen",
-			.state_dir = "/var/lib/platen",
-			.libexec_dir = "/usr/libexec/platen",
-			.cups_socket = "/run/cups/cups.sock",
-			.libvirt_uri = "qemu:///system",
-			.worker_user = "platen",
-			.admin_group = "lpadmin",
-			.vsock_port = VSOCK_PORT,
-			.keepalive_msec = KEEPALIVE_MSEC,
-			.raw = true,
-			.jobs_per_minute = 300,
-			.held_mib = 8192,
-			.ledger_jobs = 100000,
-			.ledger_days = 400,
-			.restart = RESTART_AUTO,
-			.restart_limit = RESTART_LIMIT_MIN},
-		.why = ret_why,
-	};
+	struct config config = {.mode = MODE_NETWORK,
+		.drivers = {{FETCH_SERVER, FETCH_DEVICE, FETCH_HOST}},
+		.driver_days = 30,
+		.control = "/run/platen/control",
+		.run_dir = "/run/cups/platen",
+		.state_dir = "/var/lib/platen",
+		.libexec_dir = "/usr/libexec/platen",
+		.cups_socket = "/run/cups/cups.sock",
+		.cups_spool = "/var/spool/cups",
+		.libvirt_uri = "qemu:///system",
+		.worker_user = "platen",
+		.admin_group = "lpadmin",
+		.vsock_port = VSOCK_PORT,
+		.keepalive_msec = KEEPALIVE_MSEC,
+		.raw = true,
+		.jobs_per_minute = 300,
+		.held_mib = 8192,
+		.ledger_jobs = 100000,
+		.ledger_days = 400,
+		.restart = RESTART_AUTO,
+		.restart_limit = RESTART_LIMIT_MIN};
+	struct settings settings = {.on_pair = on_pair, .userdata = &config, .why = ret_why};
 	int r;
 
-	r = read_file(&reading, path);
+	r = settings_read(&settings, path);
 	if (r == 0)
-		r = read_drop_ins(&reading, path);
+		r = read_drop_ins(&settings, path);
 	if (r == 0)
-		r = check(&reading);
+		r = check(&config, settings.path, ret_why);
 	if (r < 0) {
-		config_deinit(&reading.config);
+		config_deinit(&config);
 		return r;
 	}
-	*ret_config = reading.config;
+	*ret_config = config;
 	return 0;
 }
 

@@ -64,6 +64,7 @@ struct config {
 	char state_dir[CONFIG_PATH_SIZE];
 	char libexec_dir[CONFIG_PATH_SIZE];
 	char cups_socket[CONFIG_PATH_SIZE];
+	char cups_spool[CONFIG_PATH_SIZE];   /* cupsd's RequestRoot */
 	char fetch_socket[CONFIG_PATH_SIZE]; /* empty: platen-fetch is started */
 	char libvirt_uri[TEXT_SIZE];	     /* empty: no libvirt */
 	char worker_user[USER_SIZE];	     /* empty: as platend */

@@ -165,6 +165,10 @@ static bool check_domain(const struct workspace *ws, json_t *checks)
 			"add one: `platenctl attach WORKSPACE`");
 		return false;
 	}
+	if (!ws->channel && ws->by_libvirt && ws->domain.paused) {
+		check(checks, "channel", ws, "skipped", "the workspace is paused", "");
+		return false;
+	}
 	if (!ws->channel) {
 		check(checks, "channel", ws, ws->by_libvirt ? "fault" : "skipped",
 			ws->text[0] ? ws->text : "not connected", "");

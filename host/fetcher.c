@@ -19,7 +19,6 @@
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
-#include "proto/base/worker.h"
 
 #define FETCHES_AT_ONCE 2
 #define FETCH_DEADLINE	90000000ULL    /* usec */
@@ -169,30 +168,54 @@ static void add_server(
 					: strerror(-r));
 }
 
-static int fetch_start(struct fetch *fetch, struct printer *printer)
+int fetcher_start(struct host *host, const struct fetcher_call *call, struct worker **ret_worker)
 {
-	struct host *host = fetch->fetcher->host;
-	struct fetch_get get = {.head = {.type = FETCH_GET, .size = sizeof(get)}};
+	bool is_served = call->is_online && host->config.fetch_socket[0];
 	char program[256], store[256];
 	const char *argv[] = {host_program(host, "platen-fetch", program), store, NULL};
 	struct worker_setup setup = {
 		.argv = argv,
 		.user = host_worker_user(host),
 		.hidden = host_hidden(host),
-		.socket = host->config.fetch_socket[0] ? host->config.fetch_socket : NULL,
+		.socket = is_served ? host->config.fetch_socket : NULL,
+		.on_message = call->on_message,
+		.on_exit = call->on_exit,
+		.userdata = call->userdata,
+	};
+	struct worker *worker;
+	int r;
+
+	if (text_printf(store, sizeof(store), "%s/drivers", host->config.state_dir) < 0)
+		return -ENAMETOOLONG;
+	r = worker_new(host->event, &setup, &worker);
+	if (r < 0)
+		return r;
+	r = worker_send(worker, call->request, call->fd);
+	if (r == 0)
+		r = worker_deadline(worker, call->deadline_usec);
+	if (r < 0) {
+		(void)worker_free(worker);
+		return r;
+	}
+	*ret_worker = worker;
+	return 0;
+}
+
+static int fetch_start(struct fetch *fetch, struct printer *printer)
+{
+	struct host *host = fetch->fetcher->host;
+	struct fetch_get get = {.head = {.type = FETCH_GET, .size = sizeof(get)}};
+	struct fetcher_call call = {
+		.request = &get,
+		.fd = -1,
+		.is_online = true,
+		.deadline_usec = FETCH_DEADLINE,
 		.on_message = on_message,
 		.on_exit = on_exit_worker,
 		.userdata = fetch,
 	};
 	int r;
 
-	(void)snprintf(store, sizeof(store), "%s/drivers", host->config.state_dir);
-	fetch->answered = false;
-	r = worker_new(host->event, &setup, &fetch->worker);
-	if (r < 0)
-		return r;
-	fetch->printer = printer;
-	printer->fetching = true;
 	(void)text_copy(get.queue, sizeof(get.queue), printer->is.name);
 	(void)text_copy(get.device_uri, sizeof(get.device_uri), printer->is.device_uri);
 	(void)text_copy(get.languages, sizeof(get.languages), host->config.languages);
@@ -201,9 +224,14 @@ static int fetch_start(struct fetch *fetch, struct printer *printer)
 		sizeof(get.sources));
 	get.known = printer->status == DRIVER_READY ? printer->driver.provenance : 0;
 	add_server(host, printer, &get);
-	(void)worker_send(fetch->worker, &get, -1);
+	fetch->answered = false;
+	r = fetcher_start(host, &call, &fetch->worker);
 	explicit_bzero(get.credentials, sizeof(get.credentials));
-	return worker_deadline(fetch->worker, FETCH_DEADLINE);
+	if (r < 0)
+		return r;
+	fetch->printer = printer;
+	printer->fetching = true;
+	return 0;
 }
 
 static void start_next(struct fetcher *fetcher)

@@ -5,6 +5,7 @@
 #define PLATEN_FETCHER_H
 
 #include "host/host.h"
+#include "proto/base/worker.h"
 
 struct fetcher;
 
@@ -22,6 +23,21 @@ bool fetcher_is_idle(const struct fetcher *fetcher);
 
 /* Called now and then: retries what is due. */
 void fetcher_tick(struct fetcher *fetcher);
+
+/* One platen-fetch for one request (proto/base/fetch.h). */
+struct fetcher_call {
+	const void *request; /* its first message */
+	int fd;		     /* sent beside it, and kept by the caller; -1: none */
+	bool is_online; /* it is to reach servers and devices: by fetch-socket where there is one */
+	uint64_t deadline_usec;
+	worker_message_fn *on_message;
+	worker_exit_fn *on_exit;
+	void *userdata;
+};
+
+/* Starts it as each is started: the store, no privilege, no way to libvirt and to the control
+ * socket. What failed leaves no worker behind. 0 or -errno. */
+int fetcher_start(struct host *host, const struct fetcher_call *call, struct worker **ret_worker);
 
 /* Takes a FETCH_RESULT over if it is sound. */
 bool fetcher_result_take(const struct ipc_head *msg, struct fetch_result *ret_result);

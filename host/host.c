@@ -35,6 +35,7 @@
 #include "host/workspace.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
+#include "proto/base/loop.h"
 #include "proto/base/text.h"
 #include "proto/transport.h"
 
@@ -224,6 +225,64 @@ static int folder_make(const char *path, const char *owner, mode_t mode)
 	return 0;
 }
 
+void host_say_unwritten(const struct host *host, int r)
+{
+	if (r == -ENOSPC)
+		log_line(LOG_ERR, NULL,
+			"%s/ledger.db cannot be written: its disk is full: make room there (df "
+			"%s). "
+			"Jobs wait in their workspaces, and go on by themselves",
+			host->config.state_dir, host->config.state_dir);
+	else
+		log_line(LOG_ERR, NULL,
+			"%s/ledger.db cannot be written: %s: look at its disk. Jobs wait in their "
+			"workspaces",
+			host->config.state_dir, strerror(-r));
+}
+
+/* Waits for a second, or until a signal that ends us. Returns whether there was one. */
+static bool ended_while_waiting(void)
+{
+	struct timespec second = {.tv_sec = 1};
+	sigset_t mask;
+
+	(void)sigemptyset(&mask);
+	(void)sigaddset(&mask, SIGTERM);
+	(void)sigaddset(&mask, SIGINT);
+	return sigtimedwait(&mask, NULL, &second) > 0;
+}
+
+/* Without room for the ledger no job could be taken; whoever makes room does not want to know of
+ * us. So it is waited for. */
+static int open_ledger(struct host *host, bool *ret_damaged)
+{
+	char path[256];
+	bool told = false;
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s/ledger.db", host->config.state_dir);
+	for (;;) {
+		r = ledger_open(path, ret_damaged, &host->ledger);
+		if (r != -ENOSPC)
+			break;
+		if (!told)
+			log_line(LOG_ERR, NULL,
+				"%s cannot be opened: its disk is full: make room there (df %s). "
+				"platend waits for it, and jobs wait in their workspaces",
+				path, host->config.state_dir);
+		told = true;
+		(void)sd_notifyf(
+			0, "STATUS=%s: the disk is full\nEXTEND_TIMEOUT_USEC=30000000", path);
+		if (ended_while_waiting())
+			return -EINTR;
+	}
+	if (r < 0)
+		log_line(LOG_ERR, NULL, "%s cannot be opened: %s", path, strerror(-r));
+	else if (told)
+		log_line(LOG_NOTICE, NULL, "%s is open: its disk has room again", path);
+	return r;
+}
+
 /* The folders, and the ledger in them. The store belongs to the fetching user. */
 static int set_up_state(struct host *host)
 {
@@ -251,10 +310,7 @@ static int set_up_state(struct host *host)
 			config->state_dir, strerror(-r));
 		return r;
 	}
-	(void)snprintf(path, sizeof(path), "%s/ledger.db", config->state_dir);
-	r = ledger_open(path, &damaged, &host->ledger);
-	if (r < 0)
-		log_line(LOG_ERR, NULL, "%s cannot be opened: %s", path, strerror(-r));
+	r = open_ledger(host, &damaged);
 	if (r < 0)
 		return r;
 	rebuild_begin(host, damaged);
@@ -262,8 +318,8 @@ static int set_up_state(struct host *host)
 	if (r == 0)
 		r = ledger_limit(host->ledger, config->ledger_jobs, config->ledger_days);
 	if (r < 0)
-		log_line(LOG_ERR, NULL, "%s cannot be written: %s", path, strerror(-r));
-	return r;
+		host_say_unwritten(host, r);
+	return r == -ENOSPC ? 0 : r; /* it prunes itself later */
 }
 
 static int set_up_workspaces(struct host *host)
@@ -316,17 +372,11 @@ static int on_term(sd_event_source *source, const struct signalfd_siginfo *si, v
 
 static int set_up_events(struct host *host)
 {
-	sigset_t mask;
+	static const int signals[] = {SIGTERM, SIGINT};
 	uint64_t now;
 	int r;
 
-	(void)sigemptyset(&mask);
-	(void)sigaddset(&mask, SIGCHLD);
-	(void)sigaddset(&mask, SIGTERM);
-	(void)sigaddset(&mask, SIGINT);
-	(void)sigprocmask(SIG_BLOCK, &mask, NULL);
-	(void)signal(SIGPIPE, SIG_IGN);
-	r = sd_event_default(&host->event);
+	r = loop_new(signals, 2, &host->event);
 	if (r >= 0)
 		r = sd_event_add_signal(host->event, &host->term, SIGTERM, on_term, host);
 	if (r >= 0)
@@ -340,7 +390,6 @@ static int set_up_events(struct host *host)
 			5000000, on_tick, host);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(host->tick, SD_EVENT_ON);
-	(void)sd_event_set_watchdog(host->event, true);
 	return r < 0 ? r : 0;
 }
 

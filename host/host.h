@@ -40,6 +40,7 @@ struct host {
 	struct ledger *ledger;
 	bool rebuilding;  /* the ledger is not whole yet, see rebuild.h */
 	uint32_t rebuilt; /* jobs that it has from the spooler */
+	bool unsynced;	  /* it was told that documents cannot be synced */
 	struct spooler *spooler;
 	struct fetcher *fetcher;
 	struct domains *domains;
@@ -73,6 +74,9 @@ const char *host_worker_user(const struct host *host);
 
 /* What those workers do not find in their file system: the ways to libvirt and to us. */
 const char *const *host_hidden(const struct host *host);
+
+/* Says that the ledger cannot be written, why, and what to do. */
+void host_say_unwritten(const struct host *host, int r);
 
 /* A printer is there, has changed in what is offered or in its state, or is about to go. */
 void host_printer_changed(struct host *host, struct printer *printer, bool offer, bool state);

@@ -53,6 +53,18 @@ static void look_later(struct job *job)
 	(void)sd_event_source_set_enabled(job->look, SD_EVENT_ONESHOT);
 }
 
+static const char held_text[] = "held by somebody on the host";
+
+/* A restart of ours has to know it: see cupsd_forgot(). */
+static void note_held(struct job *job, bool held)
+{
+	if (job->held == held)
+		return;
+	job->held = held;
+	text_copy_line(job->row.text, sizeof(job->row.text), held ? held_text : "");
+	(void)ledger_put(job->host->ledger, &job->row); /* else a person is asked once more */
+}
+
 void job_set_followed(struct job *job)
 {
 	job->stage = JOB_FOLLOWED;
@@ -128,7 +140,7 @@ static void job_follow(struct job *job, const struct spool_job *is)
 	if (job->phase != phase)
 		look_later(job);
 	job->phase = phase;
-	text_copy_line(job->text, sizeof(job->text), is->text);
+	text_copy_line(job->text, sizeof(job->text), is->state == HOST_HELD ? held_text : is->text);
 	job_tell(job);
 }
 
@@ -139,10 +151,19 @@ static void cancel_stale(struct host *host, const struct spool_job *is)
 		spooler_cancel(host->spooler, is->host_job, &is->job, is->file);
 }
 
+/* A released job is held. Either somebody holds it, or cupsd was killed, or lost its power, and is
+ * what it was when it saved last, which it does every 30 s (DirtyCleanInterval): then the job may
+ * well have been printed. cupsd bears no sign of which, but that nobody can hold a job of a cupsd
+ * that is dead. */
+static bool cupsd_forgot(const struct job *job, const struct spool_job *is)
+{
+	return is->state == HOST_HELD && job->doubt && !job->held;
+}
+
 /* We cancelled it because nobody knew whether the release had reached cupsd. */
 static void withdrawn(struct job *job, const struct spool_job *is)
 {
-	if (is->released)
+	if (is->released || job->doubt)
 		return job_ask(job);
 	job_refuse(job, REFUSAL_FAILED, "the release did not reach the spooler");
 }
@@ -204,7 +225,7 @@ void job_on_host(struct host *host, const struct spool_job *is)
 		job_released(job, is->host_job);
 	if (job->stage != JOB_FOLLOWED)
 		return;
-	if (job->unsure && is->state == HOST_HELD) {
+	if (cupsd_forgot(job, is) || (job->unsure && is->state == HOST_HELD)) {
 		/* It may be that the release is still on its way, or that this was read before it:
 		 * only a cancel settles it. */
 		job->withdrawn = true;
@@ -212,8 +233,17 @@ void job_on_host(struct host *host, const struct spool_job *is)
 	}
 	if (is->state == HOST_CANCELED && (job->withdrawn || (job->unsure && !is->released)))
 		return withdrawn(job, is);
-	job->unsure = false;
+	job->unsure = job->doubt = false;
+	note_held(job, is->state == HOST_HELD);
 	job_follow(job, is);
+}
+
+void job_spooler_up(struct host *host)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, &host->jobs, link)
+	job->doubt |= job->stage == JOB_RELEASING || job->stage == JOB_FOLLOWED;
 }
 
 void job_listing(struct host *host)
@@ -270,7 +300,9 @@ int job_adopt(struct host *host, const struct ledger_job *row)
 	job->row = *row;
 	job_set_followed(job);
 	job->phase = JOB_PHASE_PENDING;
-	job->unsure = true; /* whether the release arrived, the spooler's list tells */
+	job->held = strcmp(row->text, held_text) == 0;
+	job->unsure = !job->held; /* whether the release arrived, the spooler's list tells */
+	job->doubt = true;
 	return 0;
 }
 

@@ -10,7 +10,11 @@
 #include "host/quota.h"
 #include "proto/base/log.h"
 
-#define JOB_ANSWER_USEC 30000000ULL /* cupsd's answer to one request */
+#define JOB_ANSWER_USEC 30000000ULL  /* cupsd's answer to one request */
+#define JOB_SYNC_USEC	300000000ULL /* the same behind the sync of a document */
+
+/* What a job is refused with that the ledger cannot note. */
+extern const char job_no_space[];
 
 struct log_about job_about(const struct job *job, char uuid[static UUID_TEXT_SIZE]);
 
@@ -67,6 +71,9 @@ void job_transfer_wait(struct job *job);
 
 /* The worker, if there is one, breaks off the document and cancels the held job. */
 void job_transfer_abort(struct job *job);
+
+/* The document is whole in the spooler, which does not sync it: the worker is told to. */
+void job_transfer_sync(struct job *job);
 
 /* It is over, one way or the other: what it used is given back; the worker ends with `kill`. */
 void job_transfer_end(struct job *job, bool kill);

@@ -8,8 +8,11 @@
  */
 #include "host/job-parts.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/allowed.h"
@@ -54,6 +57,7 @@ void job_transfer_begin(struct job *job)
 	if (!job->submit)
 		return; /* stays WAITING */
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
+		job_transfer_end(job, true);
 		job_refuse(job, REFUSAL_FAILED, "the host has no descriptors left; tried again");
 		return;
 	}
@@ -62,6 +66,7 @@ void job_transfer_begin(struct job *job)
 	(void)fcntl(job->pipe, F_SETPIPE_SZ, PIPE_BYTES); /* the default works, slower */
 	r = submit_send(job->submit, &job->submission, in, JOB_ANSWER_USEC);
 	if (r < 0) {
+		job_transfer_end(job, true);
 		job_refuse(job, REFUSAL_FAILED, "the spooler's worker is gone; tried again");
 		return;
 	}
@@ -74,14 +79,23 @@ void job_transfer_begin(struct job *job)
 
 void job_worker_ready(struct host *host)
 {
-	struct job *job, *next;
+	uint32_t least = UINT32_MAX;
+	struct job *job, *next = NULL;
 
-	TAILQ_FOREACH_SAFE(job, &host->jobs, link, next)
+	TAILQ_FOREACH(job, &host->jobs, link)
 	{
+		uint32_t share;
+
 		if (job->stage != JOB_WAITING || !job->open)
 			continue;
-		job_transfer_begin(job); /* it stays if its workspace has its share of workers */
+		share = spooler_share(host->spooler, &job->row.key.workspace);
+		if (share < least) {
+			least = share;
+			next = job;
+		}
 	}
+	if (next)
+		job_transfer_begin(next); /* it stays if its workspace has its share of workers */
 }
 
 /* A transfer that broke off goes on: the worker says how far it is. */
@@ -129,6 +143,7 @@ void job_submission_fill(
 		.guest_job = job->row.guest_job,
 		.file = open->file,
 		.copies = open->copies,
+		.size = open->size,
 		.pages_only = !job->host->config.raw && !open->rendered,
 		.job = open->job,
 		.workspace = job->row.key.workspace};
@@ -159,6 +174,32 @@ void job_transfer_seal(struct job *job, const struct message_job_seal *seal)
 	(void)submit_send(job->submit, &m, -1, DRAIN_USEC); /* its end would be told */
 }
 
+void job_transfer_sync(struct job *job)
+{
+	struct ipc_head m = {.type = SUBMIT_SYNC, .size = sizeof(m)};
+	struct host *host = job->host;
+	_cleanup_close_ int fd = -1;
+	char path[CONFIG_PATH_SIZE + 32];
+	struct stat st;
+
+	/* cupsd names a job's only document so: scheduler/ipp.c. It is opened here, as the workers'
+	 * user may not, and never read. */
+	(void)snprintf(
+		path, sizeof(path), "%s/d%05u-001", host->config.cups_spool, job->row.host_job);
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		(void)submit_send(job->submit, &m, fd, JOB_SYNC_USEC); /* its end would be told */
+		return;
+	}
+	if (!host->unsynced)
+		log_line(LOG_WARNING, NULL,
+			"%s: %s: is cups-spool in platen.conf the RequestRoot of cups-files.conf? "
+			"Documents cannot be synced, and one may be printed in part after a loss "
+			"of power",
+			path, fd < 0 ? strerror(errno) : "it is not a file");
+	host->unsynced = true;
+}
+
 static int on_grace(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct job *job = userdata;
@@ -181,6 +222,8 @@ void job_transfer_wait(struct job *job)
 
 static void on_failed(struct job *job, const struct submit_failed *f)
 {
+	struct spooler *spooler = job->host->spooler;
+
 	if (!text_terminated(f->text, sizeof(f->text)) || f->refusal == REFUSAL_NONE ||
 		f->refusal >= REFUSAL_COUNT)
 		return;
@@ -189,11 +232,11 @@ static void on_failed(struct job *job, const struct submit_failed *f)
 		job_set_followed(job);
 		job->unsure = true;
 		JOB_SAY(LOG_WARNING, job, "the release was not answered: %s", f->text);
-		spooler_check(job->host->spooler);
+		spooler_check(spooler);
 		return;
 	}
-	job_refuse(job, f->refusal, f->text);
-	spooler_check(job->host->spooler);
+	job_refuse(job, f->refusal, f->text); /* one that nobody has open is gone now */
+	spooler_check(spooler);
 }
 
 void job_on_submit(struct job *job, const struct ipc_head *msg)
@@ -214,10 +257,10 @@ void job_on_submit(struct job *job, const struct ipc_head *msg)
 		if (job->stage != JOB_SEALING)
 			return;
 		job->row.host_job = p->host_job;
+		job_transfer_sync(job); /* while the ledger is */
 		if (job_record(job, LEDGER_RELEASE) < 0) {
 			job_transfer_abort(job);
-			return job_refuse(job, REFUSAL_NO_SPACE,
-				"the host's disk is full or broken; the job waits for it");
+			return job_refuse(job, REFUSAL_NO_SPACE, job_no_space);
 		}
 		job->stage = JOB_SYNCING;
 		return;
@@ -233,15 +276,16 @@ void job_on_submit_exit(struct job *job, bool timed_out)
 {
 	const char *text = timed_out ? "the host's spooler does not answer; tried again"
 				     : "the spooler's worker ended; tried again";
+	struct spooler *spooler = job->host->spooler;
 
 	job->submit = NULL;
 	if (job->stage >= JOB_RELEASING) {
 		job_set_followed(job);
 		job->unsure = true;
-		spooler_check(job->host->spooler);
+		spooler_check(spooler);
 		return;
 	}
 	/* Its held job has no document and is cancelled when the spooler tells of it. */
-	job_refuse(job, REFUSAL_FAILED, text);
-	spooler_check(job->host->spooler);
+	job_refuse(job, REFUSAL_FAILED, text); /* one that nobody has open is gone now */
+	spooler_check(spooler);
 }

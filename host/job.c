@@ -28,6 +28,8 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
+const char job_no_space[] = "the host's disk is full or broken; the job waits until it has room";
+
 struct log_about job_about(const struct job *job, char uuid[static UUID_TEXT_SIZE])
 {
 	return (struct log_about){.workspace = job->row.workspace_name,
@@ -169,7 +171,7 @@ int job_record(struct job *job, enum ledger_state state)
 	text_copy_line(job->row.text, sizeof(job->row.text), job->text);
 	r = ledger_put(job->host->ledger, &job->row);
 	if (r < 0)
-		JOB_SAY(LOG_ERR, job, "the ledger cannot be written: %s", strerror(-r));
+		host_say_unwritten(job->host, r);
 	return r;
 }
 
@@ -278,8 +280,7 @@ static void open_new(struct job *job, struct workspace *ws, const struct message
 			"host: print it again");
 	job_submission_fill(job, printer, open);
 	if (job_record(job, LEDGER_OPEN) < 0)
-		return job_refuse(job, REFUSAL_NO_SPACE,
-			"the host's disk is full or broken; the job waits for it");
+		return job_refuse(job, REFUSAL_NO_SPACE, job_no_space);
 	job->stage = JOB_WAITING;
 	job_transfer_begin(job);
 }
@@ -480,20 +481,18 @@ void job_sync(struct host *host)
 	int r = ledger_commit(host->ledger);
 
 	if (r < 0)
-		log_line(LOG_ERR, NULL, "the ledger cannot be synced: %s: is the disk full?",
-			strerror(-r));
+		host_say_unwritten(host, r);
 	TAILQ_FOREACH_SAFE(job, &host->jobs, link, next)
 	{
 		if (job->stage != JOB_SYNCING || !job->submit)
 			continue;
 		if (r == 0) {
 			job->stage = JOB_RELEASING;
-			(void)submit_send(job->submit, &release, -1, JOB_ANSWER_USEC);
+			(void)submit_send(job->submit, &release, -1, JOB_SYNC_USEC);
 			continue;
 		}
 		job_transfer_abort(job);
-		job_refuse(job, REFUSAL_NO_SPACE,
-			"the host's disk is full or broken; the job waits for it");
+		job_refuse(job, REFUSAL_NO_SPACE, job_no_space);
 	}
 }
 

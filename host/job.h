@@ -33,6 +33,10 @@ struct job {
 	bool open;	/* the guest has it open, as `ref` */
 	bool tell;	/* a JOB_STATE is owed */
 	bool unsure;	/* released with the answer unknown: the next listing decides */
+	bool doubt;	/* cupsd may have begun anew since it was asked to release it, and forgotten
+			 * that
+			 */
+	bool held;	/* by a person, when it was looked at last */
 	bool withdrawn; /* cancelled by us, as the release's answer is unknown */
 	bool seen;	/* in the listing under way */
 	bool missed;	/* not in the last listing, which may have been made before the job */
@@ -63,9 +67,11 @@ void job_pump(struct workspace *workspace);
 void job_on_submit(struct job *job, const struct ipc_head *msg);
 void job_on_submit_exit(struct job *job, bool timed_out);
 void job_on_host(struct host *host, const struct spool_job *is);
+void job_spooler_up(struct host *host); /* a cupsd answers: the one of before, or a new one */
 void job_listing(struct host *host);
 void job_listed(struct host *host);
 void job_printer_gone(struct host *host, const char *printer);
+/* A worker is free: it goes to a job that waits for one, of the workspace that has the fewest. */
 void job_worker_ready(struct host *host);
 
 /* At the end of each turn of the loop: syncs the ledger, then asks for the releases in it. */

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "proto/base/text.h"
@@ -64,11 +65,18 @@ static const char *const probes[] = {
 	"SELECT name, value FROM note LIMIT 0",
 };
 
-/* -errno for what SQLite says. */
-static int error_of(int sqlite)
+int ledger_error(sqlite3 *db, int sqlite)
 {
+	const char *path = db ? sqlite3_db_filename(db, "main") : NULL;
+	struct statvfs room;
+
 	switch (sqlite & 0xFF) {
 	case SQLITE_FULL: return -ENOSPC;
+	case SQLITE_IOERR: /* as it calls a full disk in some places */
+		if (db &&
+			(sqlite3_system_errno(db) == ENOSPC || sqlite3_system_errno(db) == EDQUOT))
+			return -ENOSPC;
+		return path && statvfs(path, &room) == 0 && room.f_bavail == 0 ? -ENOSPC : -EIO;
 	case SQLITE_CANTOPEN:
 	case SQLITE_PERM:
 	case SQLITE_READONLY: return -EACCES;
@@ -150,8 +158,9 @@ static int try_open(const char *path, sqlite3 **ret_db)
 		r = look_through(db);
 	if (r != SQLITE_OK) {
 		r = sqlite3_extended_errcode(db) == SQLITE_IOERR_SHORT_READ ? SQLITE_CORRUPT : r;
+		r = ledger_error(db, r);
 		(void)sqlite3_close(db);
-		return error_of(r);
+		return r;
 	}
 	*ret_db = db;
 	return 0;

@@ -13,6 +13,9 @@ struct sqlite3; /* sqlite3.h is for the two files of the ledger only */
 	" workspace_name, printer, title, user, owner, text, guest_job, ask, decided, heard,"      \
 	" sheets, released"
 
+/* -errno for what SQLite says; a full disk, which it tells in several ways, is always -ENOSPC. */
+int ledger_error(struct sqlite3 *db, int sqlite);
+
 /* Opens or makes `path`, and sees that all of it can be read. One that is damaged or of another
  * schema is renamed to PATH.damaged, in place of an earlier one, and begun anew, which ret_damaged
  * tells. 0; -EACCES, -ENOSPC, -EIO. */

@@ -93,9 +93,10 @@ struct ledger {
 	uint32_t limit_jobs, limit_days;
 };
 
-static int error_of(int sqlite)
+/* What a statement that did not end well means for the caller. */
+static int error_of(struct ledger *ledger, int sqlite)
 {
-	return (sqlite & 0xFF) == SQLITE_FULL ? -ENOSPC : -EIO;
+	return ledger_error(ledger->db, sqlite) == -ENOSPC ? -ENOSPC : -EIO;
 }
 
 /* Runs a statement that returns no row, and readies it for the next time. */
@@ -104,9 +105,10 @@ static int run(struct ledger *ledger, enum statement which)
 	sqlite3_stmt *s = ledger->statements[which];
 	int r = sqlite3_step(s);
 
+	r = r == SQLITE_DONE || r == SQLITE_ROW ? 0 : error_of(ledger, r);
 	(void)sqlite3_reset(s);
 	(void)sqlite3_clear_bindings(s);
-	return r == SQLITE_DONE || r == SQLITE_ROW ? 0 : error_of(r);
+	return r;
 }
 
 static int begin(struct ledger *ledger)
@@ -132,7 +134,7 @@ int ledger_open(const char *path, bool *ret_damaged, struct ledger **ret_ledger)
 	for (int i = 0; r == 0 && sqlite == SQLITE_OK && i < SQL_COUNT; i++)
 		sqlite = sqlite3_prepare_v2(ledger->db, sql[i], -1, &ledger->statements[i], NULL);
 	if (r == 0 && sqlite != SQLITE_OK)
-		r = error_of(sqlite);
+		r = error_of(ledger, sqlite);
 	if (r == 0)
 		r = run(ledger, SQL_FORGET_OPEN);
 	if (r == 0 && *ret_damaged)
@@ -264,7 +266,7 @@ int ledger_get(struct ledger *ledger, const struct ledger_key *key, struct ledge
 	if (step == SQLITE_ROW)
 		r = row_read(s, ret_job) ? 0 : -EIO;
 	else
-		r = step == SQLITE_DONE ? -ENOENT : error_of(step);
+		r = step == SQLITE_DONE ? -ENOENT : error_of(ledger, step);
 	(void)sqlite3_reset(s);
 	(void)sqlite3_clear_bindings(s);
 	return r;
@@ -381,7 +383,7 @@ int ledger_walk(struct ledger *ledger, enum ledger_which which, uint32_t limit,
 		if (row_read(s, &job))
 			r = visit(&job, userdata);
 	if (r == 0 && step != SQLITE_DONE)
-		r = error_of(step);
+		r = error_of(ledger, step);
 	(void)sqlite3_reset(s);
 	(void)sqlite3_clear_bindings(s);
 	return r;

@@ -25,7 +25,6 @@
 #include "proto/base/file.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
-#include "proto/base/worker.h"
 
 #define ADD_DEADLINE 50000000ULL /* usec; platend ends a client's question after 60 s */
 #define ROWS_MAX     4096
@@ -402,33 +401,20 @@ static void on_exit_worker(struct worker *worker, int status, bool timed_out, vo
 /* Has a worker clean what `fd` has, for this row. */
 static int begin(struct manuals *manuals, const char *name, bool is_model, int fd)
 {
-	struct host *host = manuals->host;
 	struct ipc_head add = {.type = FETCH_ADD, .size = sizeof(add)};
-	char program[256], store[256];
-	const char *argv[] = {host_program(host, "platen-fetch", program), store, NULL};
-	struct worker_setup setup = {
-		.argv = argv,
-		.user = host_worker_user(host),
-		.hidden = host_hidden(host),
+	struct fetcher_call call = {
+		.request = &add,
+		.fd = fd,
+		.deadline_usec = ADD_DEADLINE,
 		.on_message = on_message,
 		.on_exit = on_exit_worker,
 		.userdata = manuals,
 	};
-	int r;
 
-	(void)snprintf(store, sizeof(store), "%s/drivers", host->config.state_dir);
 	manuals->answered = false;
 	manuals->is_model = is_model;
 	(void)text_copy(manuals->name, sizeof(manuals->name), name);
-	r = worker_new(host->event, &setup, &manuals->worker);
-	if (r < 0)
-		return r;
-	r = worker_send(manuals->worker, &add, fd);
-	if (r < 0) {
-		manuals->worker = worker_free(manuals->worker);
-		return r;
-	}
-	return worker_deadline(manuals->worker, ADD_DEADLINE);
+	return fetcher_start(manuals->host, &call, &manuals->worker);
 }
 
 int manuals_add(struct manuals *manuals, struct control_client *client, const char *name,

@@ -24,7 +24,6 @@
 #include "proto/base/file.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
-#include "proto/base/worker.h"
 
 #define PRUNE_DEADLINE 60000000ULL    /* usec */
 #define PRUNE_EVERY    86400000000ULL /* usec */
@@ -122,32 +121,19 @@ static int begin(struct pruner *pruner)
 	struct fetch_prune prune = {.head = {.type = FETCH_PRUNE, .size = sizeof(prune)},
 		.days = host->config.driver_days};
 	_cleanup_close_ int fd = list_used(host, &prune.count);
-	char program[256], store[256];
-	const char *argv[] = {host_program(host, "platen-fetch", program), store, NULL};
-	struct worker_setup setup = {
-		.argv = argv,
-		.user = host_worker_user(host),
-		.hidden = host_hidden(host),
+	struct fetcher_call call = {
+		.request = &prune,
+		.fd = fd,
+		.deadline_usec = PRUNE_DEADLINE,
 		.on_message = on_message,
 		.on_exit = on_exit_worker,
 		.userdata = pruner,
 	};
-	int r;
 
 	if (fd < 0)
 		return fd;
-	if (text_printf(store, sizeof(store), "%s/drivers", host->config.state_dir) < 0)
-		return -ENAMETOOLONG;
 	pruner->answered = false;
-	r = worker_new(host->event, &setup, &pruner->worker);
-	if (r < 0)
-		return r;
-	r = worker_send(pruner->worker, &prune, fd);
-	if (r == 0)
-		r = worker_deadline(pruner->worker, PRUNE_DEADLINE);
-	if (r < 0)
-		pruner->worker = worker_free(pruner->worker);
-	return r;
+	return fetcher_start(host, &call, &pruner->worker);
 }
 
 void pruner_tick(struct pruner *pruner)

@@ -8,11 +8,10 @@
  */
 #include "host/quota.h"
 
-#include <time.h>
-
 #include "host/host.h"
 #include "host/job.h"
 #include "host/workspace.h"
+#include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
@@ -21,14 +20,6 @@
 #define LINES_RATE	  60   /* a minute */
 #define LINES_BURST	  4096 /* a first offer has a line for each printer */
 #define MIB		  (1024ULL * 1024)
-
-static uint64_t now_usec(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 void quota_init(struct quota *quota, const struct config *config)
 {
@@ -39,7 +30,7 @@ void quota_init(struct quota *quota, const struct config *config)
 
 bool quota_connection(struct workspace *ws)
 {
-	return bucket_take(&ws->quota.connections, now_usec(), 1);
+	return bucket_take(&ws->quota.connections, clock_usec(), 1);
 }
 
 bool quota_line(struct workspace *ws)
@@ -47,7 +38,7 @@ bool quota_line(struct workspace *ws)
 	struct log_about about = {.workspace = ws->name};
 	struct quota *quota = &ws->quota;
 
-	if (!bucket_take(&quota->lines, now_usec(), 1)) {
+	if (!bucket_take(&quota->lines, clock_usec(), 1)) {
 		if (quota->silenced++ == 0)
 			log_line(LOG_WARNING, &about,
 				"it causes too many lines; more are left out for a while");
@@ -84,7 +75,7 @@ bool quota_job(const struct job *job, char ret_text[static MESSAGE_SIZE])
 			(unsigned long long)(there / MIB));
 		return false;
 	}
-	if (!bucket_take(&job->workspace->quota.jobs, now_usec(), 1)) {
+	if (!bucket_take(&job->workspace->quota.jobs, clock_usec(), 1)) {
 		(void)text_printf(ret_text, MESSAGE_SIZE,
 			"this workspace has printed %u jobs within a minute; the job waits",
 			config->jobs_per_minute);

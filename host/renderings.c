@@ -16,13 +16,13 @@
 #include <unistd.h>
 
 #include "host/control.h"
+#include "host/fetcher.h"
 #include "host/printer.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/fetch.h"
 #include "proto/base/file.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
-#include "proto/base/worker.h"
 
 #define KEEP_DEADLINE 50000000ULL /* usec; platend ends a client's question after 60 s */
 #define ROWS_MAX      4096
@@ -449,14 +449,11 @@ static void on_exit_worker(struct worker *worker, int status, bool timed_out, vo
 int renderings_package_add(struct renderings *renderings, struct control_client *client,
 	const char *printer, const char *name, enum restart_level restart, int fd)
 {
-	struct host *host = renderings->host;
 	struct ipc_head keep = {.type = FETCH_KEEP, .size = sizeof(keep)};
-	char program[256], store[256];
-	const char *argv[] = {host_program(host, "platen-fetch", program), store, NULL};
-	struct worker_setup setup = {
-		.argv = argv,
-		.user = host_worker_user(host),
-		.hidden = host_hidden(host),
+	struct fetcher_call call = {
+		.request = &keep,
+		.fd = fd,
+		.deadline_usec = KEEP_DEADLINE,
 		.on_message = on_message,
 		.on_exit = on_exit_worker,
 		.userdata = renderings,
@@ -465,21 +462,14 @@ int renderings_package_add(struct renderings *renderings, struct control_client 
 
 	if (renderings->worker)
 		return -EBUSY;
-	(void)snprintf(store, sizeof(store), "%s/drivers", host->config.state_dir);
 	renderings->answered = false;
 	renderings->adding = (struct rendering_package){.restart = restart};
 	(void)text_copy(renderings->adding.name, sizeof(renderings->adding.name), name);
 	(void)text_copy(renderings->printer, sizeof(renderings->printer), printer);
-	r = worker_new(host->event, &setup, &renderings->worker);
-	if (r < 0)
-		return r;
-	renderings->client = client;
-	r = worker_send(renderings->worker, &keep, fd);
-	if (r < 0) {
-		renderings->worker = worker_free(renderings->worker);
-		return r;
-	}
-	return worker_deadline(renderings->worker, KEEP_DEADLINE);
+	r = fetcher_start(renderings->host, &call, &renderings->worker);
+	if (r == 0)
+		renderings->client = client;
+	return r;
 }
 
 void renderings_abandon(struct renderings *renderings, const struct control_client *client)

@@ -4,7 +4,8 @@
  *
  * libcups blocks, so one platen-spool watches and each job is taken by another. Those stand ready
  * beforehand, for a page must not wait for a process to start; a few more are started under load,
- * and a job for which there is none yet waits in its guest.
+ * and a job for which there is none yet waits in its guest. A workspace has a share of them, in
+ * which one counts until it has also cleaned up: opening and closing jobs wins nothing.
  */
 #include "host/spooler.h"
 
@@ -31,7 +32,8 @@ struct submit {
 	TAILQ_ENTRY(submit) link;
 	struct spooler *spooler;
 	struct worker *worker;
-	struct job *job; /* NULL: none, or it let go */
+	struct job *job;      /* NULL: none, or it let go */
+	struct uuid busy_for; /* its job's workspace, until it is ready again; null: nobody's */
 	bool ready;
 };
 
@@ -96,6 +98,8 @@ static void on_watch_message(
 	case SPOOL_DOWN:
 		if (m->size == sizeof(struct spool_text))
 			on_text(spooler, (const struct spool_text *)m, m->type == SPOOL_UP);
+		if (m->type == SPOOL_UP)
+			job_spooler_up(host);
 		return;
 	case SPOOL_EVENTS:
 		if (m->size == sizeof(*text) && text_terminated(text->text, sizeof(text->text)))
@@ -204,6 +208,7 @@ static void on_submit_message(
 
 		submit->ready = true;
 		submit->job = NULL;
+		submit->busy_for = (struct uuid){0};
 		if (job) /* dropped without a word: two jobs must never have one worker */
 			job_on_submit_exit(job, false);
 		worker_allow_cpu(worker, SUBMIT_CPU);
@@ -277,7 +282,7 @@ static void pool_fill(struct spooler *spooler)
 	struct submit *submit;
 
 	TAILQ_FOREACH(submit, &spooler->submits, link)
-	idle += !submit->job;
+	idle += uuid_is_null(&submit->busy_for);
 	while (idle < SUBMIT_SPARE && spooler->submit_count < SUBMIT_MOST) {
 		if (submit_start(spooler) < 0) {
 			restart_later(spooler);
@@ -313,14 +318,21 @@ struct spooler *spooler_free(struct spooler *spooler)
 	return NULL;
 }
 
-struct submit *spooler_take(struct spooler *spooler, struct job *job)
+uint32_t spooler_share(const struct spooler *spooler, const struct uuid *workspace)
 {
-	struct submit *submit;
+	const struct submit *submit;
 	uint32_t share = 0;
 
 	TAILQ_FOREACH(submit, &spooler->submits, link)
-	share += submit->job && submit->job->workspace == job->workspace;
-	if (share >= SUBMIT_EACH)
+	share += uuid_equal(&submit->busy_for, workspace);
+	return share;
+}
+
+struct submit *spooler_take(struct spooler *spooler, struct job *job)
+{
+	struct submit *submit;
+
+	if (spooler_share(spooler, &job->row.key.workspace) >= SUBMIT_EACH)
 		return NULL;
 	TAILQ_FOREACH(submit, &spooler->submits, link)
 	if (submit->ready)
@@ -328,6 +340,7 @@ struct submit *spooler_take(struct spooler *spooler, struct job *job)
 	if (submit) {
 		submit->ready = false;
 		submit->job = job;
+		submit->busy_for = job->row.key.workspace;
 	}
 	pool_fill(spooler);
 	return submit;

@@ -21,6 +21,9 @@ const char *spooler_events(const struct spooler *spooler);
 /* Whether every printer was told since the start. */
 bool spooler_listed(const struct spooler *spooler);
 
+/* How many workers have jobs of a workspace, or clean up after them. */
+uint32_t spooler_share(const struct spooler *spooler, const struct uuid *workspace);
+
 /* A worker that is ready, now the job's; NULL when none is, or its workspace has its share
  * (job_worker_ready() tells later). */
 struct submit *spooler_take(struct spooler *spooler, struct job *job);

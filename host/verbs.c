@@ -128,13 +128,14 @@ static json_t *workspace_row(const struct workspace *ws)
 		offered += ws->offers[i].printer != NULL;
 		ready += ws->offers[i].printer && ws->offers[i].report == REPORT_READY;
 	}
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:s, s:s}",
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:s}",
 		"name", ws->name, "uuid", uuid_format(&ws->uuid, uuid), "state", state, "mode",
 		mode_name(workspace_mode(ws)), "mode_from", ws->own_mode ? "workspace" : "host",
 		"owner", workspace_owner(ws, owner), "channel", channel, "link",
-		workspace_link_name(ws), "agent", ws->greeted ? ws->agent : "", "offered", offered,
-		"ready", ready, "jobs", jobs_of(ws), "text", ws->text, "restart",
-		restarts_text(ws->restarts, restart));
+		workspace_link_name(ws), "agent", ws->greeted ? ws->agent : "", "protocol",
+		ws->greeted ? (int)ws->version : 0, "offered", offered, "ready", ready, "jobs",
+		jobs_of(ws), "text", ws->text, "restart", restarts_text(ws->restarts, restart));
 }
 
 static void verb_workspaces(struct control_client *client, const json_t *request)

@@ -488,8 +488,10 @@ void workspace_domain(struct workspace *ws, const struct virt_domain *domain)
 	if (before != workspace_mode(ws))
 		offer_update(ws);
 	restarts_look(ws->restarts);
-	if (!domain->running || !(domain->devices & VIRT_DEVICE_VIRTIO) || ws->channel ||
-		ws->opening || ws->reopen || ws->host->ending)
+	/* One that is paused hears nothing; one that comes by migration is not even here yet, and
+	 * what was said to it now would be lost with its device's state. */
+	if (!domain->running || domain->paused || !(domain->devices & VIRT_DEVICE_VIRTIO) ||
+		ws->channel || ws->opening || ws->reopen || ws->host->ending)
 		return;
 	if (domains_open(ws->host->domains, ws) == 0)
 		ws->opening = true;

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <nettle/sha2.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define ARGV_MAX      32
+#define ARGV_MAX      64
 #define LINES_MAX     200 /* of the package manager's words in the log */
 #define REBOOT_NEEDED "/run/reboot-required"
 #define STRING(n)     STRING_OF(n)
@@ -116,29 +117,56 @@ static bool manager_words(const struct install_request *request, struct argv *ar
 	return false;
 }
 
-/* Where systemd runs, it starts the package manager for us. */
-static void add_start(struct argv *argv)
+/* Where systemd runs, it starts the package manager for us. An RPM's scripts may change to a domain
+ * of SELinux's, which is a new privilege. */
+static void add_start(struct argv *argv, bool rpm)
 {
 	static const char *const words[] = {"/usr/bin/systemd-run", "--quiet", "--wait", "--pipe",
 		"--collect", "--service-type=exec", "--description=A printer driver for Platen",
 		"--setenv=DEBIAN_FRONTEND=noninteractive", "--setenv=LC_ALL=C.UTF-8",
-		("--property=RuntimeMaxSec=" STRING(INSTALL_SECONDS))};
+		("--property=RuntimeMaxSec=" STRING(INSTALL_SECONDS)),
+		("--property=LimitCPU=" STRING(INSTALL_SECONDS)),
+		("--property=LimitFSIZE=" STRING(INSTALL_FILE_MAX)), "--property=LimitCORE=0",
+		"--property=TasksMax=1024", "--property=UMask=0022", "--property=PrivateTmp=yes",
+		"--property=SystemCallFilter=~@clock @cpu-emulation @debug @module @raw-io "
+		"@reboot @swap",
+		"--property=SystemCallErrorNumber=EPERM"};
 
 	if (geteuid() != 0 || access("/run/systemd/system", F_OK) < 0 || access(words[0], X_OK) < 0)
 		return;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		add(argv, words[i]);
+	if (!rpm)
+		add(argv, "--property=NoNewPrivileges=yes");
 }
 
 static void child(const struct argv *argv, int out)
 {
-	(void)dup2(out, STDOUT_FILENO);
-	(void)dup2(out, STDERR_FILENO);
-	(void)close_range(3, ~0U, 0);
-	(void)setenv("DEBIAN_FRONTEND", "noninteractive", 1);
-	(void)setenv("LC_ALL", "C.UTF-8", 1);
-	execv(argv->argv[0], (char *const *)(uintptr_t)argv->argv);
+	static const char *const environment[] = {
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
+		"DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8", NULL};
+	int r = install_limit_child(out);
+
+	if (r < 0)
+		(void)dprintf(STDERR_FILENO, "it cannot be limited: %s\n", strerror(-r));
+	else
+		(void)execve(argv->argv[0], (char *const *)(uintptr_t)argv->argv,
+			(char *const *)(uintptr_t)environment);
 	_exit(127);
+}
+
+static volatile sig_atomic_t running; /* the package manager's process group, 0: none */
+
+/* It has taken too long. */
+static void on_alarm(int number)
+{
+	static volatile sig_atomic_t asked;
+
+	(void)number;
+	if (running)
+		(void)kill(-running, asked ? SIGKILL : SIGTERM);
+	asked = 1;
+	(void)alarm(10);
 }
 
 static void note(struct words *words, const char *line)
@@ -199,10 +227,15 @@ static int run(const struct argv *argv, struct words *words)
 		(void)close(fds[0]);
 		return -EAGAIN;
 	}
+	running = pid;
+	(void)signal(SIGALRM, on_alarm); /* calls begin again behind it */
+	(void)alarm(INSTALL_SECONDS);
 	listen_to(fds[0], words);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
+	running = 0;
+	(void)alarm(0);
 	return status;
 }
 
@@ -224,7 +257,7 @@ static int needs_restarting(const char *program, struct words *words)
 
 	if (access(program, X_OK) < 0)
 		return 0;
-	add_start(&argv);
+	add_start(&argv, true);
 	add(&argv, program);
 	add(&argv, "-r");
 	status = run(&argv, words);
@@ -263,7 +296,7 @@ void install_package(const struct install_request *request, struct install_resul
 		(struct install_result){.head = {.type = INSTALL_RESULT, .size = sizeof(*result)}};
 	if (check_hash(request, result) < 0)
 		return;
-	add_start(&argv);
+	add_start(&argv, request->rpm);
 	if (!manager_words(request, &argv)) {
 		(void)fail(result, -ENOENT, "this workspace has no package manager for %s files",
 			request->rpm ? ".rpm" : ".deb");

@@ -16,6 +16,8 @@
 
 #define INSTALL_SECONDS	  840 /* that the package manager may take; the agent waits a minute more */
 #define INSTALL_PATH_SIZE 256
+#define INSTALL_FILE_MAX  4294967296 /* bytes of any file that it writes */
+#define INSTALL_FILES	  1024	     /* descriptors of a process */
 
 enum install_message {
 	INSTALL_PACKAGE = 1, /* agent → worker: struct install_request */
@@ -46,5 +48,10 @@ struct install_result {
 /* Does it. Always fills in `result`. */
 void install_package(const struct install_request *request, struct install_result *result);
 void install_ask_reboot(const struct install_request *request, struct install_result *result);
+
+/* limits.c: this process and all below it, for good; then what is to become the package manager,
+ * whose words go to `out`: nothing of ours is open there. Each 0 or -errno. */
+int install_confine(void);
+int install_limit_child(int out);
 
 #endif

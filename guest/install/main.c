@@ -42,6 +42,11 @@ int main(int argc, char **argv)
 	}
 	log_open("platen-install", LOG_INFO);
 	(void)signal(SIGPIPE, SIG_IGN);
+	r = install_confine();
+	if (r < 0) {
+		log_line(LOG_ERR, NULL, "cannot be limited: %s", strerror(-r));
+		return 1;
+	}
 	r = ipc_recv(IPC_FD, &request, sizeof(request), &fd);
 	if (r != sizeof(request) || !is_sound(&request)) {
 		log_line(LOG_ERR, NULL,

@@ -3,7 +3,8 @@
  * Documents from the channel into their pipes.
  *
  * The link has refused what is malformed or out of order; here a ref that is not open is, an offset
- * that is not the next one, and more bytes than there was credit for. Credit is given back for what
+ * that is not the next one, more bytes than there was credit for, and another size than platend was
+ * told, by which it counts what a workspace has on the host. Credit is given back for what
  * the pipe took, so a spooler that is slow makes the guest wait and nothing grows: what the pipe
  * does not take at once is held, at most a window of it. Bytes beyond a minute's measure give
  * their credit back later.
@@ -130,6 +131,8 @@ static const char *take_data(struct documents *docs, const struct message_job_da
 		return "JobData: ref is not of a job whose document is awaited";
 	if (d->offset != doc->next)
 		return "JobData: offset is not the next one";
+	if (doc->next > doc->size || d->data_size > doc->size - doc->next)
+		return "JobData: more than JobOpen's size";
 	if (d->data_size > doc->credit)
 		return "JobData: more than there was credit for";
 	doc->next += d->data_size;
@@ -173,8 +176,10 @@ static const char *take_open(struct documents *docs, const struct message *m)
 
 		if (doc->stage != DOCUMENT_FREE)
 			continue;
-		*doc = (struct document){
-			.stage = DOCUMENT_ASKED, .ref = m->job_open.ref, .pipe = -1};
+		*doc = (struct document){.stage = DOCUMENT_ASKED,
+			.ref = m->job_open.ref,
+			.size = m->job_open.size,
+			.pipe = -1};
 		return NULL;
 	}
 	return "JobOpen: too many jobs at once";
@@ -193,6 +198,8 @@ const char *documents_message(struct documents *docs, const struct message *m)
 			return "JobSeal: ref is not of a job whose document is awaited";
 		if (m->job_seal.size != doc->next)
 			return "JobSeal: size is not what was sent";
+		if (m->job_seal.size != doc->size)
+			return "JobSeal: size is not JobOpen's";
 		doc->stage = DOCUMENT_SEALED;
 		if (!doc->held)
 			doc->pipe = close_fd(doc->pipe);

@@ -22,6 +22,7 @@ struct document {
 	uint32_t ref;
 	uint32_t credit; /* bytes the guest may still send */
 	uint32_t owed;	 /* bytes drained and not yet given back as credit */
+	uint64_t size;	 /* bytes of the document, as JOB_OPEN said */
 	uint64_t next;	 /* offset of the next byte */
 	int pipe;	 /* -1 when over */
 	uint8_t *held;	 /* JOB_WINDOW bytes, while the pipe is full */

@@ -17,10 +17,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/clock.h"
 #include "proto/base/text.h"
 
 #define REQUEST_MAX 4096	       /* bytes with the newline: CONTROL_REQUEST_MAX */
@@ -133,19 +133,11 @@ static int send_line(int fd, const char *line, size_t size, int passed)
 	return 0;
 }
 
-static long long now_msec(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
-
 /* Reads once. 1; 0 at the end; -ETIMEDOUT, -EMSGSIZE or another -errno. */
 static int read_some(int fd, struct answer *answer, long long until)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-	long long left = until - now_msec();
+	long long left = until - (long long)clock_msec();
 	ssize_t n;
 
 	n = poll(&poll_fd, 1, left > 0 ? (int)left : 0);
@@ -201,7 +193,7 @@ static int take_lines(const struct ctl *ctl, struct answer *answer)
 
 static int receive(const struct ctl *ctl, int fd, struct answer *answer)
 {
-	long long until = now_msec() + WAIT_MSEC;
+	long long until = (long long)clock_msec() + WAIT_MSEC;
 	int r, got = 0;
 
 	do {

@@ -5,8 +5,8 @@
  *
  * The list names what is allowed; anything else is refused with EPERM, which libraries take as "not
  * here", and what no library ever does kills the process. It has no network, starts nothing,
- * touches no process, writes no file and listens nowhere: `watch` binds the socket for its hints
- * before. It reads what cupsd says, in which devices have a word.
+ * touches no process, writes no file (it syncs one that it was given) and listens nowhere: `watch`
+ * binds the socket for its hints before. It reads what cupsd says, in which devices have a word.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -59,6 +59,7 @@ static const struct sandbox_rule rules[] = {
 	MAY(shutdown),
 	MAY(close),
 	MAY(fcntl),
+	MAY(fdatasync),
 	{SCMP_SYS(ioctl), SCMP_ACT_ERRNO(ENOTTY), 0, {{0}}},
 	/* Connections, over unix sockets only */
 	{SCMP_SYS(socket), SCMP_ACT_ALLOW, 1, {EQUALS(0, AF_UNIX)}},

@@ -48,6 +48,7 @@ enum spool_message {
 	SUBMIT_QUERY,	/* struct ipc_head: how much of the document is there (drain the pipe first)
 			 */
 	SUBMIT_SEAL,	/* struct submit_seal: the document is this long and has this digest */
+	SUBMIT_SYNC,	/* struct ipc_head, with the file that cupsd has of the document: sync it */
 	SUBMIT_RELEASE, /* struct ipc_head: print it */
 	SUBMIT_ABORT,	/* struct ipc_head: drop it: break off the document, cancel the held job */
 	/* submit → platend */
@@ -137,6 +138,7 @@ struct submit_open {
 	uint32_t guest_job;
 	uint32_t of_device; /* bool: the options are of a driver made of IPP attributes */
 	uint32_t reserved;
+	uint64_t size; /* bytes of the document, as announced; 1 or more */
 	struct uuid job;
 	struct uuid workspace;
 	char printer[NAME_SIZE];

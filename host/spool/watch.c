@@ -22,11 +22,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "host/spool/hint.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
@@ -35,14 +35,6 @@
 #define POLL_MSEC   1000 /* without a notifier */
 #define HINTS_MOST  128	 /* read one by one; beyond, everything is read */
 #define USER_DATA   "platen"
-
-static uint64_t now_msec(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static void tell_text(uint32_t type, const char *text)
 {
@@ -67,7 +59,8 @@ static int cancel_stale(struct watch *watch)
 	int ids[64], count = 0, id = 0, r;
 	bool ours = false;
 
-	(void)ippAddBoolean(request, IPP_TAG_OPERATION, "my-subscriptions", 1);
+	/* Not "my-subscriptions": asked for those, cupsd 2.4.2 dies of one without an owner, which
+	 * a subscriptions.conf has that a loss of power cut short. */
 	r = ipp_do(watch->http, request, &response);
 	if (r < 0)
 		return r == -ECONNRESET ? r : 0;
@@ -189,7 +182,7 @@ static void down(struct watch *watch)
 		tell_text(SPOOL_DOWN, text);
 	}
 	watch->failures++;
-	watch->next = now_msec() + (wait < RETRY_MOST ? wait : RETRY_MOST);
+	watch->next = clock_msec() + (wait < RETRY_MOST ? wait : RETRY_MOST);
 }
 
 /* Reads everything, tells what is new, and that this was all. */
@@ -229,7 +222,7 @@ static const char *server_name(http_t *http, char buf[static VERSION_SIZE])
 /* When there is something to look at by itself. */
 static uint64_t next_look(const struct watch *watch)
 {
-	return watch->polling || !watch->heard ? now_msec() + POLL_MSEC : UINT64_MAX;
+	return watch->polling || !watch->heard ? clock_msec() + POLL_MSEC : UINT64_MAX;
 }
 
 /* The second's look while no hint has come yet. */
@@ -416,7 +409,7 @@ static int listen_for_hints(const char *run_dir)
 static int turn(struct watch *watch)
 {
 	static _Alignas(max_align_t) unsigned char buf[IPC_SIZE_MAX];
-	uint64_t now = now_msec();
+	uint64_t now = clock_msec();
 	int timeout = watch->next == UINT64_MAX ? -1
 		      : watch->next <= now	? 0
 						: (int)(watch->next - now);
@@ -447,7 +440,7 @@ static int turn(struct watch *watch)
 		watch->next = 0; /* at once; from then on with patience */
 		return 0;
 	}
-	if (watch->next <= now_msec()) {
+	if (watch->next <= clock_msec()) {
 		if (!watch->http)
 			up(watch);
 		else if (look(watch) < 0)

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 
 #define OPTIONS (XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING)
@@ -141,21 +142,21 @@ char *domain_write_metadata(const char *old_xml, const struct virt_set *set)
 	return text;
 }
 
-char *domain_note_vsock(const char *old_xml)
+char *domain_note(const char *old_xml, const char *device)
 {
 	xmlDocPtr doc = element_read(old_xml);
 	char *text;
 
-	set_or_unset(xmlDocGetRootElement(doc), "vsock", "attached");
+	set_or_unset(xmlDocGetRootElement(doc), device, "attached");
 	text = node_text(doc, xmlDocGetRootElement(doc));
 	xmlFreeDoc(doc);
 	return text;
 }
 
-bool domain_brought_vsock(const char *xml)
+bool domain_brought(const char *xml, const char *device)
 {
 	xmlDocPtr doc = element_read(xml);
-	xmlChar *value = xmlGetProp(xmlDocGetRootElement(doc), (const xmlChar *)"vsock");
+	xmlChar *value = xmlGetProp(xmlDocGetRootElement(doc), (const xmlChar *)device);
 	bool brought = value && strcmp((const char *)value, "attached") == 0;
 
 	xmlFree(value);
@@ -163,11 +164,9 @@ bool domain_brought_vsock(const char *xml)
 	return brought;
 }
 
-char *domain_device_xml(const char *xml, uint32_t device)
+/* The first element that the expression finds, as text, or NULL. */
+static char *element_xml(const char *xml, const char *expression)
 {
-	const char *expression = device == VIRT_DEVICE_VSOCK
-					 ? "//devices/vsock"
-					 : "//devices/channel[target/@name='" VIRTIO_PORT "']";
 	xmlDocPtr doc = xmlReadMemory(xml, (int)strlen(xml), NULL, NULL, OPTIONS);
 	xmlXPathContextPtr context = doc ? xmlXPathNewContext(doc) : NULL;
 	xmlXPathObjectPtr found =
@@ -180,4 +179,26 @@ char *domain_device_xml(const char *xml, uint32_t device)
 	xmlXPathFreeContext(context);
 	xmlFreeDoc(doc);
 	return text;
+}
+
+char *domain_device_xml(const char *xml, uint32_t device)
+{
+	return element_xml(xml, device == VIRT_DEVICE_VSOCK
+					? "//devices/vsock"
+					: "//devices/channel[target/@name='" VIRTIO_PORT "']");
+}
+
+char *domain_unused_controller(const char *xml)
+{
+	return element_xml(xml, "//devices[not(channel/target/@type='virtio') and "
+				"not(console/target/@type='virtio')]"
+				"/controller[@type='virtio-serial']");
+}
+
+bool domain_has_controller(const char *xml)
+{
+	_cleanup_free_ char *element =
+		element_xml(xml, "//devices/controller[@type='virtio-serial']");
+
+	return element;
 }

@@ -19,12 +19,19 @@ void domain_read_metadata(const char *xml, struct virt_domain *ret_domain);
  * NULL when nothing is left to store. */
 char *domain_write_metadata(const char *old_xml, const struct virt_set *set);
 
-/* Notes in that element that attach brought the vsock device. A malloc'ed text, or NULL. */
-char *domain_note_vsock(const char *old_xml);
-bool domain_brought_vsock(const char *xml);
+/* Notes in that element that attach brought a device that others may use too: the vsock device, or
+ * the controller of ports. A malloc'ed text, or NULL. */
+#define DOMAIN_VSOCK	  "vsock"
+#define DOMAIN_CONTROLLER "controller"
+char *domain_note(const char *old_xml, const char *device);
+bool domain_brought(const char *xml, const char *device);
 
 /* The element of Platen's device (VIRT_DEVICE_VIRTIO or VIRT_DEVICE_VSOCK) as the domain has it,
  * a malloc'ed text; NULL: there is none. */
 char *domain_device_xml(const char *xml, uint32_t device);
+
+/* The controller of ports, when the domain has one and no port at it; and whether it has one. */
+char *domain_unused_controller(const char *xml);
+bool domain_has_controller(const char *xml);
 
 #endif

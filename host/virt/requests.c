@@ -18,6 +18,7 @@
 
 static const char channel_xml[] =
 	"<channel type='unix'><target type='virtio' name='" VIRTIO_PORT "'/></channel>";
+#define LIBVIRT_CHANNELS "/libvirt/qemu/channel/" /* in a path that libvirt made */
 static const char vsock_xml[] = "<vsock model='virtio'><cid auto='yes'/></vsock>";
 
 /* What goes beside the answer, or -1. */
@@ -52,7 +53,43 @@ static virDomainPtr domain_of(struct virt *virt, const struct uuid *uuid, const 
 	return virDomainLookupByName(virt->connection, name);
 }
 
-static void do_open(virDomainPtr domain, struct virt_result *result)
+/* A path that a person gave to two domains, by a copied definition: who started last has the
+ * socket, and the first one's jobs would be the other's. Paths of libvirt's own are one for each.
+ */
+static bool is_shared(
+	struct virt *virt, virDomainPtr domain, const char *socket, struct virt_result *result)
+{
+	virDomainPtr *domains;
+	char text[MESSAGE_SIZE], other[108];
+	struct virt_domain d;
+	bool shared = false;
+	int count = strstr(socket, LIBVIRT_CHANNELS)
+			    ? 0
+			    : virConnectListAllDomains(
+				      virt->connection, &domains, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+
+	for (int i = 0; i < count; i++) {
+		_cleanup_free_ char *xml = virDomainGetXMLDesc(domains[i], 0);
+
+		if (!shared &&
+			strcmp(virDomainGetName(domains[i]), virDomainGetName(domain)) != 0 &&
+			xml && domain_read_xml(xml, &d, other) == 0 && strcmp(other, socket) == 0) {
+			(void)text_printf(text, sizeof(text),
+				"its channel's socket %s is %.200s's, too: give each a path of its "
+				"own, or none",
+				socket, virDomainGetName(domains[i]));
+			shared = true;
+		}
+		(void)virDomainFree(domains[i]);
+	}
+	if (count > 0)
+		free(domains);
+	if (shared)
+		answer(result, -EEXIST, text, -1);
+	return shared;
+}
+
+static void do_open(struct virt *virt, virDomainPtr domain, struct virt_result *result)
 {
 	_cleanup_free_ char *xml = virDomainGetXMLDesc(domain, 0);
 	struct virt_domain d;
@@ -65,6 +102,8 @@ static void do_open(virDomainPtr domain, struct virt_result *result)
 		return answer(result, -ENOENT,
 			"the domain's channel has no socket: attach it with `platenctl attach`",
 			-1);
+	if (is_shared(virt, domain, socket, result))
+		return;
 	fd = transport_virtio_connect(socket);
 	if (fd == -EAGAIN || fd == -EBUSY)
 		return answer(result, -EBUSY, "another program is connected to the channel", -1);
@@ -102,11 +141,11 @@ static void do_set(virDomainPtr domain, const struct virt_set *set, struct virt_
 }
 
 /* So that detach knows later that the device is ours. */
-static void note_vsock(virDomainPtr domain, unsigned int flags)
+static void note_brought(virDomainPtr domain, const char *device, unsigned int flags)
 {
 	_cleanup_free_ char *old =
 		virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIRT_METADATA_URI, 0);
-	_cleanup_free_ char *fresh = domain_note_vsock(old);
+	_cleanup_free_ char *fresh = domain_note(old, device);
 
 	(void)virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, fresh, VIRT_METADATA_PREFIX,
 		VIRT_METADATA_URI, flags); /* without it the device only stays */
@@ -117,6 +156,7 @@ static void do_attach(virDomainPtr domain, uint32_t device, struct virt_result *
 {
 	const char *xml = device == VIRT_DEVICE_VSOCK ? vsock_xml : channel_xml;
 	_cleanup_free_ char *now = virDomainGetXMLDesc(domain, 0);
+	_cleanup_free_ char *defined = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
 	unsigned int flags = scope(domain);
 	char socket[108], text[MESSAGE_SIZE];
 	struct virt_domain d;
@@ -132,7 +172,9 @@ static void do_attach(virDomainPtr domain, uint32_t device, struct virt_result *
 		virDomainAttachDeviceFlags(domain, xml, VIR_DOMAIN_AFFECT_CONFIG) < 0 && !live)
 		return answer_virt(result, -EIO);
 	if (device == VIRT_DEVICE_VSOCK)
-		note_vsock(domain, flags);
+		note_brought(domain, DOMAIN_VSOCK, flags);
+	else if (defined && !domain_has_controller(defined)) /* libvirt brought it along */
+		note_brought(domain, DOMAIN_CONTROLLER, flags);
 	result->live = live || !(flags & VIR_DOMAIN_AFFECT_LIVE);
 	if (result->live)
 		return answer(result, 0, live ? "attached, in force now" : "attached", -1);
@@ -152,6 +194,17 @@ static bool take_out(virDomainPtr domain, uint32_t device, unsigned int scope_fl
 	return xml && (!element || virDomainDetachDeviceFlags(domain, element, scope_flag) == 0);
 }
 
+/* The controller of ports that attach brought goes with the last of them; from a workspace that
+ * runs it goes with its end. */
+static void take_out_controller(virDomainPtr domain)
+{
+	_cleanup_free_ char *xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
+	_cleanup_free_ char *element = xml ? domain_unused_controller(xml) : NULL;
+
+	if (element) /* without it there is one device that does nothing */
+		(void)virDomainDetachDeviceFlags(domain, element, VIR_DOMAIN_AFFECT_CONFIG);
+}
+
 /* A vsock device may serve others too: it goes only if attach brought it. */
 static void do_detach(virDomainPtr domain, struct virt_result *result)
 {
@@ -163,7 +216,7 @@ static void do_detach(virDomainPtr domain, struct virt_result *result)
 
 	result->live = 1;
 	for (size_t i = 0; i < 2; i++) {
-		if (devices[i] == VIRT_DEVICE_VSOCK && !domain_brought_vsock(old))
+		if (devices[i] == VIRT_DEVICE_VSOCK && !domain_brought(old, DOMAIN_VSOCK))
 			continue;
 		if (flags & VIR_DOMAIN_AFFECT_CONFIG &&
 			!take_out(domain, devices[i], VIR_DOMAIN_AFFECT_CONFIG))
@@ -174,6 +227,8 @@ static void do_detach(virDomainPtr domain, struct virt_result *result)
 			text_copy_line(why, sizeof(why), virGetLastErrorMessage());
 		}
 	}
+	if (flags & VIR_DOMAIN_AFFECT_CONFIG && domain_brought(old, DOMAIN_CONTROLLER))
+		take_out_controller(domain);
 	(void)virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, NULL, VIRT_METADATA_PREFIX,
 		VIRT_METADATA_URI, flags); /* none there is as good */
 	(void)text_printf(text, sizeof(text),
@@ -216,7 +271,7 @@ static void do_on_domain(struct virt *virt, const struct ipc_head *msg, struct v
 	if (!domain)
 		return answer_virt(result, -EIO);
 	switch (msg->type) {
-	case VIRT_OPEN: do_open(domain, result); break;
+	case VIRT_OPEN: do_open(virt, domain, result); break;
 	case VIRT_SET: do_set(domain, set, result); break;
 	case VIRT_ATTACH: do_attach(domain, request->device, result); break;
 	case VIRT_DETACH: do_detach(domain, result); break;

@@ -2,12 +2,15 @@
 """What the benchmarks measure with: medians, a spooler's log heard as it is written, processes' time and memory.
 
 Processes are found by the folder of the test in their command line, so that others of the same name, of somebody
-else's test, do not count. Memory is proportional (PSS of smaps_rollup): a page that five programs share is there
-once. Resident memory counts it five times, and is shown beside it.
+else's test, do not count. Memory is the distinct pages of all of them (/proc/PID/pagemap, as root): a page that five
+programs share is there once, and counts whole, though programs that are none of ours may share it too. Beside it the
+proportional memory (PSS), where those others carry their part, and the resident memory, which counts it five times.
 """
+import array
 import ctypes
 import os
 import pathlib
+import re
 import resource
 import statistics
 import threading
@@ -15,6 +18,9 @@ import time
 
 PROC = pathlib.Path("/proc")
 TICKS = os.sysconf("SC_CLK_TCK")
+MIB = 1 << 20
+PAGE = os.sysconf("SC_PAGE_SIZE")
+USER_END = 1 << 47  # of the address space; above is the kernel's
 
 
 def median(times):
@@ -34,33 +40,33 @@ def until(condition, timeout=600, step=0.001):
 
 
 class Log:
-    """A spooler's log, by which one hears of it without asking: a spooler that answers questions prints later."""
+    """A log, by which one hears of a spooler without asking: one that answers questions prints later."""
 
-    def __init__(self, spooler, name):
-        self.path = spooler.dir / "log" / name
+    def __init__(self, path):
+        self.path = path
         self.mark()
 
     def mark(self):
         self.at = self.path.stat().st_size if self.path.exists() else 0
 
-    def times(self, word, count=1, step=0.0002, timeout=1800):
-        """When this word stood there, each of the first `count` times after the last mark."""
-        end, text, seen = time.monotonic() + timeout, b"", []
+    def times(self, pattern, count=1, step=0.0002, timeout=600):
+        """When this pattern stood there, each of the first `count` times after the last mark."""
+        end, text, seen, pattern = time.monotonic() + timeout, b"", [], re.compile(pattern.encode())
         with open(self.path, "rb") as log:
             log.seek(self.at)
             while len(seen) < count:
                 if time.monotonic() > end:
-                    raise SystemExit(f"run: waited too long for {word} in {self.path}")
+                    raise SystemExit(f"run: waited too long for {pattern.pattern} in {self.path}")
                 more = log.read()
                 if not more:
                     time.sleep(step)
                     continue
                 text += more
-                seen += [time.monotonic()] * (text.count(word.encode()) - len(seen))
+                seen += [time.monotonic()] * (len(pattern.findall(text)) - len(seen))
         return seen
 
-    def until(self, word, **kw):
-        return self.times(word, **kw)[-1]
+    def until(self, pattern, **kw):
+        return self.times(pattern, **kw)[-1]
 
 
 class Background(threading.Thread):
@@ -118,20 +124,35 @@ class Processes:
             used[name + "'s children"] = used.get(name + "'s children", 0) + (int(fields[13]) + int(fields[14])) / TICKS
         return used
 
+    @staticmethod
+    def pages(pid):
+        """The page frames that it has in memory."""
+        frames = set()
+        with open(PROC / str(pid) / "maps") as maps, open(PROC / str(pid) / "pagemap", "rb", buffering=0) as pagemap:
+            for line in maps:
+                start, end = (int(address, 16) for address in line.split()[0].split("-"))
+                if start >= USER_END:
+                    continue
+                pagemap.seek(start // PAGE * 8)
+                entries = array.array("Q", pagemap.read((end - start) // PAGE * 8))
+                frames.update(e & (1 << 55) - 1 for e in entries if e >> 63)
+        return frames
+
     def memory(self):
-        """KiB now of each Platen process: {(pid, name): (proportional, resident)}."""
-        kib = {}
+        """Now: (MiB of distinct pages of all Platen processes, {(pid, name): MiB (its own, proportional, resident)})."""
+        each, frames = {}, {}
         for pid, name in self.all():
             if not name.startswith("plat"):
                 continue
             try:
                 lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()[1:]
+                frames[pid] = self.pages(pid)
             except OSError:
                 continue
-            values = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+            values = {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines}
             if "Pss" in values:
-                kib[pid, name] = values["Pss"], values["Rss"]
-        return kib
+                each[pid, name] = values["Private_Clean"] + values["Private_Dirty"], values["Pss"], values["Rss"]
+        return len(set().union(*frames.values())) * PAGE / MIB, each
 
 
 class Client:

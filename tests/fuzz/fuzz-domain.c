@@ -37,10 +37,10 @@ static void write_and_read(const char *xml, uint8_t how)
 		PROMISE(after.restart == set.restart && after.mode == before.mode);
 	else
 		PROMISE(after.mode == set.mode && after.restart == before.restart);
-	PROMISE(domain_brought_vsock(text) == domain_brought_vsock(xml));
+	PROMISE(domain_brought(text, DOMAIN_VSOCK) == domain_brought(xml, DOMAIN_VSOCK));
 	free(text);
-	text = domain_note_vsock(xml);
-	PROMISE(!text || domain_brought_vsock(text));
+	text = domain_note(xml, DOMAIN_VSOCK);
+	PROMISE(!text || domain_brought(text, DOMAIN_VSOCK));
 	free(text);
 }
 

@@ -13,7 +13,9 @@ import time
 import xxhash
 
 (HELLO, WELCOME, BYE, PING, PONG, OFFER_BEGIN, PRINTER, PRINTER_GONE, OFFER_END, PRINTER_STATE, PRINTER_REPORT, DRIVER_GET,
- DRIVER_DATA, JOB_OPEN, JOB_ACCEPT, JOB_DATA, JOB_CREDIT, JOB_SEAL, JOB_STATE, JOB_CANCEL, JOB_CLOSE, GUEST_STATUS) = range(1, 23)
+ DRIVER_DATA, JOB_OPEN, JOB_ACCEPT, JOB_DATA, JOB_CREDIT, JOB_SEAL, JOB_STATE, JOB_CANCEL, JOB_CLOSE, GUEST_STATUS,
+ RESTART_NEED, ACTIVITY, RESTART_ANSWER) = range(1, 26)
+PACKAGE_GET = 29
 REFUSED, COMPLETED = 8, 5
 
 
@@ -94,10 +96,16 @@ class Guest:
         """Asks for a session, as the host's nonce allows."""
         while b"PLS\xff" not in self.data or len(self.data) - self.data.index(b"PLS\xff") < 48:
             self.more()
-        host_nonce = self.data[self.data.index(b"PLS\xff") + 32:][:16]
-        self.nonce, self.data = os.urandom(16), b""
-        self.raw(b"PLS\xff" + struct.pack("<I", 1) + b"\xffplaten1" + self.nonce + host_nonce)
+        self.host_nonce = self.data[self.data.index(b"PLS\xff") + 32:][:16]
+        self.data = b""
+        self.ask_for_session()
         return self
+
+    def ask_for_session(self):
+        self.raw(self.token())
+
+    def token(self):
+        return b"PLS\xff" + struct.pack("<I", 1) + b"\xffplaten1" + os.urandom(16) + self.host_nonce
 
     def greet(self):
         self.sync()

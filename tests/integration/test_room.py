@@ -8,6 +8,7 @@ import ctypes
 import hashlib
 import os
 import pathlib
+import signal
 import sys
 import unittest
 
@@ -88,12 +89,46 @@ class RoomTest(unittest.TestCase):
         wait_for(lambda: "full or broken" in str(self.guest.job(number)), "the guest to be told")
         self.assertEqual(self.device.received, [])
         self.assertIsNone(self.host.process.poll())
+        self.says_that_it_is_full()
         self.rooms["state"].empty()
         self.ended(number)
         self.printed_once(DOCUMENT[:1 << 20])
 
+    def says_that_it_is_full(self):
+        """The file, what is the matter with its disk, and the way out; never the database's own words for it."""
+        path = self.host.state_dir / "ledger.db"
+        self.assertRegex(self.lab.log("platend"), f"{path} cannot be (written|opened): its disk is full: make room there "
+                         rf"\(df {self.host.state_dir}\)")
+        self.assertNotIn("Input/output error", self.lab.log("platend"))
+
+    def test_the_last_bytes_of_platends_disk(self):
+        """However little is left, it is called a full disk, at a job and at a start, and all goes on by itself."""
+        self.begin(state=True)
+        for n, left in enumerate((0, 4096, 16384, 40000, 70000)):
+            with self.subTest(left=left):
+                self.rooms["state"].fill(left)
+                number = self.guest.print("laser", b"%d" % left, *RAW)
+                wait_for(lambda: (self.guest.job(number) or {}).get("job-state") == COMPLETED
+                         or "full or broken" in str(self.guest.job(number)), "it to be printed, or the guest to be told")
+                self.host.stop(signal.SIGKILL if n % 2 else signal.SIGTERM)
+                process = self.host.process = self.lab.start(
+                    "platend", [self.lab.programs / "platend", "-c", self.host.config])
+                wait_for(lambda: self.answers() or "cannot be opened" in self.lab.log("platend"), "it to be ready, or to wait")
+                self.assertIsNone(process.poll())
+                self.rooms["state"].empty()
+                self.ended(number)
+                self.assertNotIn("Input/output error", self.lab.log("platend"))
+        wait_for(lambda: len(self.device.received) == 5, "all to be printed")
+        self.assertEqual(sorted(self.device.received), sorted(b"%d" % n for n in (0, 4096, 16384, 40000, 70000)))
+
+    def answers(self):
+        try:
+            return self.host.ask("status")
+        except OSError:
+            return None
+
     def test_platend_is_started_without_room(self):
-        """It ends with a line that names the file, forgets nothing, and works when there is room."""
+        """It names the disk, waits for room, forgets nothing, and goes on by itself when there is some."""
         self.begin(state=True)
         first = self.guest.print("laser", DOCUMENT[:1 << 20], *RAW)
         self.ended(first)
@@ -101,11 +136,13 @@ class RoomTest(unittest.TestCase):
         self.rooms["state"].fill(0)
         second = self.guest.print("laser", DOCUMENT[:1000], *RAW)
         process = self.lab.start("platend", [self.lab.programs / "platend", "-c", self.host.config])
-        self.assertEqual(process.wait(10), 1)
-        self.assertIn("ledger.db cannot be opened", self.lab.log("platend"))
+        self.host.process = process
+        wait_for(lambda: "ledger.db cannot be opened" in self.lab.log("platend"), "it to say so")
+        self.says_that_it_is_full()
+        self.assertIsNone(process.poll())
         self.rooms["state"].empty()
-        self.host.start()
         self.ended(second)
+        self.assertIn("its disk has room again", self.lab.log("platend"))
         wait_for(lambda: len(self.device.received) == 2, "both documents")
         self.assertEqual(len(self.host.ask("jobs", all=True)["data"]["jobs"]), 2)
 

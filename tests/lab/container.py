@@ -5,6 +5,7 @@ It shares the kernel with this machine, so there is no virtio port, no vsock and
 real: units with their sandboxes, sockets, users, journal. It is up in a second, where a VM takes twenty.
 """
 import ctypes
+import fcntl
 import json
 import os
 import pathlib
@@ -27,10 +28,22 @@ ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRO
 
 
 def build_packages(folder, *options):
-    """The packages, once for a test's class."""
+    """The packages, in `folder`; without options once for all tests of a run, in PLATEN_DEBS."""
     for tool in ("dh", "dpkg-buildpackage", "lintian", "mmdebstrap"):
         if not shutil.which(tool):
             raise unittest.SkipTest(f"{tool} is missing: apt-get install debhelper dpkg-dev fakeroot lintian mmdebstrap")
+    shared = os.environ.get("PLATEN_DEBS") if not options else None
+    if shared:
+        with open(pathlib.Path(shared) / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (pathlib.Path(shared) / "debs").exists():
+                make_packages(pathlib.Path(shared) / "new")
+                (pathlib.Path(shared) / "new").rename(pathlib.Path(shared) / "debs")
+        return pathlib.Path(shared) / "debs"
+    return make_packages(folder, *options)
+
+
+def make_packages(folder, *options):
     p = subprocess.run([SOURCE / "packaging/build-deb", *options, "-o", folder], capture_output=True, text=True)
     if p.returncode:
         raise AssertionError(f"build-deb: {p.stdout[-3000:]}{p.stderr[-3000:]}")

@@ -271,6 +271,27 @@ class Workspace:
         libvirt.virsh("define", xml)
         lab.closers.append(self.kill)
 
+    def copy(self, name):
+        """Another domain, of a copy of this one's disk, as virt-clone(1) makes it: a name, a UUID and paths of its own,
+        all else as it is, the metadata too. This one is shut off."""
+        other = object.__new__(Workspace)
+        other.lab, other.libvirt, other.name, other.uuid = self.lab, self.libvirt, name, str(uuid.uuid4())
+        other.console_path = self.lab.dir / f"{name}.console"
+        other.sock, other.buffer, other.lock = None, b"", threading.Lock()
+        subprocess.run(["cp", "--sparse=always", "--reflink=auto", self.lab.dir / f"{self.name}.img", self.lab.dir / f"{name}.img"],
+                       check=True)
+        xml = self.libvirt.virsh("dumpxml", "--inactive", self.name).stdout
+        for old, new in ((f"<name>{self.name}</name>", f"<name>{name}</name>"), (self.uuid, other.uuid),
+                         *((str(self.lab.dir / f"{self.name}{end}"), str(self.lab.dir / f"{name}{end}"))
+                           for end in (".img", ".console", "-serial.log"))):
+            assert old in xml, (old, xml)
+            xml = xml.replace(old, new)
+        path = self.lab.dir / f"{name}.xml"
+        path.write_text(xml)
+        self.libvirt.virsh("define", path)
+        self.lab.closers.append(other.kill)
+        return other
+
     def start(self):
         self.libvirt.virsh("start", self.name)
 
@@ -363,3 +384,32 @@ class WorkspaceCase(unittest.TestCase):
             answer = self.host.ask("printers", workspace=workspace)
             return answer["ok"] and any(p["name"] == "laser" and p["guest"] == "ready" for p in answer["data"]["printers"])
         wait_for(look, f"laser to be ready in {workspace}", timeout)
+
+    def start_host(self):
+        """platend again, after it was stopped."""
+        self.host.start()
+        wait_for(self.host.control.exists, "platend's control socket", 20)
+
+    def rows(self):
+        """What `platenctl workspaces` shows, by name."""
+        return {row["name"]: row for row in self.host.ask("workspaces")["data"]["workspaces"]}
+
+    def make(self, guest, name, size=4096):
+        """A document of its own in the guest. Returns its digest."""
+        return guest.run(f"head -c {size} /dev/urandom >/var/tmp/{name}; sha256sum /var/tmp/{name}").split()[0]
+
+    def submit(self, guest, name, *options):
+        raw = "-o document-format=application/vnd.cups-raw"
+        return guest.run(f"lp -d laser {' '.join(options)} {raw} -t {name} /var/tmp/{name}").split("request id is ")[1].split()[0]
+
+    def completed(self, guest, number, seconds=90):
+        wait_for(lambda: number in guest.run("lpstat -W completed -o").split(), f"{number} to be completed in {guest.name}", seconds)
+
+    def printed(self, *digests):
+        """These documents, whole and each once, and nothing else came out so far."""
+        wait_for(lambda: len(self.device.received) >= len(digests), "the documents at the device")
+        self.assertEqual(sorted(hashlib.sha256(d).hexdigest() for d in self.device.received), sorted(digests))
+
+    def owners(self):
+        """Who printed what on the host, in its order."""
+        return [(job["job-originating-user-name"], job["job-name"]) for job in self.spooler.jobs()]

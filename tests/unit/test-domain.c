@@ -83,15 +83,17 @@ END_TEST
 
 START_TEST(test_whose_vsock)
 {
-	char *noted = domain_note_vsock("<w mode='all'/>"), *first = domain_note_vsock(NULL);
+	char *noted = domain_note("<w mode='all'/>", DOMAIN_VSOCK),
+	     *first = domain_note(NULL, DOMAIN_VSOCK);
 	struct virt_set set = {.mode = VIRT_MODE_OFF};
 	char *later = domain_write_metadata(noted, &set);
 
-	ck_assert(domain_brought_vsock(noted));
-	ck_assert(domain_brought_vsock(first));
-	ck_assert(domain_brought_vsock(later)); /* toggling the mode does not forget it */
-	ck_assert(!domain_brought_vsock("<w mode='all'/>"));
-	ck_assert(!domain_brought_vsock(NULL));
+	ck_assert(domain_brought(noted, DOMAIN_VSOCK));
+	ck_assert(domain_brought(first, DOMAIN_VSOCK));
+	ck_assert(domain_brought(later, DOMAIN_VSOCK)); /* toggling the mode does not forget it */
+	ck_assert(!domain_brought("<w mode='all'/>", DOMAIN_VSOCK));
+	ck_assert(!domain_brought(NULL, DOMAIN_VSOCK));
+	ck_assert(!domain_brought(noted, DOMAIN_CONTROLLER));
 	free(noted);
 	free(first);
 	free(later);
@@ -134,6 +136,7 @@ START_TEST(test_device_as_the_domain_has_it)
 	free(element);
 	ck_assert_ptr_null(domain_device_xml(xml, VIRT_DEVICE_VSOCK));
 	ck_assert_ptr_null(domain_device_xml("<broken", VIRT_DEVICE_VIRTIO));
+	ck_assert_ptr_null(domain_unused_controller("<broken"));
 }
 END_TEST
 

@@ -32,14 +32,14 @@ static void note(uint32_t n, uint32_t of, enum handed_kind kind)
 {
 	struct cancel c = job(n, of);
 
-	ck_assert_int_eq(handed_note(handed, &c, n, kind, NULL), 0);
+	ck_assert_int_eq(handed_note(handed, &c, n, kind), 0);
 }
 
 static enum handed_kind look(uint32_t n, uint32_t of)
 {
 	struct cancel c = job(n, of);
 
-	return handed_look(handed, &c, NULL);
+	return handed_look(handed, &c);
 }
 
 static bool is_done(uint32_t n, uint32_t files)
@@ -93,23 +93,27 @@ START_TEST(test_kept)
 }
 END_TEST
 
-/* Whose ledger has it, which a later note leaves as it is. */
+/* Which ledger it was sealed with is kept with what is heard of it later, and forgotten with it. */
 START_TEST(test_by)
 {
-	struct cancel c = job(1, 1);
-	struct uuid one = {.bytes = {1}}, two = {.bytes = {2}}, by;
+	const struct uuid none = {{0}}, first = {{1}}, second = {{2, [15] = 0xFF}};
+	struct cancel c = job(1, 1), other = job(1, 2);
+	struct uuid by;
 
-	ck_assert_int_eq(handed_note(handed, &c, 1, HANDED_SEALED, &one), 0);
+	ck_assert_int_eq(handed_seal(handed, &c, 1, &first), 0);
+	ck_assert_int_eq(handed_seal(handed, &c, 1, &second), 0);
+	ck_assert_int_eq(handed_seal(handed, &other, 1, &none), 0);
 	restart();
-	ck_assert_int_eq(handed_look(handed, &c, &by), HANDED_SEALED);
-	ck_assert(uuid_equal(&by, &one));
-	ck_assert_int_eq(handed_note(handed, &c, 1, HANDED_SEALED, &two), 0);
-	ck_assert_int_eq(handed_note(handed, &c, 1, HANDED_DONE, NULL), 0);
+	by = handed_by(handed, &c);
+	ck_assert(uuid_equal(&by, &second));
+	by = handed_by(handed, &other);
+	ck_assert(uuid_is_null(&by));
+	note(1, 1, HANDED_DONE);
 	restart();
-	ck_assert_int_eq(handed_look(handed, &c, &by), HANDED_DONE);
-	ck_assert(uuid_equal(&by, &two));
-	c.file = 2;
-	ck_assert_int_eq(handed_look(handed, &c, &by), HANDED_NOT);
+	by = handed_by(handed, &c);
+	ck_assert(uuid_equal(&by, &second));
+	ck_assert_int_eq(handed_forget(handed, &c), 0);
+	by = handed_by(handed, &c);
 	ck_assert(uuid_is_null(&by));
 }
 END_TEST
@@ -219,7 +223,7 @@ START_TEST(test_unwritable)
 	struct cancel c = job(1, 1);
 
 	ck_assert_int_eq(rmdir(dir), 0);
-	ck_assert_int_eq(handed_note(handed, &c, 1, HANDED_SEALED, NULL), -ENOENT);
+	ck_assert_int_eq(handed_note(handed, &c, 1, HANDED_SEALED), -ENOENT);
 	ck_assert_int_eq(look(1, 1), HANDED_SEALED);
 	ck_assert_int_eq(mkdir(dir, 0700), 0);
 	note(2, 1, HANDED_DONE);

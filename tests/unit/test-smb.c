@@ -57,6 +57,7 @@ static const struct {
 	{"smb://server/", false, {.port = ""}},
 	{"smb:///q", false, {.port = ""}},
 	{"smb://-N/q", false, {.port = ""}},
+	{"smb://%2DN/q", false, {.port = ""}},
 	{"smb://a;b/q", false, {.port = ""}},
 	{"smb://server:x/q", false, {.port = ""}},
 	{"smb://server/a%0Ab", false, {.port = ""}},
