@@ -7,7 +7,7 @@
  *   offer.c      what the host says about printers, into printers.c
  *   printers.c   all that is known of printers and queues, by name
  *   reconcile.c  what is to be done about one of them (pure)
- *   queues.c     having it done; requests.c by platen-queues
+ *   queues.c     having it done (queues-ask.c, queues-answer.c); requests.c by platen-queues
  *   drivers.c    the drivers that this guest holds
  *   rendering.c  whether this guest renders by itself; packages.c what that needs
  *   backends.c   the spooler's backends at our socket

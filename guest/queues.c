@@ -2,29 +2,21 @@
 /*
  * Bringing this spooler's queues in line, one request at a time.
  *
- * platen-queues does what blocks. Here is what it is asked for next: the list of queues when that
- * may have changed, then whatever reconcile() says of the printers that are due. When a request is
+ * platen-queues does what blocks. Here is what comes next: the list of queues when that may have
+ * changed, then whatever reconcile() says of the printers that are due. When a request is
  * done its printer is due again, and the decision is made anew from what is then so. A printer
  * that something is wrong with waits by itself, longer each time, and holds up no other.
  */
-#include "guest/queues.h"
+#include "guest/queues-parts.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "guest/default.h"
 #include "guest/drivers.h"
 #include "guest/ended.h"
-#include "guest/held.h"
-#include "guest/jobs.h"
-#include "guest/rendering.h"
-#include "guest/requests.h"
 #include "guest/peer.h"
-#include "guest/respool.h"
-#include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
@@ -36,61 +28,10 @@
 #define TAKEN_USEC    5000000ULL /* between two looks whether a queue made by hand has gone */
 #define ACCURACY_USEC 100000ULL
 #define DAY_USEC      86400000000ULL
-#define QUEUE_PRINTS  4 /* printer-state "processing", RFC 8011 5.4.11 */
-
-enum asked {
-	ASKED_NOTHING = 0,
-	ASKED_LIST,
-	ASKED_PUT,
-	ASKED_REMOVE,
-	ASKED_SHOW,
-	ASKED_DEFAULT,
-	ASKED_JOB,
-	ASKED_HELD,
-	ASKED_PRINTING,
-	ASKED_ENDED,
-	ASKED_AGAIN,
-};
-
-struct queues {
-	struct agent *agent;
-	struct requests *requests;
-	sd_event_source *retry, *turn;
-	bool up;   /* this spooler answers */
-	bool down; /* we were told that it does not */
-	bool look; /* it is to be listed */
-	bool check_default;
-	bool ask_printing;	    /* whether any queue prints is to be asked for */
-	bool printing;		    /* one that is not ours does */
-	enum asked asked;	    /* the request under way */
-	struct printer *about;	    /* whom it is about, pinned; NULL with LIST */
-	uint32_t number;	    /* with JOB */
-	uint32_t spoolers;	    /* found so far */
-	uint64_t showing;	    /* digest of the state that is being set */
-	uint64_t look_after;	    /* usec: a listing failed, not before then */
-	uint64_t taken_look;	    /* usec: queues made by hand are looked at again; 0: none */
-	uint64_t pruned;	    /* usec: unused drivers were last looked for */
-	uint32_t listings;	    /* that failed, in a row */
-	uint32_t count;		    /* queues of ours */
-	char spooler[VERSION_SIZE]; /* "CUPS/2.4" */
-	char trouble[MESSAGE_SIZE]; /* why it does not answer */
-};
 
 static uint64_t backoff(uint32_t failures)
 {
 	return RETRY_FIRST << (failures < RETRY_MOST ? failures : RETRY_MOST);
-}
-
-static struct circumstances circumstances_of(const struct queues *queues, const struct printer *p)
-{
-	const struct agent *agent = queues->agent;
-
-	return (struct circumstances){
-		.presence = agent->presence,
-		.whole = agent->whole,
-		.has_driver = p->offer && drivers_have(agent->drivers, printers_driver(p)),
-		.taken = p->offered ? printers_on_device(&agent->printers, p->offer->device) : NULL,
-	};
 }
 
 void queues_kick(struct queues *queues)
@@ -118,7 +59,7 @@ static void arm_retry(struct queues *queues, uint64_t when)
 }
 
 /* Nothing is tried with this printer for a while. */
-static void put_off(struct queues *queues, struct printer *p)
+void queues_put_off(struct queues *queues, struct printer *p)
 {
 	p->retry = agent_now() + backoff(p->failures++);
 	arm_retry(queues, p->retry);
@@ -126,11 +67,18 @@ static void put_off(struct queues *queues, struct printer *p)
 
 /* A queue that is to go still has jobs. Nobody tells when they end: somebody who settles them now
  * sees it go soon, and one that is left alone is hardly ever asked. */
-static void put_off_removal(struct queues *queues, struct printer *p)
+void queues_put_off_removal(struct queues *queues, struct printer *p)
 {
 	p->busy = true;
 	p->retry = agent_now() + (p->failures++ < BUSY_OFTEN ? BUSY_USEC : BUSY_REST);
 	arm_retry(queues, p->retry);
+}
+
+void queues_put_off_listing(struct queues *queues)
+{
+	queues->look = true;
+	queues->look_after = agent_now() + backoff(queues->listings++);
+	arm_retry(queues, queues->look_after);
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
@@ -166,7 +114,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-static void report(
+void queues_report(
 	struct queues *queues, struct printer *p, enum report_code code, const char *text)
 {
 	if (peer_report(queues->agent, p, code, text) < 0 && p->told && queues->agent->open) {
@@ -181,7 +129,7 @@ static void report_down(struct queues *queues, struct printer *p)
 
 	(void)text_printf(text, sizeof(text), "the workspace's spooler does not answer: %.400s",
 		queues->trouble);
-	report(queues, p, REPORT_SPOOLER_DOWN, text);
+	queues_report(queues, p, REPORT_SPOOLER_DOWN, text);
 }
 
 void queues_due(struct queues *queues, struct printer *p)
@@ -202,8 +150,8 @@ void queues_driver_came(
 		if (!p->offered || memcmp(printers_driver(p), sha256, SHA256_SIZE) != 0)
 			continue;
 		if (why) {
-			report(queues, p, REPORT_FAILED, why);
-			put_off(queues, p);
+			queues_report(queues, p, REPORT_FAILED, why);
+			queues_put_off(queues, p);
 		} else {
 			queues_due(queues, p);
 		}
@@ -223,120 +171,6 @@ void queues_job_ended(struct queues *queues, const char *printer)
 		p->failures = 0;
 	}
 	queues_due(queues, p);
-}
-
-/* Sends a request; on_done() hears what came of it. */
-static void send(
-	struct queues *queues, enum asked asked, struct printer *about, void *request, int fd)
-{
-	queues->asked = asked;
-	queues->about = about;
-	if (about)
-		about->pinned = true;
-	requests_send(queues->requests, request, fd);
-}
-
-static void request(
-	struct queues *queues, enum asked asked, enum queues_message type, struct printer *about)
-{
-	struct queues_request m = {.head = {.type = type, .size = sizeof(m)}};
-
-	if (about)
-		(void)text_copy(m.name, sizeof(m.name), about->name);
-	send(queues, asked, about, &m, -1);
-}
-
-static void put(struct queues *queues, struct printer *p)
-{
-	const struct message_printer *offer = p->offer;
-	struct queues_put m = {.head = {.type = QUEUES_PUT, .size = sizeof(m)},
-		.accepting = offer->accepting,
-		.defaults_size = offer->defaults_size};
-	_cleanup_close_ int fd = drivers_open(queues->agent->drivers, printers_driver(p));
-
-	if (fd < 0) {
-		if (fd == -ENOENT) /* it was not what it seemed: asked for anew */
-			printers_due(&queues->agent->printers, p);
-		else
-			put_off(queues, p);
-		return;
-	}
-	memcpy(m.name, p->name, sizeof(m.name));
-	memcpy(m.info, offer->info, sizeof(m.info));
-	memcpy(m.location, offer->location, sizeof(m.location));
-	memcpy(m.fingerprint, p->fingerprint, sizeof(m.fingerprint));
-	memcpy(p->asked_of, p->fingerprint, sizeof(p->asked_of));
-	memcpy(m.defaults, offer->defaults, sizeof(m.defaults));
-	send(queues, ASKED_PUT, p, &m, fd);
-}
-
-static void show(struct queues *queues, struct printer *p, const struct circumstances *c)
-{
-	struct queues_state state;
-
-	if (!reconcile_state(p, c, &state))
-		return;
-	queues->showing = reconcile_state_digest(&state);
-	send(queues, ASKED_SHOW, p, &state, -1);
-}
-
-static const char *report_text(const struct printer *p, const struct circumstances *c,
-	uint32_t code, char *buf, size_t size)
-{
-	switch (code) {
-	case REPORT_NAME_TAKEN: return "a queue of this name was made by hand and is left alone";
-	case REPORT_REMOVING: return "withdrawn; its jobs are still to be settled";
-	case REPORT_DRIVER_REFUSED: return p->trouble;
-	case REPORT_READY: return p->rendering_text;
-	case REPORT_DEVICE_TAKEN:
-		(void)text_printf(buf, size,
-			"the queue %s was made by hand for the same device and is left alone",
-			c->taken ? c->taken->name : "there");
-		return buf;
-	default: return "";
-	}
-}
-
-/* Looks at one printer, and has done what is to be done about it. */
-static void look_at(struct queues *queues, struct printer *p)
-{
-	struct circumstances c = circumstances_of(queues, p);
-	struct decision d = reconcile(p, &c);
-	char text[MESSAGE_SIZE];
-
-	if (d.report)
-		report(queues, p, d.report, report_text(p, &c, d.report, text, sizeof(text)));
-	if (p->retry && !p->busy && (d.fetch || d.deed != DEED_NONE))
-		return; /* its time comes */
-	if (d.fetch)
-		drivers_want(queues->agent->drivers, printers_driver(p));
-	switch (d.deed) {
-	case DEED_PUT: return put(queues, p);
-	case DEED_REMOVE: return request(queues, ASKED_REMOVE, QUEUES_REMOVE, p);
-	case DEED_SHOW: return show(queues, p, &c);
-	case DEED_NONE: printers_tidy(&queues->agent->printers, p); return;
-	}
-}
-
-/* Whether a default was asked for. */
-static bool look_at_default(struct queues *queues)
-{
-	struct printer *p, *wanted = NULL, *current = NULL;
-	char last[NAME_SIZE];
-
-	queues->check_default = false;
-	TAILQ_FOREACH(p, &queues->agent->printers.all, link)
-	{
-		if (p->offered && p->offer->is_default)
-			wanted = p;
-		if (p->is_default)
-			current = p;
-	}
-	default_read(queues->agent->config.state_dir, last);
-	if (!reconcile_default(wanted, current, last))
-		return false;
-	request(queues, ASKED_DEFAULT, QUEUES_DEFAULT, wanted);
-	return true;
 }
 
 static bool is_used(const uint8_t sha256[static SHA256_SIZE], void *userdata)
@@ -381,263 +215,42 @@ static void settled(struct queues *queues)
 	drivers_prune(queues->agent->drivers, is_used, queues, time(NULL));
 }
 
-/* Whether a job was asked after whose backend has hung up. */
-static bool look_at_job(struct queues *queues)
-{
-	struct queues_job m = {.head = {.type = QUEUES_JOB, .size = sizeof(m)}};
-
-	m.number = jobs_in_doubt(queues->agent, &m.job);
-	if (!m.number)
-		return false;
-	queues->number = m.number;
-	send(queues, ASKED_JOB, NULL, &m, -1);
-	return true;
-}
-
-/* Whether a held job was marked or released. */
-static bool look_at_held(struct queues *queues)
-{
-	const struct held_deed *deed = held_next(queues->agent->held);
-	struct queues_held m = {.head = {.type = QUEUES_HELD, .size = sizeof(m)}};
-
-	if (!deed)
-		return false;
-	m.number = deed->number;
-	m.ask = deed->ask;
-	m.hold = deed->hold;
-	m.job = deed->id.job;
-	send(queues, ASKED_HELD, NULL, &m, -1);
-	return true;
-}
-
-/* Whether a job was given back of which nobody here has said that it is done. */
-static bool look_at_lost(struct queues *queues)
-{
-	struct queues_job m;
-
-	if (!ended_next(queues->agent->ended, &m))
-		return false;
-	send(queues, ASKED_AGAIN, NULL, &m, -1);
-	return true;
-}
-
-/* Whether it was asked which jobs are done. */
-static bool look_at_ended(struct queues *queues)
-{
-	struct queues_ended m;
-
-	if (!ended_ask(queues->agent->ended, &m))
-		return false;
-	send(queues, ASKED_ENDED, NULL, &m, -1);
-	return true;
-}
-
 void queues_ask_printing(struct queues *queues)
 {
 	queues->ask_printing = true;
 	queues_kick(queues);
 }
 
-/* Whether it was to be asked for what this spooler prints. */
-static bool look_at_printing(struct queues *queues)
-{
-	if (!queues->ask_printing)
-		return false;
-	queues->ask_printing = queues->printing = false;
-	request(queues, ASKED_PRINTING, QUEUES_LIST, NULL);
-	return true;
-}
-
-static void next(struct queues *queues)
+void queues_next(struct queues *queues)
 {
 	struct printer *p;
 
 	while (queues->up && requests_are_free(queues->requests)) {
-		if (look_at_job(queues) || look_at_held(queues) || look_at_printing(queues) ||
-			look_at_lost(queues))
+		if (queues_ask_first(queues))
 			return;
 		if (queues->look) {
 			if (agent_now() < queues->look_after)
 				return;
 			queues->look = false;
-			printers_list_begin(&queues->agent->printers);
-			request(queues, ASKED_LIST, QUEUES_LIST, NULL);
+			queues_ask_list(queues);
 			return;
 		}
-		if (queues->check_default && look_at_default(queues))
+		if (queues->check_default && queues_ask_default(queues))
 			return;
 		p = printers_next_due(&queues->agent->printers);
-		if (!p && look_at_ended(queues))
+		if (!p && queues_ask_ended(queues))
 			return;
 		if (!p)
 			return settled(queues);
-		look_at(queues, p);
+		queues_ask_about(queues, p);
 	}
 }
 
 static int on_turn(sd_event_source *source, void *userdata)
 {
 	(void)source;
-	next(userdata);
+	queues_next(userdata);
 	return 0;
-}
-
-static void listed(struct queues *queues, int error)
-{
-	struct printer *p;
-	uint32_t count = 0;
-
-	if (error < 0) {
-		queues->look = true;
-		queues->look_after = agent_now() + backoff(queues->listings++);
-		arm_retry(queues, queues->look_after);
-		return;
-	}
-	queues->listings = 0;
-	printers_list_end(&queues->agent->printers);
-	printers_all_due(&queues->agent->printers);
-	queues->check_default = true;
-	TAILQ_FOREACH(p, &queues->agent->printers.all, link)
-	count += p->queue == QUEUE_OURS;
-	queues->count = count;
-	peer_status_changed(queues->agent);
-}
-
-static void put_failed(struct queues *queues, struct printer *p, const struct queues_done *done)
-{
-	if (strcmp(p->asked_of, p->fingerprint) != 0)
-		return; /* something else is wanted by now, and is asked for next */
-	(void)text_printf(
-		p->trouble, sizeof(p->trouble), "the queue could not be made: %.200s", done->text);
-	if (done->error == -EINVAL && p->whole)
-		return rendering_refused(queues->agent, p, p->trouble);
-	p->refused = done->error == -EINVAL;
-	if (!p->refused) {
-		report(queues, p, REPORT_FAILED, p->trouble);
-		put_off(queues, p);
-	}
-}
-
-static void failed(
-	struct queues *queues, enum asked asked, struct printer *p, const struct queues_done *done)
-{
-	struct log_about about = {.printer = p->name};
-
-	if (done->error == -ECONNREFUSED || done->error == -ECONNRESET) {
-		queues->up = false; /* QUEUES_UP tells when it is back, and lists anew */
-		return;
-	}
-	if (done->error == -EPERM || done->error == -ENOENT)
-		queues_look_again(queues); /* a person was there */
-	if (asked == ASKED_REMOVE && done->error == -EBUSY) {
-		put_off_removal(queues, p);
-		return;
-	}
-	if (asked == ASKED_PUT)
-		return put_failed(queues, p, done);
-	if (p->failures == 0)
-		log_line(LOG_WARNING, &about, "its queue could not be %s: %s",
-			asked == ASKED_REMOVE	 ? "removed"
-			: asked == ASKED_DEFAULT ? "made the default"
-						 : "shown as it is",
-			done->text);
-	put_off(queues, p);
-}
-
-static void succeeded(struct queues *queues, enum asked asked, struct printer *p)
-{
-	struct printer *other;
-
-	if (!p->busy || asked != ASKED_SHOW) { /* its removal goes on waiting */
-		p->failures = 0;
-		p->retry = 0;
-	}
-	switch (asked) {
-	case ASKED_PUT:
-		queues->count += p->queue != QUEUE_OURS;
-		p->queue = QUEUE_OURS;
-		memcpy(p->made_of, p->asked_of, sizeof(p->made_of));
-		p->shown = 0; /* a new driver clears it */
-		queues->check_default |= p->offered && p->offer->is_default;
-		break;
-	case ASKED_REMOVE:
-		queues->count -= p->queue == QUEUE_OURS;
-		p->queue = QUEUE_NONE;
-		p->is_default = p->busy = false;
-		p->shown = 0;
-		memset(p->made_of, 0, sizeof(p->made_of));
-		queues->check_default = true;
-		break;
-	case ASKED_SHOW: p->shown = queues->showing; break;
-	case ASKED_DEFAULT:
-		TAILQ_FOREACH(other, &queues->agent->printers.all, link)
-		other->is_default = other == p;
-		default_write(queues->agent->config.state_dir, p->name);
-		break;
-	case ASKED_NOTHING:
-	case ASKED_JOB:
-	case ASKED_HELD:
-	case ASKED_PRINTING:
-	case ASKED_ENDED:
-	case ASKED_AGAIN:
-	case ASKED_LIST: break;
-	}
-	if (asked != ASKED_SHOW)
-		peer_status_changed(queues->agent);
-}
-
-static void on_done(const struct queues_done *done, void *userdata)
-{
-	struct queues *queues = userdata;
-	enum asked asked = queues->asked;
-	struct printer *p = queues->about;
-
-	queues->asked = ASKED_NOTHING;
-	queues->about = NULL;
-	if (asked == ASKED_JOB) {
-		jobs_doubt_settled(queues->agent, queues->number, done ? done->error : -ECONNRESET);
-	} else if (asked == ASKED_HELD) {
-		held_done(queues->agent->held, done ? done->error : -ECONNRESET);
-	} else if (asked == ASKED_ENDED) {
-		ended_told(queues->agent->ended, done ? done->error : -ECONNRESET);
-	} else if (asked == ASKED_AGAIN) {
-		ended_done(queues->agent->ended, done ? done->error : -ECONNRESET);
-	} else if (asked == ASKED_PRINTING) {
-		if (done && done->error == 0)
-			respool_printing(queues->agent->respool, queues->printing);
-	} else if (!p) {
-		listed(queues, done ? done->error : -ECONNRESET);
-	} else {
-		p->pinned = false;
-		printers_due(&queues->agent->printers, p);
-		if (!done) /* maybe it was because of this one */
-			put_off(queues, p);
-		else if (done->error < 0)
-			failed(queues, asked, p, done);
-		else
-			succeeded(queues, asked, p);
-	}
-	if (!done)
-		queues->up = false; /* the next worker tells */
-	next(queues);
-}
-
-static void on_queue(const struct queues_queue *queue, void *userdata)
-{
-	struct queues *queues = userdata;
-
-	if (queues->asked == ASKED_LIST)
-		(void)printers_list_queue(&queues->agent->printers, queue);
-	else if (queues->asked == ASKED_PRINTING && !queue->ours)
-		queues->printing |= queue->state == QUEUE_PRINTS;
-}
-
-static void on_ended(const struct queues_ended *job, void *userdata)
-{
-	struct queues *queues = userdata;
-
-	if (queues->asked == ASKED_ENDED)
-		ended_job(queues->agent->ended, job);
 }
 
 static void on_spooler(bool up, const char *text, void *userdata)
@@ -665,7 +278,7 @@ static void on_spooler(bool up, const char *text, void *userdata)
 			report_down(queues, p);
 	}
 	peer_status_changed(queues->agent);
-	next(queues);
+	queues_next(queues);
 }
 
 int queues_new(struct agent *agent, struct queues **ret_queues)
@@ -674,9 +287,9 @@ int queues_new(struct agent *agent, struct queues **ret_queues)
 	struct requests_setup setup = {
 		.libexec_dir = agent->config.libexec_dir,
 		.cups_socket = agent->config.cups_socket,
-		.on_queue = on_queue,
-		.on_ended = on_ended,
-		.on_done = on_done,
+		.on_queue = queues_on_queue,
+		.on_ended = queues_on_ended,
+		.on_done = queues_on_done,
 		.on_spooler = on_spooler,
 		.userdata = queues,
 	};

@@ -341,8 +341,8 @@ class Handed:
     """A job as a backend handed it over."""
 
     def __init__(self, message, fd):
-        (self.kind, size, self.file, self.copies, self.guest_job, _, _, _, _, job, printer, title, user, kind,
-            used, options) = struct.unpack("=IIIIIIII128s16s128s256s64s128sI16384s", message)
+        (self.kind, size, self.file, self.copies, self.guest_job, _, _, _, _, job, printer, _, title, user, kind,
+            used, options) = struct.unpack("=IIIIIIII128s16s128sQ256s64s128sI16384s4x", message)
         assert size == len(message)
         self.uuid = str(uuid.UUID(bytes=job))
         self.printer, self.title, self.user, self.format = map(string, (printer, title, user, kind))
