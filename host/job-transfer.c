@@ -71,6 +71,7 @@ void job_transfer_begin(struct job *job)
 		return;
 	}
 	job->stage = JOB_TRANSFER;
+	job->syncing = false;
 	message_init(&m, MESSAGE_JOB_ACCEPT);
 	m.job_accept.ref = job->ref;
 	m.job_accept.window = JOB_WINDOW;
@@ -189,6 +190,7 @@ void job_transfer_sync(struct job *job)
 		path, sizeof(path), "%s/d%05u-001", host->config.cups_spool, job->row.host_job);
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		job->syncing = true;
 		(void)submit_send(job->submit, &m, fd, JOB_SYNC_USEC); /* its end would be told */
 		return;
 	}
@@ -264,6 +266,11 @@ void job_on_submit(struct job *job, const struct ipc_head *msg)
 			return job_refuse(job, REFUSAL_NO_SPACE, job_no_space);
 		}
 		job->stage = JOB_SYNCING;
+		return;
+	case SUBMIT_SYNCED:
+		job->syncing = false;
+		if (job->stage == JOB_RELEASING)
+			submit_deadline(job->submit, JOB_ANSWER_USEC);
 		return;
 	case SUBMIT_RELEASED:
 		if (job->stage == JOB_RELEASING)

@@ -489,7 +489,8 @@ void job_sync(struct host *host)
 			continue;
 		if (r == 0) {
 			job->stage = JOB_RELEASING;
-			(void)submit_send(job->submit, &release, -1, JOB_SYNC_USEC);
+			(void)submit_send(job->submit, &release, -1,
+				job->syncing ? JOB_SYNC_USEC : JOB_ANSWER_USEC);
 			continue;
 		}
 		job_transfer_abort(job);

@@ -32,6 +32,7 @@ struct job {
 	enum job_stage stage;
 	bool open;	/* the guest has it open, as `ref` */
 	bool tell;	/* a JOB_STATE is owed */
+	bool syncing;	/* the worker syncs the document, which may take its time */
 	bool unsure;	/* released with the answer unknown: the next listing decides */
 	bool doubt;	/* cupsd may have begun anew since it was asked to release it, and forgotten
 			 * that

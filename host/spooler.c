@@ -357,6 +357,11 @@ int submit_send(struct submit *submit, const void *msg, int fd, uint64_t usec)
 	return r < 0 ? r : worker_deadline(submit->worker, usec);
 }
 
+void submit_deadline(struct submit *submit, uint64_t usec)
+{
+	(void)worker_deadline(submit->worker, usec);
+}
+
 void submit_kill(struct submit *submit)
 {
 	struct spooler *spooler = submit->spooler;

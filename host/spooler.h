@@ -31,6 +31,9 @@ struct submit *spooler_take(struct spooler *spooler, struct job *job);
 /* Sends to a worker and gives it `usec` to answer (0: no deadline). 0 or -errno. */
 int submit_send(struct submit *submit, const void *msg, int fd, uint64_t usec);
 
+/* The same, for a worker that is at it: its next answer comes within `usec` from now. */
+void submit_deadline(struct submit *submit, uint64_t usec);
+
 /* Ends a worker in the midst of a job; another is started in its place. job_…() is not called. */
 void submit_kill(struct submit *submit);
 

@@ -58,6 +58,7 @@ enum spool_message {
 	SUBMIT_OPENED,	 /* struct submit_progress: the held job exists */
 	SUBMIT_OFFSET,	 /* struct submit_progress: answer to QUERY */
 	SUBMIT_SEALED,	 /* struct submit_progress: whole in the spooler, still held */
+	SUBMIT_SYNCED,	 /* struct submit_progress: answer to SYNC, if it went well */
 	SUBMIT_RELEASED, /* struct submit_progress: cupsd will print it */
 	SUBMIT_FAILED,	 /* struct submit_failed: the held job, if any, is cancelled */
 };

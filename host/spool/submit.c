@@ -380,8 +380,10 @@ static void sync_document(struct submission *s, int fd)
 {
 	char text[MESSAGE_SIZE];
 
-	if (fdatasync(fd) == 0)
+	if (fdatasync(fd) == 0) {
+		(void)say_progress(s, SUBMIT_SYNCED);
 		return;
+	}
 	(void)snprintf(text, sizeof(text),
 		"the host's spooler has the document, but not safely on its disk: %s",
 		strerror(errno));
