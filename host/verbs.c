@@ -318,7 +318,7 @@ static void verb_doctor(struct control_client *client, const json_t *request)
 		if (!ws)
 			return;
 	}
-	control_answer(client, doctor_checks(control_host(client), ws));
+	control_answer(client, doctor_checks(control_host(client), ws, control_may_change(client)));
 }
 
 static void verb_explain(struct control_client *client, const json_t *request)
