@@ -33,6 +33,16 @@ static struct {
 	bool closed; /* no other may be made */
 } kept;
 
+/* Bytes that a body of so many has been given: it doubles, for a server may send one at a time. */
+static size_t room_for(size_t size)
+{
+	size_t room = 4096;
+
+	while (room < size)
+		room *= 2;
+	return room;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *userdata)
 {
 	struct http_answer *answer = userdata;
@@ -41,11 +51,13 @@ static size_t on_body(char *data, size_t size, size_t count, void *userdata)
 
 	if (n > HTTP_BODY_MAX - answer->size)
 		return 0; /* ends the transfer */
-	grown = realloc(answer->body, answer->size + n + 1);
-	if (!grown)
-		return 0;
-	memcpy(grown + answer->size, data, n);
-	answer->body = grown;
+	if (!answer->body || room_for(answer->size + n) > room_for(answer->size)) {
+		grown = realloc(answer->body, room_for(answer->size + n));
+		if (!grown)
+			return 0;
+		answer->body = grown;
+	}
+	memcpy(answer->body + answer->size, data, n);
 	answer->size += n;
 	return n;
 }

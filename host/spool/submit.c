@@ -25,7 +25,9 @@
 #include "host/spool/commands.h"
 #include "host/spool/ipp-words.h"
 #include "host/spool/spooler-ipp.h"
+#include "host/spool/stall.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
@@ -45,6 +47,7 @@ struct submission {
 	uint64_t offset; /* bytes taken from the pipe */
 	size_t kept;	 /* of them the last ones, in `piece`, until the digest is known */
 	char piece[PIECE];
+	struct stall stall;
 	XXH3_state_t *hash;
 	struct commands commands; /* looked for, if only pages may come */
 	struct submit_seal seal;
@@ -425,6 +428,23 @@ static int on_message(struct submission *s, const struct ipc_head *m, int *fd)
 	}
 }
 
+/* How long a document that is on its way is waited for; -1: nothing is. One that does not come has
+ * failed then. */
+static int patience(struct submission *s)
+{
+	int r;
+
+	if (!s->sending || s->sealed) {
+		s->stall = (struct stall){0};
+		return -1;
+	}
+	r = stall_look(&s->stall, clock_msec(), s->offset);
+	if (r == -ETIMEDOUT)
+		fail(s, REFUSAL_FAILED, false,
+			"the document did not go on for minutes; it is sent again");
+	return r > 0 ? r : -1;
+}
+
 int submit_run(const char *socket)
 {
 	static _Alignas(max_align_t) unsigned char buf[IPC_SIZE_MAX];
@@ -437,12 +457,13 @@ int submit_run(const char *socket)
 	if (say(SUBMIT_READY) < 0)
 		return -ENOTCONN;
 	for (;;) {
+		int most = patience(&s);
 		struct pollfd fds[] = {{.fd = IPC_FD, .events = POLLIN},
 			{.fd = s.sending ? s.pipe : -1, .events = POLLIN}};
 		_cleanup_close_ int fd = -1;
 		int r;
 
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		if (poll(fds, 2, most) < 0 && errno != EINTR)
 			return -errno;
 		if (fds[0].revents) {
 			r = ipc_recv(IPC_FD, buf, sizeof(buf), &fd);

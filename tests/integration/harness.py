@@ -454,8 +454,9 @@ vsock-port = 0
         return self.lab.dir / f"{workspace}.channel"
 
     def start(self):
+        before = self.lab.log(self.name).count("ready, mode")
         self.process = self.lab.start(self.name, self.lab.wrapped(BUILD / "platend", "-c", self.config))
-        wait_for(lambda: "ready, mode" in self.lab.log(self.name) or self.process.poll() is not None,
+        wait_for(lambda: self.lab.log(self.name).count("ready, mode") > before or self.process.poll() is not None,
                  "platend to be ready")
         assert self.process.poll() is None, self.lab.log(self.name)
         return self
