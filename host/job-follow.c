@@ -140,7 +140,7 @@ static void job_follow(struct job *job, const struct spool_job *is)
 	if (job->phase != phase)
 		look_later(job);
 	job->phase = phase;
-	text_copy_line(job->text, sizeof(job->text), is->text);
+	text_copy_line(job->text, sizeof(job->text), is->state == HOST_HELD ? held_text : is->text);
 	job_tell(job);
 }
 

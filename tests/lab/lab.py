@@ -385,6 +385,11 @@ class WorkspaceCase(unittest.TestCase):
             return answer["ok"] and any(p["name"] == "laser" and p["guest"] == "ready" for p in answer["data"]["printers"])
         wait_for(look, f"laser to be ready in {workspace}", timeout)
 
+    def start_host(self):
+        """platend again, after it was stopped."""
+        self.host.start()
+        wait_for(self.host.control.exists, "platend's control socket", 20)
+
     def rows(self):
         """What `platenctl workspaces` shows, by name."""
         return {row["name"]: row for row in self.host.ask("workspaces")["data"]["workspaces"]}
