@@ -14,7 +14,14 @@ from second import SecondHost, SecondLibvirt
 
 TIMEOUT = 700
 LAB_ONLY = "it migrates a workspace four times, some minutes; tests/integration/test_migrate.py shows the same without VMs"
+HELD, COMPLETED = 4, 9
 SIZE = 24 << 20  # bytes
+MANY = """while [ ! -e /var/tmp/enough ]; do head -c 300000 /dev/urandom >/var/tmp/next
+read digest _ < <(sha256sum /var/tmp/next)
+read _ _ _ number _ < <(lp -d laser -t $digest -o document-format=application/vnd.cups-raw /var/tmp/next)
+echo $number $digest >>/var/tmp/many
+sleep 0.3
+done"""
 RAW = "-o document-format=application/vnd.cups-raw"
 
 
@@ -176,24 +183,26 @@ class MigrateTest(vm.WorkspaceCase):
 
     def many(self):
         """Jobs one after the other, while it is migrated."""
-        digests, numbers = {}, []
-        virsh = self.guest.migrate(self.libvirt_two)
-        while virsh.poll() is None:
-            name = f"many-{len(digests)}"
-            digests[name] = self.make(name, 300000)
-            numbers.append(self.submit(name))
-        self.guest.arrived(virsh)
+        self.guest.run(f"systemd-run -q --unit=many bash -c '{MANY}'")
+        wait_for(lambda: self.guest.run("cat /var/tmp/many", check=False)[1], "the first of many jobs", 30)
+        self.guest.arrived(self.guest.migrate(self.libvirt_two))
+        self.guest.run("touch /var/tmp/enough")
         self.here(self.two)
+        wait_for(lambda: self.guest.run("systemctl is-active many", check=False)[0], "the last of them", 60)
+        jobs = [line.split() for line in self.guest.run("cat /var/tmp/many").splitlines()]
         asked = 0
-        for number, (name, digest) in zip(numbers, digests.items()):
+        for number, digest in jobs:
             wait_for(lambda n=number: n in self.guest.run("lpstat -W completed -o").split() or self.is_held(n), f"an end of {number}", 60)
             if self.is_held(number):
                 asked += 1
-                self.decide(self.two, number, printed=self.copies(self.device, digest) == 1)
-            wait_for(lambda d=digest: self.copies(self.device, d) + self.copies(self.two.device, d), f"{name} at a device")
-        total = [self.copies(self.device, d) + self.copies(self.two.device, d) for d in digests.values()]
-        self.assertEqual(total, [1] * len(digests))
-        vm.say(f"{len(digests)} jobs while it was migrated, {asked} asked about, each printed once")
+                wait_for(lambda: all(j["job-state"] == HELD for j in self.spooler.jobs("not-completed")), "the first host to be done")
+                self.decide(self.two, number, printed=any(j["job-state"] == COMPLETED and j["job-name"] == digest for
+                                                          j in self.spooler.jobs()))
+            wait_for(lambda d=digest: self.copies(self.device, d) + self.copies(self.two.device, d), f"{number} at a device")
+        total = [(self.copies(self.device, d), self.copies(self.two.device, d)) for _, d in jobs]
+        self.assertEqual([a + b for a, b in total], [1] * len(jobs))
+        vm.say(f"{len(jobs)} jobs while it was migrated: {sum(a for a, _ in total)} printed by the first host, "
+               f"{sum(b for _, b in total)} by the second, {asked} asked about")
 
     def test_migrated_in_the_middle_of_jobs(self):
         self.guest = Wanderer(self.lab, self.libvirt, self.image)
