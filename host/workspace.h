@@ -5,6 +5,7 @@
 #ifndef PLATEN_WORKSPACE_H
 #define PLATEN_WORKSPACE_H
 
+#include "host/handing.h"
 #include "host/host.h"
 #include "host/quota.h"
 #include "host/virt/virt.h"
@@ -58,6 +59,7 @@ struct workspace {
 	char agent[VERSION_SIZE]; /* the last that was greeted since the domain's start */
 	struct message_guest_status guest;
 	struct quota quota;
+	struct handing handing;	    /* what is to be answered when the channel takes more */
 	char text[MESSAGE_SIZE];    /* why there is no session, one line */
 	char refusal[MESSAGE_SIZE]; /* why the last agent was sent away, until one is not */
 	/* The offer: */
