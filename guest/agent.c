@@ -33,6 +33,7 @@
 #include "guest/peer.h"
 #include "guest/respool.h"
 #include "guest/system.h"
+#include "guest/without.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
@@ -182,6 +183,7 @@ int agent_run(struct agent *agent)
 	(void)sd_notify(0, "READY=1");
 	log_journal();
 	log_event(LOG_ID_AGENT_READY, LOG_INFO, NULL, "ready");
+	without_say();
 	r = sd_event_loop(agent->event);
 	(void)sd_notify(0, "STOPPING=1");
 	if (r < 0)

@@ -22,6 +22,7 @@ from lab import say
 
 TIMEOUT = 600
 TIOCSPTLCK, TIOCGPTN = 0x40045431, 0x80045430  # of linux/tty.h, which Python does not have
+OLDER = "0.0.9"
 UUID = "5f1a1d0c-7d38-4a0e-9a3f-0d1c6f2b7a11"
 HOST_CONF = f"""
 [workspace box]
@@ -321,8 +322,29 @@ class UnitsTest(Deployed):
         self.assertEqual(guest.out("systemctl --failed --no-legend"), "")
         self.assertEqual(guest.prop("platen-agent", "NRestarts"), "0")
 
+    def older(self):
+        """The same packages under an older version's number, so that dpkg upgrades: nothing older was ever let out."""
+        folder = self.lab.dir / "older"
+        folder.mkdir()
+        for deb in self.debs.glob("platen-*_*.deb"):
+            if "-dbgsym_" in deb.name:
+                continue
+            tree = folder / "tree"
+            subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
+            control = tree / "DEBIAN/control"
+            version = re.search(r"(?m)^Version: (.*)$", control.read_text())[1]
+            control.write_text(control.read_text().replace(version, OLDER))
+            subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, folder / deb.name.replace(version, OLDER)], check=True,
+                           capture_output=True)
+            shutil.rmtree(tree)
+        return folder
+
     def test_an_upgrade_keeps_jobs_and_settings(self):
+        self.debs = self.older()
         host, guest = self.boot_host(), self.boot_guest()
+        del self.debs  # those of the class again
+        for c, name in ((host, "platen-host"), (guest, "platen-guest")):
+            self.assertEqual(c.out(f"dpkg-query -W -f '${{Version}}' {name}"), OLDER)
         self.ready(host)
         self.device.paused.clear()
         self.print(guest, "first")
@@ -335,6 +357,7 @@ class UnitsTest(Deployed):
             c.install(self.debs, *names)
             self.assertEqual((c.root / "etc/platen" / conf).read_text(), before)
             self.assertNotIn(c.prop("platend" if c is host else "platen-agent", "MainPID"), (pid, "0"))
+            self.assertNotIn(OLDER, c.out("dpkg-query -W -f '${Version} ' 'platen-*'"))
         self.device.paused.set()
         wait_for(lambda: sorted(self.device.received) == [b"first", b"second"], "both documents", 60)
         self.ready(host)
