@@ -152,8 +152,7 @@ class TrapsTest(unittest.TestCase):
     def test_printer_deleted_while_it_is_filled(self):
         number, _ = self.filling()
         self.spooler.run("lpadmin", "-x", "laser")
-        self.said(number, "host")
-        self.assertIn("the printer was deleted on the host", self.lab.log("platend"))
+        wait_for(lambda: "the printer was deleted on the host" in self.lab.log("platend"), "platend to say why", 5)
         self.said(number, "Waiting for the host to offer this printer")
         self.comes_back(number)
         wait_for(lambda: self.device.received, "the document")
