@@ -69,6 +69,8 @@ void job_set_followed(struct job *job)
 {
 	job->stage = JOB_FOLLOWED;
 	look_later(job);
+	if (job->row.pool)
+		job_await_saved(job);
 }
 
 static uint32_t phase_of_host(uint32_t state)
@@ -140,7 +142,7 @@ static void job_follow(struct job *job, const struct spool_job *is)
 	if (job->phase != phase)
 		look_later(job);
 	job->phase = phase;
-	text_copy_line(job->text, sizeof(job->text), is->text);
+	text_copy_line(job->text, sizeof(job->text), is->state == HOST_HELD ? held_text : is->text);
 	job_tell(job);
 }
 

@@ -171,6 +171,7 @@ static void on_hello(struct workspace *ws, const struct message_hello *hello)
 			log_line(LOG_ERR, &about, "%s", text);
 		send_bye(ws, BYE_VERSION, text);
 		session_lost(ws, text);
+		text_copy_line(ws->refusal, sizeof(ws->refusal), text);
 		return;
 	}
 	message_init(&m, MESSAGE_WELCOME);
@@ -185,7 +186,7 @@ static void on_hello(struct workspace *ws, const struct message_hello *hello)
 	text_copy_line(ws->agent, sizeof(ws->agent), hello->agent);
 	ws->greeted = true;
 	ws->version = m.welcome.version;
-	ws->text[0] = '\0';
+	ws->text[0] = ws->refusal[0] = '\0';
 	ws->open_failures = 0;
 	if (quota_line(ws))
 		log_event(LOG_ID_WORKSPACE_CONNECTED, LOG_INFO, &about, "connected: %s", ws->agent);
@@ -448,8 +449,10 @@ void workspace_domain(struct workspace *ws, const struct virt_domain *domain)
 				  : RESTART_UNSET;
 	if ((!domain->running || restarted) && ws->channel)
 		workspace_disconnect(ws, "the workspace was shut down");
-	if (restarted)
+	if (restarted) {
 		ws->open_failures = 0;
+		ws->agent[0] = ws->refusal[0] = '\0';
+	}
 	if (started)
 		restarts_rebooted(ws->restarts);
 	if (before != workspace_mode(ws))

@@ -19,7 +19,7 @@
 #define FRAME_MAX	  (FRAME_HEAD_SIZE + FRAME_PAYLOAD_MAX)
 
 /* Memory that one unpacked message may take: twice its bytes and a table of options. The largest
- * message of each type fits (tests/unit/test-message.c). */
+ * message of each type fits (tests/unit/test-message-wire.c). */
 #define MESSAGE_BUDGET (FRAME_PAYLOAD_MAX * 2 + 65536) /* bytes */
 
 /* Offer. ChromeOS stops at 40 printers, RDS at 20; sites have 1,000 (see the scale bench). */

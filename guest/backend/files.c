@@ -2,10 +2,11 @@
 /*
  * Which of its job's files a document is.
  *
- * cupsd gives a backend the file's name, but not when it puts a filter before it that changes
- * nothing, as it does with printer-ready files of a job of several (gziptoany). The document is
- * then told by what it says: it is compared with the spooler's files. Two that say the same cannot
- * be told apart, nor need they be: the agent takes the first that is not done.
+ * cupsd gives a backend the file's name, but not when it puts a filter before it that at most
+ * unpacks it, as it does with compressed files, and with printer-ready ones of a job of several
+ * (gziptoany). The document is then told by what it says: it is compared with the spooler's files,
+ * as they are and unpacked. Two that say the same cannot be told apart, nor need they be: the agent
+ * takes the first that is not done.
  */
 #include "guest/backend/files.h"
 
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
@@ -41,13 +43,48 @@ uint32_t files_count(uint32_t job)
 	return count;
 }
 
+static bool is_same_unpacked(int document, int fd)
+{
+	static char ours[PIECE], theirs[PIECE];
+	int copy = dup(fd), n = 0;
+	gzFile file = copy < 0 ? NULL : gzdopen(copy, "rb");
+	bool same = file;
+	off_t at = 0;
+
+	if (!file && copy >= 0)
+		(void)close(copy);
+	while (same && (n = gzread(file, theirs, sizeof(theirs))) > 0) {
+		same = pread(document, ours, (size_t)n, at) == n &&
+		       memcmp(ours, theirs, (size_t)n) == 0;
+		at += n;
+	}
+	same = same && n == 0 && pread(document, ours, 1, at) == 0;
+	if (file)
+		(void)gzclose(file);
+	return same;
+}
+
+/* Whether the spooler's file is one that gziptoany would unpack. */
+static bool is_packed(int fd)
+{
+	static const unsigned char magic[] = {0x1f, 0x8b};
+	unsigned char start[sizeof(magic)];
+
+	return pread(fd, start, sizeof(start), 0) == sizeof(start) &&
+	       memcmp(start, magic, sizeof(magic)) == 0;
+}
+
 static bool is_same(int document, const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	static char ours[PIECE], theirs[PIECE];
 	struct stat a, b;
 
-	if (fd < 0 || fstat(document, &a) < 0 || fstat(fd, &b) < 0 || a.st_size != b.st_size)
+	if (fd < 0 || fstat(document, &a) < 0 || fstat(fd, &b) < 0)
+		return false;
+	if (is_packed(fd) && is_same_unpacked(document, fd))
+		return true;
+	if (a.st_size != b.st_size)
 		return false;
 	for (off_t at = 0; at < a.st_size;) {
 		ssize_t n = pread(document, ours, sizeof(ours), at);

@@ -44,12 +44,12 @@ enum queues_message {
 		       DONE 0: it is there and runs again, by itself or because it was made to;
 		       -ENOENT: it is not; -ECANCELED: it was cancelled; -EALREADY: cupsd takes it
 		       for printed, and cannot run it again */
-	QUEUES_ENDED, /* struct queues_ended: jobs of our queues that were completed: a
-			 QUEUES_JOB_ENDED with the newest job's number and no UUID, one for each
-			 that was not told before, then DONE */
 	QUEUES_HELD,  /* struct queues_held: marks or releases a held job. DONE 0; -EALREADY it was
 			 released and waits; -EBUSY it is not held (yet); -ENOENT, -ECANCELED as
 			 JOB */
+	QUEUES_ENDED, /* struct queues_ended: jobs of our queues that were completed: a
+			 QUEUES_JOB_ENDED with the newest job's number and no UUID, one for each
+			 that was not told before, then DONE */
 	/* worker → agent */
 	QUEUES_JOB_ENDED, /* struct queues_ended */
 };

@@ -18,6 +18,7 @@
 
 static const char channel_xml[] =
 	"<channel type='unix'><target type='virtio' name='" VIRTIO_PORT "'/></channel>";
+#define LIBVIRT_CHANNELS "/libvirt/qemu/channel/" /* in a path that libvirt made */
 static const char vsock_xml[] = "<vsock model='virtio'><cid auto='yes'/></vsock>";
 
 /* What goes beside the answer, or -1. */
@@ -52,7 +53,43 @@ static virDomainPtr domain_of(struct virt *virt, const struct uuid *uuid, const 
 	return virDomainLookupByName(virt->connection, name);
 }
 
-static void do_open(virDomainPtr domain, struct virt_result *result)
+/* A path that a person gave to two domains, by a copied definition: who started last has the
+ * socket, and the first one's jobs would be the other's. Paths of libvirt's own are one for each.
+ */
+static bool is_shared(
+	struct virt *virt, virDomainPtr domain, const char *socket, struct virt_result *result)
+{
+	virDomainPtr *domains;
+	char text[MESSAGE_SIZE], other[108];
+	struct virt_domain d;
+	bool shared = false;
+	int count = strstr(socket, LIBVIRT_CHANNELS)
+			    ? 0
+			    : virConnectListAllDomains(
+				      virt->connection, &domains, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+
+	for (int i = 0; i < count; i++) {
+		_cleanup_free_ char *xml = virDomainGetXMLDesc(domains[i], 0);
+
+		if (!shared &&
+			strcmp(virDomainGetName(domains[i]), virDomainGetName(domain)) != 0 &&
+			xml && domain_read_xml(xml, &d, other) == 0 && strcmp(other, socket) == 0) {
+			(void)text_printf(text, sizeof(text),
+				"its channel's socket %s is %.200s's, too: give each a path of its "
+				"own, or none",
+				socket, virDomainGetName(domains[i]));
+			shared = true;
+		}
+		(void)virDomainFree(domains[i]);
+	}
+	if (count > 0)
+		free(domains);
+	if (shared)
+		answer(result, -EEXIST, text, -1);
+	return shared;
+}
+
+static void do_open(struct virt *virt, virDomainPtr domain, struct virt_result *result)
 {
 	_cleanup_free_ char *xml = virDomainGetXMLDesc(domain, 0);
 	struct virt_domain d;
@@ -65,6 +102,8 @@ static void do_open(virDomainPtr domain, struct virt_result *result)
 		return answer(result, -ENOENT,
 			"the domain's channel has no socket: attach it with `platenctl attach`",
 			-1);
+	if (is_shared(virt, domain, socket, result))
+		return;
 	fd = transport_virtio_connect(socket);
 	if (fd == -EAGAIN || fd == -EBUSY)
 		return answer(result, -EBUSY, "another program is connected to the channel", -1);
@@ -232,7 +271,7 @@ static void do_on_domain(struct virt *virt, const struct ipc_head *msg, struct v
 	if (!domain)
 		return answer_virt(result, -EIO);
 	switch (msg->type) {
-	case VIRT_OPEN: do_open(domain, result); break;
+	case VIRT_OPEN: do_open(virt, domain, result); break;
 	case VIRT_SET: do_set(domain, set, result); break;
 	case VIRT_ATTACH: do_attach(domain, request->device, result); break;
 	case VIRT_DETACH: do_detach(domain, result); break;

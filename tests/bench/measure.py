@@ -10,6 +10,7 @@ import array
 import ctypes
 import os
 import pathlib
+import re
 import resource
 import statistics
 import threading
@@ -39,33 +40,33 @@ def until(condition, timeout=600, step=0.001):
 
 
 class Log:
-    """A spooler's log, by which one hears of it without asking: a spooler that answers questions prints later."""
+    """A log, by which one hears of a spooler without asking: one that answers questions prints later."""
 
-    def __init__(self, spooler, name):
-        self.path = spooler.dir / "log" / name
+    def __init__(self, path):
+        self.path = path
         self.mark()
 
     def mark(self):
         self.at = self.path.stat().st_size if self.path.exists() else 0
 
-    def times(self, word, count=1, step=0.0002, timeout=1800):
-        """When this word stood there, each of the first `count` times after the last mark."""
-        end, text, seen = time.monotonic() + timeout, b"", []
+    def times(self, pattern, count=1, step=0.0002, timeout=600):
+        """When this pattern stood there, each of the first `count` times after the last mark."""
+        end, text, seen, pattern = time.monotonic() + timeout, b"", [], re.compile(pattern.encode())
         with open(self.path, "rb") as log:
             log.seek(self.at)
             while len(seen) < count:
                 if time.monotonic() > end:
-                    raise SystemExit(f"run: waited too long for {word} in {self.path}")
+                    raise SystemExit(f"run: waited too long for {pattern.pattern} in {self.path}")
                 more = log.read()
                 if not more:
                     time.sleep(step)
                     continue
                 text += more
-                seen += [time.monotonic()] * (text.count(word.encode()) - len(seen))
+                seen += [time.monotonic()] * (len(pattern.findall(text)) - len(seen))
         return seen
 
-    def until(self, word, **kw):
-        return self.times(word, **kw)[-1]
+    def until(self, pattern, **kw):
+        return self.times(pattern, **kw)[-1]
 
 
 class Background(threading.Thread):

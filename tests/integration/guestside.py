@@ -203,7 +203,7 @@ class Cupsd(Spooler):
 
 # -- Fixed messages
 
-PING, LIST, PUT, REMOVE, STATE, DEFAULT, WATCH, QUEUE, DONE, UP, DOWN, ASK_JOB = range(1, 13)
+PING, LIST, PUT, REMOVE, STATE, DEFAULT, WATCH, QUEUE, DONE, UP, DOWN, ASK_JOB, ASK_HELD, ASK_ENDED, JOB_ENDED = range(1, 16)
 OPEN, CANCEL, STATUS, ENDED, SUPPLIES = range(1, 6)
 LISTS = "512s512s1024s512s512s256s256s256s"  # reasons, text (or text, reasons), marker-*
 
@@ -233,6 +233,12 @@ class Listed:
         (_, _, self.ours, self.is_default, self.jobs, self.state, name, uri, fingerprint,
             text) = struct.unpack("=IIIIII128s1024s40s512s", message)
         self.name, self.uri, self.fingerprint, self.text = map(string, (name, uri, fingerprint, text))
+
+
+class EndedJob:
+    def __init__(self, message):
+        _, _, _, self.number, _, self.files, job, name = struct.unpack("=IIIIII16s128s", message)
+        self.uuid, self.name = uuid.UUID(bytes=job), string(name)
 
 
 class Worker:
@@ -266,6 +272,8 @@ class Worker:
             kind = struct.unpack("=I", message[:4])[0]
             if kind == QUEUE:
                 queues.append(Listed(message))
+            elif kind == JOB_ENDED:
+                queues.append(EndedJob(message))
             elif kind == DONE:
                 done = Done(message)
                 assert done.serial == self.serial
@@ -287,11 +295,20 @@ class Worker:
         self.send(fixed(kind, "I128s", self.serial, name))
         return self.answer()
 
-    def job(self, number, uuid):
+    def job(self, number, uuid, hold=0):
         """What platen-queues says of the job of this number and job-uuid."""
         self.serial += 1
-        self.send(fixed(ASK_JOB, "II16s", self.serial, number, uuid))
+        self.send(fixed(ASK_JOB, "III16s", self.serial, number, hold, uuid))
         return self.answer()[0].error
+
+    def ended(self, behind=0, anew=0):
+        """The number of the newest job of all, and what is new of those that were completed: number, files, UUID, queue."""
+        self.serial += 1
+        self.send(fixed(ASK_ENDED, "IIII16s128s", self.serial, behind, anew, 0, b"", ""))
+        done, jobs = self.answer()
+        assert done.error == 0, done.text
+        assert jobs[0].uuid.int == 0
+        return jobs[0].number, sorted((j.number, j.files, j.uuid, j.name) for j in jobs[1:])
 
     def list(self):
         done, queues = self.request(LIST)

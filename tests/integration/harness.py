@@ -494,8 +494,8 @@ vsock-port = 0
 class Guest:
     """A workspace without a VM: a guest spooler of its own and the agent on a unix socket."""
 
-    def __init__(self, lab, host, workspace="box", name=None):
-        self.lab, self.host, self.workspace = lab, host, workspace
+    def __init__(self, lab, host, workspace="box", name=None, program="platen-agent"):
+        self.lab, self.host, self.workspace, self.program = lab, host, workspace, program
         self.name = name or f"guest-{workspace}"
         self.run_dir = lab.dir / f"{self.name}-run"
         self.spooler = Spooler(lab, self.name, backend=True, env={"PLATEN_AGENT_RUNDIR": self.run_dir})
@@ -512,7 +512,7 @@ cups-server-bin = {self.spooler.dir}/bin
         self.process = None
 
     def start(self):
-        self.process = self.lab.start(f"{self.name}-agent", self.lab.wrapped(BUILD / "platen-agent", "-c", self.config))
+        self.process = self.lab.start(f"{self.name}-agent", self.lab.wrapped(BUILD / self.program, "-c", self.config))
         return self
 
     def stop(self, sig=signal.SIGTERM):

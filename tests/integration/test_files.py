@@ -3,17 +3,21 @@
 
 cupsd 2.4 gives such a job up when a backend ends otherwise than well before its last file.
 """
+import gzip
 import os
+import re
 import signal
 import time
 import unittest
 
+import ipp
 from harness import Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
 
 HELD, CANCELED, COMPLETED = 4, 7, 9
 
 
-class FilesTest(unittest.TestCase):
+class FilesCase(unittest.TestCase):
+    """The jobs, of files that cupsd hands on as they are but by no name."""
     FORMAT = "application/vnd.cups-raw"
 
     def setUp(self):
@@ -56,6 +60,8 @@ class FilesTest(unittest.TestCase):
         wait_for(lambda: len(self.device.received) >= len(which), "the documents at the device")
         self.assertEqual(sorted(self.device.received), sorted(self.documents[i] for i in which))
 
+
+class FilesTest(FilesCase):
     def test_the_queue_is_paused(self):
         number = self.waiting()
         self.guest.spooler.run("cupsdisable", "laser")
@@ -135,6 +141,76 @@ class FilesTest(unittest.TestCase):
         self.guest.start()
         self.go_on()
         self.printed(number, 0, 1, 2)
+
+
+class PackedTest(FilesCase):
+    """Files that are compressed, each by itself: cupsd unpacks them, and tells the backend no names."""
+
+    def waiting(self):
+        """One job: Create-Job, and a Send-Document with compression for each."""
+        self.spooler.run("cupsdisable", "laser")
+        wait_for(lambda: self.guest.spooler.printer("laser")["printer-state"] == 5, "the pause", 10)
+        self.guest.spooler.run("cupsenable", "laser")
+        socket, uri = self.guest.spooler.socket, "ipp://localhost/printers/laser"
+        status, groups = ipp.ask(socket, "Create-Job", uri=uri)
+        self.assertLess(status, 0x100)
+        number = next(g for kind, g in groups if kind == "job")["job-id"]
+        for i, document in enumerate(self.documents):
+            status, _ = ipp.ask(socket, "Send-Document", ipp.attribute(ipp.INTEGER, "job-id", number),
+                                ipp.attribute(ipp.MIME, "document-format", self.FORMAT),
+                                ipp.attribute(ipp.KEYWORD, "compression", "none" if i == self.PLAIN else "gzip"),
+                                ipp.attribute(ipp.BOOLEAN, "last-document", i == len(self.documents) - 1), uri=uri,
+                                data=document if i == self.PLAIN else gzip.compress(document))
+            self.assertLess(status, 0x100)
+        wait_for(lambda: [j for j in self.spooler.jobs() if j["job-state"] == 3], "the first on the host")
+        return number
+
+    PLAIN = 1
+
+    def test_all(self):
+        number = self.waiting()
+        self.go_on()
+        self.printed(number, 0, 1, 2)
+
+    def test_it_is_held_by_a_person(self):
+        number = self.waiting()
+        self.guest.spooler.run("lp", "-i", str(number), "-H", "hold")
+        self.is_in(number, HELD)
+        self.go_on()
+        wait_for(lambda: len(self.device.received), "the first at the device")
+        self.guest.spooler.run("lp", "-i", str(number), "-H", "resume")
+        self.printed(number, 0, 1, 2)
+
+    def test_two_that_are_the_same_and_the_agent_restarts(self):
+        self.documents[2] = self.documents[0]
+        number = self.waiting()
+        self.guest.stop(signal.SIGKILL)
+        self.guest.start()
+        self.go_on()
+        self.printed(number, 0, 1, 2)
+
+
+class PackedDocumentsTest(PackedTest):
+    """The same with documents that the host makes pages of, by `lp`, which leaves it to cupsd to see what they are."""
+    PLAIN = None
+    FORMAT = "application/pdf"
+
+    def setUp(self):
+        super().setUp()
+        self.documents = [pdf(n + 1, pad=10000) for n in range(3)]
+
+    def printed(self, number, *which):
+        self.is_in(number, COMPLETED)
+        wait_for(lambda: len(self.device.received) >= len(which), "the documents at the device")
+        pages = sorted(len(re.findall(rb"/Type /Page\b", d)) for d in self.device.received)
+        self.assertEqual(pages, sorted(len(re.findall(rb"/Type /Page\b", self.documents[i])) for i in which))
+
+    def waiting(self):
+        self.documents = [gzip.compress(d) for d in self.documents]
+        try:
+            return FilesCase.waiting(self)
+        finally:
+            self.documents = [gzip.decompress(d) for d in self.documents]
 
 
 class NamedTest(FilesTest):

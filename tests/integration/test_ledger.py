@@ -165,6 +165,45 @@ class LedgerTest(unittest.TestCase):
         self.assertEqual(len(self.device.received), 1)
         self.assertEqual(self.check("jobs")["state"], "ok")
 
+    def forgotten_by_all(self, printed):
+        """Its ledger damaged, its spooler without the job, and the agent another one: what is known is in the guest."""
+        number = self.held_up()
+        uuid = self.guest.job(number)["job-uuid"].rsplit(":", 1)[1]
+        handed = self.lab.dir / "guest-box-state/handed"
+        self.assertRegex(handed.read_text(), rf"(?m)^S [0-9a-f]{{8}} {uuid} 001 ")
+
+        def purged():
+            self.guest.stop(signal.SIGKILL)
+            if printed:
+                self.device.paused.set()
+            else:
+                self.spooler.run("cancel", "-a", "laser")  # one that is printed cannot be purged
+            wait_for(lambda: not self.spooler.jobs("not-completed"), "the host's job to end")
+            self.spooler.run("cancel", "-a", "-x", "laser")
+            self.device.paused.set()
+            wait_for(lambda: not self.spooler.jobs(), "it to be purged")
+        self.damage(purged)
+        self.guest.start()
+        self.is_in(number, HELD)
+        self.assertEqual([r["phase"] for r in self.host.ask("jobs")["data"]["jobs"]], ["ask"])
+        wait_for(lambda: self.guest.job(number).get("platen-asked"), "the mark")
+        return number
+
+    def test_a_job_that_only_an_earlier_agent_handed_over(self):
+        number = self.forgotten_by_all(True)
+        row, = self.host.ask("jobs")["data"]["jobs"]
+        self.host.ask("job", action="forget", printed=True, workspace="box", job=row["name"])
+        self.is_in(number, COMPLETED)
+        self.assertTrue(self.device.received == [DATA])
+
+    def test_a_job_that_only_an_earlier_agent_handed_over_is_sent_when_a_person_says_so(self):
+        number = self.forgotten_by_all(False)
+        self.device.received.clear()  # what came out of the one that was cancelled
+        self.guest.spooler.run("lp", "-i", str(number), "-H", "resume")
+        self.is_in(number, COMPLETED)
+        wait_for(lambda: self.device.received, "the document at the device")
+        self.assertTrue(self.device.received == [DATA])
+
     def test_without_a_spooler_no_job_is_taken(self):
         number = self.held_up()
         self.host.stop(signal.SIGKILL)

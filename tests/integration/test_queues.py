@@ -108,6 +108,40 @@ class Queues(Case):
         self.assertEqual(self.worker.job(job, mine), -errno.ECANCELED)
         self.assertEqual(self.worker.job(job + 1, mine), -errno.ENOENT)
 
+    def test_what_was_completed(self):
+        """Each job of ours once, unless all are asked for; then it is given back, or held."""
+        self.start()
+        self.assertEqual(self.worker.ended(), (0, []))
+        self.put("Laser")
+        self.cupsd.add("theirs", "file:///dev/null", None)
+        other = self.cupsd.print("theirs", kind="application/vnd.cups-raw")
+        self.cupsd.wait_state(other, 9)
+        self.assertEqual(self.worker.ended(), (other, []))
+
+        def killed(job):
+            for pid in wait_for(self.cupsd.backends, "its backend"):
+                os.kill(pid, signal.SIGKILL)
+            self.cupsd.wait_state(job, 9)
+
+        job = self.cupsd.print("Laser")
+        killed(job)
+        mine = uuid.UUID(self.cupsd.job(job, "job-uuid")["job-uuid"][0])
+        self.assertEqual(self.worker.ended(), (job, [(job, 1, mine, "Laser")]))
+        self.assertEqual(self.worker.ended(), (job, []))
+        self.assertEqual(self.worker.ended(anew=1), (job, [(job, 1, mine, "Laser")]))
+        self.assertEqual(self.worker.ended(anew=1, behind=job), (job, []))
+        self.assertEqual(self.worker.job(job, mine.bytes), 0)
+        self.cupsd.wait_state(job, 5)
+        self.assertEqual(self.worker.ended(anew=1), (other, []))
+        killed(job)
+        self.assertEqual(self.worker.job(job, mine.bytes, hold=1), 0)
+        self.cupsd.wait_state(job, 4)
+        self.cupsd.ask(CANCEL_JOB, job=job)
+        self.assertEqual(self.worker.ended(anew=1), (other, []))
+        command = self.cupsd.print("Laser", b"#CUPS-COMMAND\nReportLevels\n", kind="application/vnd.cups-command")
+        self.cupsd.wait_state(command, 9)
+        self.assertEqual(self.worker.ended(), (command, []))
+
     def test_again_is_the_same(self):
         """PUT twice: nothing differs, and its job is not disturbed when no driver comes along."""
         self.start()

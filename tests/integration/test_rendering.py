@@ -12,9 +12,11 @@ import pathlib
 import subprocess
 import unittest
 
+from gate import Gate
 from harness import BUILD, Guest, Host, Lab, Sink, Spooler, VENDOR_PPD, pdf, wait_for
 
 COMPLETED, HELD = 9, 4
+ADD_MODIFY = 0x4003  # CUPS-Add-Modify-Printer
 
 FILTER = """#!/bin/sh
 # A driver's filter of the tests: marks, the options that it was given, and what it reads.
@@ -295,6 +297,26 @@ class RenderingTest(Case):
         self.rendered(data, False, "box")
         go.write_text("")
         self.there("guest")
+        self.print(data)
+        self.rendered(data, True, "box")
+
+    def test_installed_while_the_queue_is_made(self):
+        """The answer to a request for the host's rendering is not taken for the guest's: the queue is made anew."""
+        way = self.lab.dir / "gate"
+        gate = Gate(way, self.guest.spooler, ADD_MODIFY)
+        self.lab.closers.append(gate.close)
+        self.guest.config.write_text(self.guest.config.read_text().replace(str(self.guest.spooler.socket), str(way)))
+        go = self.lab.dir / "go"
+        self.manager(f"while [ ! -e {go} ]; do sleep 0.05; done")
+        self.ctl("driver", "package", "add", str(self.package()), "--printer", "laser")
+        self.guest.start()
+        self.assertTrue(gate.seen[ADD_MODIFY].wait(20), "the queue is not made")
+        go.write_text("")
+        wait_for(lambda: "_all.deb is installed" in self.lab.log("guest-box-agent"), "the package to be installed")
+        self.assertEqual(self.guest.spooler.queues(), [])
+        gate.open[ADD_MODIFY].set()
+        self.there("guest")
+        data = pdf(1)
         self.print(data)
         self.rendered(data, True, "box")
 

@@ -7,6 +7,8 @@ test needs it. Whatever happens, the device gets the whole document once, or not
 import os
 import pathlib
 import signal
+import subprocess
+import time
 import unittest
 
 from cable import Cable
@@ -14,6 +16,7 @@ from harness import Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
 
 HELD, CANCELED, COMPLETED = 4, 7, 9
 DATA = os.urandom(1 << 20) * 64
+RAW = ("-o", "document-format=application/vnd.cups-raw")
 
 
 class TrapsTest(unittest.TestCase):
@@ -103,6 +106,266 @@ class TrapsTest(unittest.TestCase):
         self.spooler.run("cupsreject", "laser")
         self.whole_or_nothing(number)
 
+    def test_restarted(self):
+        """A held job by "lp -H restart" is as one that is released early."""
+        number, job = self.filling()
+        self.spooler.run("lp", "-i", job, "-H", "restart", check=False)
+        self.whole_or_nothing(number)
+
+    def test_restarted_when_it_was_printed(self):
+        """By whoever wants it once more: that is nobody's but the spooler's, and the guest's job stays over."""
+        number = self.guest.print("laser", DATA[:1 << 20], *RAW)
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "its end")
+        rows = self.host.ask("jobs", all=True)["data"]["jobs"]
+        self.spooler.run("lp", "-i", f"laser-{rows[0]['host_job']}", "-H", "restart")
+        wait_for(lambda: len(self.device.received) == 2, "the copy that was asked for")
+        wait_for(lambda: not self.spooler.jobs("not-completed"), "the host's job to end")
+        self.assertEqual(self.host.ask("jobs", all=True)["data"]["jobs"], rows)
+        self.assertEqual(self.guest.job(number)["job-state"], COMPLETED)
+        self.assertEqual(len(self.guest.spooler.jobs()), 1)
+
+    def test_held_by_hand_when_it_is_released(self):
+        """And released again, also over a restart of platend and of cupsd: no person is asked."""
+        number = self.waiting()
+        job = next(j["job-id"] for j in self.spooler.jobs() if j["job-state"] == 3)
+        self.spooler.run("lp", "-i", f"laser-{job}", "-H", "hold")
+        wait_for(lambda: self.noted("held by somebody"), "platend to have noted it")
+        self.host.stop()
+        self.spooler.stop()
+        self.spooler.start()
+        self.start_platend()
+        self.assertEqual(next(j["job-state"] for j in self.spooler.jobs() if j["job-id"] == job), HELD)
+        self.assertEqual(self.guest.job(number)["job-state"], 5)
+        self.spooler.run("lp", "-i", f"laser-{job}", "-H", "resume")
+        self.device.paused.set()
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 30)
+        wait_for(lambda: self.device.received.count(DATA[:1 << 20]) == 1, "the document")
+
+    def start_platend(self):
+        def up():
+            try:
+                return self.host.ask("status")["data"]["spooler"]["up"]
+            except OSError:
+                return False  # the socket of the one that was killed is still there
+        self.host.start()
+        wait_for(up, "platend to be there, and to find the spooler")
+
+    def noted(self, words):
+        return any(words in j["text"] for j in self.host.ask("jobs")["data"]["jobs"])
+
+    def settings(self, extra):
+        """The spooler again, with these."""
+        self.spooler.extra = extra
+        self.spooler.write_config()
+        self.spooler.stop()
+        self.spooler.start()
+        wait_for(lambda: self.host.ask("status")["data"]["spooler"]["up"], "the spooler to be found again")
+
+    def saved_as_held(self):
+        """A guest's job that waits on the host, released; and what cupsd had saved of it while it was held."""
+        self.settings("DirtyCleanInterval 0")
+        self.device.paused.clear()
+        self.addCleanup(self.device.paused.set)
+        number, _ = self.filling()
+        job = self.spooler.jobs()[-1]["job-id"]
+        path = self.spooler.dir / f"spool/c{job:05d}"
+        wait_for(path.exists, "cupsd to save it")
+        saved = path.read_bytes()
+        self.signal_workers(signal.SIGCONT)
+        wait_for(lambda: self.spooler.jobs()[-1]["job-state"] == 5, "it to be printed")
+        return number, path, saved
+
+    def test_a_spooler_that_forgot_the_release(self):
+        """It holds the job again, of which the device may have everything: neither released nor sent again."""
+        for platend_too in (False, True):
+            with self.subTest(platend_too=platend_too):
+                number, path, saved = self.saved_as_held()
+                wait_for(lambda: self.host.ask("jobs")["data"]["jobs"][0]["phase"] == "processing", "platend to know")
+                if platend_too:
+                    self.host.stop(signal.SIGKILL)
+                self.spooler.stop(signal.SIGKILL)
+                path.write_bytes(saved)
+                self.device.paused.set()
+                self.spooler.start()
+                if platend_too:
+                    self.start_platend()
+                wait_for(lambda: self.guest.job(number)["job-state"] == HELD, f"a person, it is {self.guest.job(number)}", 20)
+                self.assertIn("It is not known whether this was printed", self.why(number))
+                wait_for(lambda: not self.spooler.jobs("not-completed"), "the host's job to be gone")
+                self.guest.spooler.run("cancel", f"laser-{number}")
+
+    def test_a_number_that_is_given_out_again(self):
+        """cupsd was killed and forgot the job; the next has its number, and its end is not the other's."""
+        self.settings("")  # it saves its queues
+        number = self.waiting()
+        lost = max(j["job-id"] for j in self.spooler.jobs())
+        self.host.stop(signal.SIGKILL)
+        self.spooler.stop(signal.SIGKILL)
+        self.device.paused.set()
+        self.spooler.start()
+        page = self.lab.dir / "another"
+        page.write_bytes(b"another's page")
+        while lost not in (found := [j["job-id"] for j in self.spooler.jobs()]):
+            self.assertLess(max(found, default=0), lost)
+            self.spooler.run("lp", "-d", "laser", *RAW, page)
+        wait_for(lambda: not self.spooler.jobs("not-completed"), "the other to be printed")
+        self.start_platend()
+        wait_for(lambda: self.guest.job(number)["job-state"] == HELD, f"a person, it is {self.guest.job(number)}", 20)
+        self.assertIn("It is not known whether this was printed", self.why(number))
+        self.assertEqual({j["job-state"] for j in self.spooler.jobs()}, {COMPLETED})
+
+    # -- cupsd's timeout and limits
+
+    def test_a_whole_document_after_the_operation_timeout(self):
+        """cupsd prints a first document by itself when nothing follows; a held one it does not."""
+        self.settings("MultipleOperationTimeout 1")
+        self.cable.until_still = len(DATA) - 100_000
+        number = self.guest.print("laser", DATA, *RAW)
+        wait_for(lambda: self.cable.until_still is None, "most of it to be there")
+        os.kill(self.host.process.pid, signal.SIGSTOP)
+        try:
+            self.cable.flow.set()
+            wait_for(lambda: [j for j in self.spooler.jobs()], "the job on the host")
+            time.sleep(3)  # that nothing happens can only be waited for
+            self.assertEqual(self.device.received, [])
+            self.assertEqual(self.spooler.jobs()[-1]["job-state"], HELD)
+        finally:
+            os.kill(self.host.process.pid, signal.SIGCONT)
+        self.whole_or_nothing(number)
+        self.assertEqual(self.guest.job(number)["job-state"], COMPLETED)
+        self.assertEqual(len(self.device.received), 1)
+
+    def test_a_part_of_a_document_after_the_operation_timeout(self):
+        """The worker that fills it stands still for longer: cupsd gives such a job up, or waits, and prints nothing."""
+        self.settings("MultipleOperationTimeout 1")
+        number, _ = self.filling()
+        time.sleep(3)  # as above
+        self.assertEqual(self.device.received, [])
+        self.whole_or_nothing(number)
+        self.assertEqual(self.guest.job(number)["job-state"], COMPLETED)
+        self.assertEqual(len(self.device.received), 1)
+
+    def test_no_room_among_the_hosts_jobs(self):
+        """MaxJobs: ended ones are purged for new ones; when all are active the guest's waits, and comes when one ends."""
+        self.settings("MaxJobs 2")
+        for n in range(4):
+            number = self.guest.print("laser", b"page %d" % n, *RAW)
+            wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "its end")
+        self.assertLessEqual(len(self.spooler.jobs()), 2)
+        rows = self.host.ask("jobs", all=True)["data"]["jobs"]
+        self.assertEqual([r["phase"] for r in rows], ["completed"] * 4)
+        first = self.waiting()
+        second = self.guest.print("other", b"the third", *RAW)
+        wait_for(lambda: "not taken" in self.lab.log("platend"), "the host to refuse it for now")
+        self.assertEqual(self.other.received, [])
+        self.device.paused.set()
+        for number in (first, second):
+            wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 60)
+        wait_for(lambda: self.other.received == [b"the third"], "it")
+        self.assertEqual(self.device.received.count(DATA[:1 << 20]), 1)
+
+    # -- what it syncs of a job, which is nothing
+
+    def test_documents_that_cannot_be_synced(self):
+        """Where platend does not find the spooler's files it says so once, with what to do, and prints."""
+        self.host.stop()
+        config = self.host.config.read_text()
+        self.host.config.write_text(config.replace(f"cups-spool = {self.spooler.dir}/spool", "cups-spool = /nonexistent"))
+        self.start_platend()
+        for n in range(2):
+            number = self.guest.print("laser", b"page", *RAW)
+            wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "its end")
+        lines = [line for line in self.lab.log("platend").splitlines() if "cannot be synced" in line]
+        self.assertEqual(len(lines), 1, lines)
+        self.assertIn("/nonexistent/d0", lines[0])
+        self.assertIn("is cups-spool in platen.conf the RequestRoot of cups-files.conf?", lines[0])
+
+    def test_documents_are_synced_before_their_release(self):
+        """As the kernel sees it: the worker syncs the spooler's file, then asks for the release."""
+        worker = [pid for pid, argv in self.host.children("platen-spool") if argv[1] == "submit"]
+        log = self.lab.dir / "calls"
+        tracer = subprocess.Popen(["strace", "-f", "-y", "-s", "64", "-e", "trace=fdatasync,sendto", "-o", log,
+                                   *[f"-p{pid}" for pid in worker]], stderr=subprocess.DEVNULL)
+        self.addCleanup(tracer.wait)
+        self.addCleanup(tracer.terminate)
+        wait_for(lambda: all("TracerPid:\t0\n" not in pathlib.Path(f"/proc/{pid}/status").read_text() for pid in worker),
+                 "the workers to be traced")
+        number = self.guest.print("laser", b"page", *RAW)
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "its end")
+        tracer.terminate()
+        tracer.wait()
+        # IPP 2.0, Release-Job (0x000D), as strace writes it
+        lines = [line for line in log.read_text().splitlines() if "fdatasync" in line or '"\\2\\0\\0\\r' in line]
+        self.assertEqual(len(lines), 2, log.read_text())
+        self.assertIn(f"{self.spooler.dir}/spool/d0", lines[0])
+        self.assertIn("= 0", lines[0])
+
+    # -- a class
+
+    def add_pool(self):
+        self.spooler.run("lpadmin", "-p", "laser", "-c", "pool")
+        self.spooler.run("lpadmin", "-p", "other", "-c", "pool")
+        self.spooler.run("cupsenable", "pool")
+        self.spooler.run("cupsaccept", "pool")
+        wait_for(lambda: any(p["name"] == "pool" and p["guest"] == "ready" for p in
+                             self.host.ask("printers", workspace="box")["data"]["printers"]), "the pool in the guest")
+
+    def test_a_job_of_a_class_that_cupsd_forgets(self):
+        """It is over in the guest when it has ended, or cupsd has it on disk: a person is asked when it is lost before."""
+        self.add_pool()
+        self.settings("DirtyCleanInterval 30")
+        self.spooler.run("cupsdisable", "laser", "other")
+        number = self.guest.print("pool", b"a page", *RAW)
+        wait_for(lambda: [j for j in self.host.ask("jobs")["data"]["jobs"] if j["phase"] == "pending"], "it to be released")
+        time.sleep(2)  # that it does not end can only be waited for
+        self.assertEqual(self.guest.job(number)["job-state"], 5)
+        self.spooler.stop(signal.SIGKILL)
+        self.spooler.start()
+        wait_for(lambda: self.guest.job(number)["job-state"] == HELD, f"a person, it is {self.guest.job(number)}", 20)
+        self.assertIn("It is not known whether this was printed", self.why(number))
+
+    def test_a_job_of_a_class_that_cupsd_has_saved(self):
+        """It is over in the guest while it waits on the host, and is printed once whatever is killed then."""
+        self.add_pool()
+        self.settings("DirtyCleanInterval 1")
+        self.spooler.run("cupsdisable", "laser", "other")
+        number = self.guest.print("pool", b"a page", *RAW)
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 20)
+        self.spooler.stop(signal.SIGKILL)
+        self.host.stop(signal.SIGKILL)
+        self.spooler.start()
+        self.start_platend()
+        self.spooler.run("cupsenable", "laser", "other")
+        wait_for(lambda: self.device.received + self.other.received, "the page")
+        wait_for(lambda: self.host.ask("jobs", all=True)["data"]["jobs"][0]["phase"] == "completed", "its end")
+        self.assertEqual(self.device.received + self.other.received, [b"a page"])
+
+    def test_a_class_hands_it_to_a_member(self):
+        """Once, to one of them; also when platend is killed meanwhile, and when the member goes away."""
+        self.add_pool()
+        pages = [b"page %d" % n for n in range(4)]
+        for n, page in enumerate(pages):
+            number = self.guest.print("pool", page, *RAW)
+            if n % 2:
+                wait_for(lambda: [j for j in self.spooler.jobs() if j["job-name"] == "Test"], "it to be on the host")
+                self.host.stop(signal.SIGKILL)
+                self.start_platend()
+            wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 30)
+        wait_for(lambda: len(self.device.received + self.other.received) == 4, "all to be printed")
+        self.assertEqual(sorted(self.device.received + self.other.received), pages)
+        wait_for(lambda: [j["phase"] for j in self.host.ask("jobs", all=True)["data"]["jobs"]] == ["completed"] * 4,
+                 "all to have ended in the ledger")
+        self.assertEqual({j["printer"] for j in self.host.ask("jobs", all=True)["data"]["jobs"]}, {"pool"})
+        self.spooler.run("cupsdisable", "laser", "other")
+        number = self.guest.print("pool", DATA[:1 << 20], *RAW)
+        wait_for(lambda: [j for j in self.spooler.jobs() if j["job-state"] == 3], "it to wait in the class")
+        self.spooler.run("lpadmin", "-x", "laser")
+        self.spooler.run("cupsenable", "other")
+        wait_for(lambda: self.host.ask("jobs", all=True)["data"]["jobs"][0]["phase"] == "completed", "its end", 60)
+        wait_for(lambda: DATA[:1 << 20] in self.other.received, "the document")
+        self.assertEqual((self.device.received + self.other.received).count(DATA[:1 << 20]), 1)
+        self.assertEqual(self.guest.job(number)["job-state"], COMPLETED)
+
     def waiting(self):
         """A guest's job that is released on the host and waits behind another one, which the device does not take."""
         self.device.paused.clear()
@@ -110,7 +373,7 @@ class TrapsTest(unittest.TestCase):
         first = self.lab.dir / "first"
         first.write_bytes(DATA)
         self.spooler.run("lp", "-d", "laser", "-o", "document-format=application/vnd.cups-raw", first)
-        wait_for(lambda: self.spooler.jobs()[0]["job-state"] == 5, "the first job to be printing")
+        wait_for(lambda: [j for j in self.spooler.jobs() if j["job-state"] == 5], "the first job to be printing")
         number = self.guest.print("laser", DATA[:1 << 20], "-o", "document-format=application/vnd.cups-raw")
         wait_for(lambda: [j for j in self.spooler.jobs() if j["job-state"] == 3], "the job to wait on the host")
         return number

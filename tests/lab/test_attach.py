@@ -7,6 +7,7 @@ import re
 import unittest
 
 import lab as vm
+from harness import wait_for
 
 TIMEOUT = 200
 BARE = """<domain type='qemu'><name>{name}</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>
@@ -62,6 +63,26 @@ class AttachTest(vm.WorkspaceCase):
         self.libvirt.virsh("start", "runs")
         live = self.dump("runs")
         self.assertNotIn("platen", re.sub(r"/\S*platen\S*", "", live))
+
+    def text_of(self, name):
+        return self.rows().get(name, {"text": ""})["text"]
+
+    def test_two_with_one_path(self):
+        """A definition was copied with the channel's path in it: neither is taken for the other."""
+        channel = f"<channel type='unix'><source mode='bind' path='{self.lab.dir}/one'/><target type='virtio' name='org.platen.0'/></channel>"
+        for name in ("first", "second"):
+            self.define(name, channel)
+            self.libvirt.virsh("start", name)
+        # The first may have been opened before there was a second.
+        self.host.stop()
+        self.start_host()
+        for name, other in (("first", "second"), ("second", "first")):
+            wait_for(lambda n=name, o=other: f"is {o}'s, too: give each a path of its own" in self.text_of(n),
+                     f"{name} to be refused", 20)
+        self.libvirt.virsh("destroy", "second")
+        self.libvirt.virsh("destroy", "first")
+        self.libvirt.virsh("start", "first")
+        wait_for(lambda: "waiting for the agent" in self.text_of("first"), "the one that is left", 30)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import lab as vm
 from harness import wait_for
 
 TIMEOUT = 600
+LAB_ONLY = "three boots of a VM; tests/integration/test_clone.py shows the rules without one"
 
 
 class CloneTest(vm.WorkspaceCase):
@@ -32,7 +33,7 @@ class CloneTest(vm.WorkspaceCase):
         copy = box.copy("copy")
         vm.say("copied")
         # The copy is the first that meets the host.
-        self.host.start()
+        self.start_host()
         copy.start()
         copy.wait_up()
         self.ready(60, "copy")

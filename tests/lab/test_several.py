@@ -60,7 +60,7 @@ class SeveralTest(vm.WorkspaceCase):
         self.assertEqual(sorted(elder.run("lpstat -e").split()), ["laser", "usb"])
         # The older one finds a host that was restarted, and the younger one its printers.
         self.host.stop()
-        self.host.start()
+        self.start_host()
         self.ready(60, "elder")
         self.assertTrue(self.host.ask("mode", workspace="young", mode="network")["ok"])
         self.ready(30, "young")

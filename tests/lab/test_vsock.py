@@ -1,22 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """As it is deployed: a host that is itself a VM, with systemd, libvirtd, cupsd and AppArmor of Debian's and the packages
-installed, and a workspace in it under KVM (emulated SVM) whose agent udev starts.
+installed, and a workspace in it under KVM (emulated SVM) whose only channel is vsock and whose agent udev starts.
 
-First its only channel is vsock; then it has a port too, and one is taken away after the other with a job on its way;
-then every service is restarted in turn; then the whole host, with jobs that wait in both spoolers.
+test_deployed.py goes on from there.
 """
 import json
 import shlex
 import time
 import unittest
-import xml.etree.ElementTree
 
 import lab as vm
 from container import build_packages
 from test_host import HOST_PACKAGES, POLICY, confined
 from harness import Lab, vendor_ppd, wait_for
 
-TIMEOUT = 1200
+TIMEOUT = 800
 HOST_CPU = ("<cpu mode='custom' match='exact' check='none'><model fallback='allow'>EPYC</model>"
             "<feature policy='require' name='svm'/><feature policy='require' name='npt'/></cpu>")
 
@@ -29,7 +27,6 @@ INNER = """<domain type='kvm'><name>inner</name><memory unit='MiB'>512</memory><
 <target dev='vda' bus='virtio'/></disk>
 <channel type='pty'><target type='virtio' name='org.platen.lab.0'/></channel>
 <serial type='file'><source path='/var/log/inner.log'/><target port='0'/></serial></devices></domain>"""
-VSOCK = "<vsock model='virtio'><cid auto='yes'/></vsock>"
 
 # The lab's console of the inner workspace, for a host that has nothing but a shell.
 INNER_RUN = r"""#!/bin/bash
@@ -44,7 +41,7 @@ echo >&3
 while read -r -t 60 code out <&3; do
 	out=$(base64 -d <<<"$out")
 	[ "${out%%$'\n'*}" = $word ] || continue
-	printf '%s\n' "${out#*$'\n'}"
+	[ "$out" = $word ] || printf '%s\n' "${out#*$'\n'}"
 	exit "$code"
 done
 exit 124
@@ -61,7 +58,9 @@ ExecStart=/bin/bash -c 'until lpstat -e | grep -q laser; do sleep 0.5; done; lp 
 WantedBy=multi-user.target
 """
 
-class VsockTest(unittest.TestCase):
+class Deployment(unittest.TestCase):
+    """Has no tests of its own."""
+
     def setUp(self):
         vm.own_namespace()
         self.lab = Lab()
@@ -93,7 +92,8 @@ class VsockTest(unittest.TestCase):
         host.start()
         return host
 
-    def test_a_workspace_by_vsock_alone(self):
+    def deploy(self):
+        """Installs, attaches, boots, prints: one job so far."""
         begin = time.monotonic()
         host = self.host()
         self.addCleanup(lambda: print(host.run("journalctl -u platend --no-pager | tail -30; tail -c 1500 /var/log/inner.log",
@@ -120,11 +120,6 @@ class VsockTest(unittest.TestCase):
         self.assertIn("inner", host.run("lpstat -W completed -o"))
         vm.say(f"printed after {time.monotonic() - begin:.0f} s")
         confined(self, host, "platen-spool", "platen-virt", "platen-channel")
-        self.both_devices()
-        self.services()
-        self.whole_host()
-        confined(self, host, "platen-spool", "platen-virt", "platen-channel")
-        # Somebody who is not root in the workspace cannot pose as its agent: his port is above 1023 (unit test of transport).
 
     def inner(self, command):
         return self.vm.run("inner " + shlex.quote(command), timeout=90)
@@ -150,72 +145,11 @@ class VsockTest(unittest.TestCase):
         wait_for(lambda: self.inner("lpstat -W not-completed -o").strip() == "", "no job to be left in the workspace", seconds)
         self.assertEqual((done(), self.vm.run("lpstat -W not-completed -o")), (count, ""))
 
-    def take_away(self, path):
-        """A device of the running domain, as libvirt has it."""
-        element = xml.etree.ElementTree.fromstring(self.vm.run("virsh dumpxml inner")).find(path)
-        self.vm.run(f"cat >/root/device.xml <<'EOF'\n{xml.etree.ElementTree.tostring(element).decode()}\nEOF\n"
-                    "virsh detach-device inner /root/device.xml --live")
 
-    def both_devices(self):
-        """vsock is preferred; each takes over when the other goes, in the middle of a job."""
-        self.vm.run("platenctl attach inner --virtio")
-        self.submit("by-both")
-        self.printed(2)
-        self.connected("vsock", 5)
-        self.submit("loses-vsock", 12 << 20)
-        self.take_away("./devices/vsock")
-        self.connected("virtio", 60)
-        self.printed(3)
-        vm.say("vsock was taken away: it goes on over the port")
-        # Back again, it is used by the next session.
-        self.vm.run(f"echo \"{VSOCK}\" >/root/device.xml; virsh attach-device inner /root/device.xml --live; systemctl restart platend")
-        self.connected("vsock", 60)
-        vm.say("vsock came back: it is preferred")
-        self.inner("mkdir -p /etc/platen; printf '[agent]\\ntransport = virtio\\n' >/etc/platen/platen-agent.conf; systemctl restart platen-agent")
-        self.connected("virtio", 30)
-        self.inner("rm /etc/platen/platen-agent.conf; systemctl restart platen-agent")
-        self.connected("vsock", 30)
-        self.take_away("./devices/channel/target[@name='org.platen.0']/..")
-        self.submit("without-port")
-        self.printed(4)
-        self.connected("vsock", 5)
-        vm.say("the port was taken away: vsock alone goes on")
-
-    def services(self):
-        """Every service in turn, without a look at the others."""
-        for unit in ("cups", "libvirtd", "virtlogd", "systemd-journald", "dbus", "platen-fetch", "platend"):
-            self.vm.run(f"systemctl restart {unit}", timeout=120)
-            self.connected("vsock", 60)
-        for unit in ("cups", "systemd-udevd", "platen-agent"):
-            self.inner(f"systemctl restart {unit}")
-            self.connected("vsock", 60)
-        self.submit("after-services")
-        self.printed(5)
-        vm.say("every service was restarted in turn")
-
-    def whole_host(self):
-        """The host goes down with a job in its spooler and one in the workspace's, and comes back with all of it."""
-        self.vm.run("virsh autostart inner; cupsdisable laser")
-        self.submit("waits-on-the-host")
-        wait_for(lambda: "laser" in self.vm.run("lpstat -o"), "the job to be on the host", 30)
-        self.vm.run("systemctl stop platend.socket platend")
-        self.submit("waits-in-the-workspace")
-        boot = self.vm.run("cat /proc/sys/kernel/random/boot_id")
-        self.vm.run("systemctl reboot", check=False)
-        wait_for(lambda: self.other_boot(boot), "the host to be up again", 300)
-        vm.say("the host is up again")
-        self.connected("vsock", 250)
-        self.vm.run("cupsenable laser")
-        self.printed(8, 120)  # with the page that is printed at each boot
-        vm.say("the host was rebooted: printers are there, and what waited was printed once")
-
-    def other_boot(self, boot):
-        try:
-            return self.vm.run("cat /proc/sys/kernel/random/boot_id", timeout=5) != boot
-        except (OSError, ValueError):
-            self.vm.sock.close()
-            self.vm.sock = None
-            return False
+class VsockTest(Deployment):
+    def test_a_workspace_by_vsock_alone(self):
+        self.deploy()
+        # Somebody who is not root in the workspace cannot pose as its agent: his port is above 1023 (unit test of transport).
 
 
 if __name__ == "__main__":

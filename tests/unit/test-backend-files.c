@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "guest/backend/files.h"
 #include "proto/base/cleanup.h"
@@ -26,6 +27,22 @@ static void put(uint32_t file, const char *data, size_t size)
 	ck_assert_ptr_nonnull(f);
 	ck_assert_uint_eq(fwrite(data, 1, size, f), size);
 	ck_assert_int_eq(fclose(f), 0);
+}
+
+/* As two gzip members, which is one file still (RFC 1952 2.2). */
+static void put_packed(uint32_t file, const char *data, size_t size)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "%s/d00042-%03u", dir, file);
+	for (int half = 0; half < 2; half++) {
+		size_t at = half ? size / 2 : 0, n = half ? size - size / 2 : size / 2;
+		gzFile f = gzopen(path, half ? "ab" : "wb");
+
+		ck_assert_ptr_nonnull(f);
+		ck_assert_int_eq(gzwrite(f, data + at, (unsigned int)n), (int)n);
+		ck_assert_int_eq(gzclose(f), Z_OK);
+	}
 }
 
 static bool find(const char *data, size_t size, struct backend_open *open)
@@ -86,6 +103,35 @@ START_TEST(test_many)
 }
 END_TEST
 
+/* Compressed files come unpacked, whether or not others of the job do. */
+START_TEST(test_packed)
+{
+	static struct backend_open open;
+
+	for (size_t i = 0; i < BIG; i++)
+		big[i] = (char)(i * i >> 3);
+	put_packed(1, "one", 3);
+	put_packed(2, big, BIG);
+	put(3, "two", 3);
+	put_packed(4, "two", 3);
+	put(5, "\x1f\x8b no more", 10);
+	put_packed(6, "", 0);
+	ck_assert(find("one", 3, &open));
+	ck_assert(open.file == 1 && open.more);
+	ck_assert(find(big, BIG, &open));
+	ck_assert(open.file == 2 && open.more);
+	ck_assert(!find(big, BIG - 1, &open));
+	ck_assert(find("\x1f\x8b no more", 10, &open)); /* none, which is handed on as it is */
+	ck_assert(open.file == 5 && open.more);
+	ck_assert(!find("on", 2, &open));
+	ck_assert(!find("ones", 4, &open));
+	ck_assert(find("two", 3, &open));
+	ck_assert(open.file == 3 && is_same(&open, 4) && open.more);
+	ck_assert(find("", 0, &open));
+	ck_assert(open.file == 6 && !open.more);
+}
+END_TEST
+
 static void setup(void)
 {
 	(void)strcpy(dir, "/tmp/platen-files-XXXXXX");
@@ -113,9 +159,11 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60); /* a thousand files */
 	tcase_add_test(tc, test_find);
 	tcase_set_timeout(tc, 60); /* 999 files */
 	tcase_add_test(tc, test_many);
+	tcase_add_test(tc, test_packed);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
