@@ -48,6 +48,7 @@ struct printer {
 	uint8_t device[SHA256_SIZE];	 /* of a person's queue, device_digest() */
 	uint64_t shown; /* digest of the state that our queue shows; 0: not known */
 	/* What was done about it. */
+	bool show_next;	     /* it was passed over once, so that others are not kept waiting */
 	bool due;	     /* to be looked at */
 	bool busy;	     /* its removal was refused: it has jobs */
 	bool refused;	     /* the spooler does not take this driver */

@@ -121,7 +121,12 @@ void queues_ask_about(struct queues *queues, struct printer *p)
 	switch (d.deed) {
 	case DEED_PUT: return put(queues, p);
 	case DEED_REMOVE: return request(queues, ASKED_REMOVE, QUEUES_REMOVE, p);
-	case DEED_SHOW: return show(queues, p, &c);
+	case DEED_SHOW:
+		p->show_next = !p->show_next;
+		if (!p->show_next)
+			return show(queues, p, &c);
+		/* First the others are reported and made: what a queue shows is not waited for. */
+		return printers_due(&queues->agent->printers, p);
 	case DEED_NONE: printers_tidy(&queues->agent->printers, p); return;
 	}
 }

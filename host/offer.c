@@ -114,6 +114,19 @@ static void entry_withdraw(struct offer_entry *entry)
 	entry->tell_gone = entry->told;
 }
 
+/* Notes with each printer where it stands in this table: looked for one by one, a thousand printers
+ * would cost a million looks. */
+static void note_places(struct workspace *ws)
+{
+	struct printer *printer;
+
+	TAILQ_FOREACH(printer, &ws->host->printers, link)
+	printer->place = UINT32_MAX;
+	for (uint32_t i = 0; i < ws->offer_count; i++)
+		if (ws->offers[i].printer)
+			ws->offers[i].printer->place = i;
+}
+
 /* Makes the table what printers and mode say. Indices stay; what is gone stays as a mark. */
 void offer_update(struct workspace *ws)
 {
@@ -123,15 +136,16 @@ void offer_update(struct workspace *ws)
 
 	if (!ws->greeted || !ws->host->settled)
 		return;
+	note_places(ws);
 	TAILQ_FOREACH(printer, &ws->host->printers, link)
 	{
-		struct offer_entry *entry = entry_of(ws, printer);
 		bool offered = printer_is_offered(printer, mode, why);
 
-		if (offered && !entry && ws->offer_count < OFFER_PRINTERS_MAX * 16)
+		if (offered && printer->place == UINT32_MAX &&
+			ws->offer_count < OFFER_PRINTERS_MAX * 16)
 			entry_add(ws, printer);
-		else if (!offered && entry)
-			entry_withdraw(entry);
+		else if (!offered && printer->place != UINT32_MAX)
+			entry_withdraw(&ws->offers[printer->place]);
 	}
 	offer_pump(ws);
 }

@@ -23,6 +23,7 @@ struct printer {
 	/* What came of the last look for one, which may have failed while `driver` stays good. */
 	enum fetch_code looked;
 	char looked_text[512];
+	uint32_t place;	       /* where it stands in the table that offer_update() works on */
 	bool wanted, fetching; /* a fetch waits for its turn, runs */
 	uint64_t retry_usec;   /* CLOCK_MONOTONIC of the next try, 0: none */
 	uint32_t failures;     /* in a row */

@@ -30,15 +30,40 @@ static bool is_ours(const char *uri)
 	return strncmp(uri, SCHEME, strlen(SCHEME)) == 0;
 }
 
-static void read_queue(ipp_t *one, const char *first, struct queues_queue *q)
+static void copy_text(ipp_attribute_t *a, char *buf, size_t size)
+{
+	const char *text = ippGetString(a, 0, NULL);
+
+	text_copy_line(buf, size, text ? text : "");
+}
+
+static void read_attribute(ipp_attribute_t *a, struct queues_queue *q)
+{
+	const char *name = ippGetName(a);
+
+	if (!name)
+		return;
+	if (strcmp(name, "printer-name") == 0)
+		copy_text(a, q->name, sizeof(q->name));
+	else if (strcmp(name, "device-uri") == 0)
+		copy_text(a, q->device_uri, sizeof(q->device_uri));
+	else if (strcmp(name, QUEUES_FINGERPRINT "-default") == 0)
+		copy_text(a, q->fingerprint, sizeof(q->fingerprint));
+	else if (strcmp(name, "printer-state-message") == 0)
+		copy_text(a, q->text, sizeof(q->text));
+	else if (strcmp(name, "queued-job-count") == 0)
+		q->jobs = (uint32_t)ippGetInteger(a, 0);
+	else if (strcmp(name, "printer-state") == 0)
+		q->state = (uint32_t)ippGetInteger(a, 0);
+}
+
+/* Reads the queue that `*at` begins, and leaves there what comes behind it. */
+static void read_queue(
+	ipp_t *response, ipp_attribute_t **at, const char *first, struct queues_queue *q)
 {
 	*q = (struct queues_queue){.head = {.type = QUEUES_QUEUE, .size = sizeof(*q)}};
-	cupsd_text(one, "printer-name", q->name, sizeof(q->name));
-	cupsd_text(one, "device-uri", q->device_uri, sizeof(q->device_uri));
-	cupsd_text(one, QUEUES_FINGERPRINT "-default", q->fingerprint, sizeof(q->fingerprint));
-	cupsd_text(one, "printer-state-message", q->text, sizeof(q->text));
-	q->jobs = (uint32_t)cupsd_int(one, "queued-job-count");
-	q->state = (uint32_t)cupsd_int(one, "printer-state");
+	for (; *at && ippGetGroupTag(*at) == IPP_TAG_PRINTER; *at = ippNextAttribute(response))
+		read_attribute(*at, q);
 	q->ours = is_ours(q->device_uri);
 	q->is_default = strcmp(q->name, first) == 0;
 }
@@ -78,16 +103,12 @@ int queue_list(struct cupsd *cupsd, queue_fn *on_queue, void *userdata)
 		return r == -ENOENT ? 0 : r;
 	for (a = ippFirstAttribute(response); a;) {
 		struct queues_queue q;
-		_cleanup_ipp_ ipp_t *one = NULL;
 
 		if (ippGetGroupTag(a) != IPP_TAG_PRINTER) {
 			a = ippNextAttribute(response);
 			continue;
 		}
-		one = ippNew();
-		for (; a && ippGetGroupTag(a) == IPP_TAG_PRINTER; a = ippNextAttribute(response))
-			(void)ippCopyAttribute(one, a, 1);
-		read_queue(one, first, &q);
+		read_queue(response, &a, first, &q);
 		on_queue(&q, userdata);
 	}
 	return 0;
