@@ -13,6 +13,7 @@ import lab as vm
 from harness import BUILD, wait_for
 
 TIMEOUT = 600
+LAB_ONLY = "three VMs at once; tests/integration/test_several.py has the same without them"
 
 
 def older_files():
