@@ -31,8 +31,10 @@
 #define REOPEN_MOST  5000000ULL	  /* usec */
 #define REOPEN_REST  60000000ULL  /* usec, where an event tells of the port */
 #define APPEAR_USEC  20000ULL	  /* from a socket's making to its listening; for udev's chmod */
+#ifndef VSOCK_DEVICE		  /* tests have one of their own */
 #define VSOCK_DEVICE "/dev/vsock" /* vsock(7) */
-#define ROUNDS_MOST  64		  /* pieces of documents before other sources have their turn */
+#endif
+#define ROUNDS_MOST 64 /* pieces of documents before other sources have their turn */
 
 struct channel {
 	struct agent *agent;

@@ -39,6 +39,7 @@ struct queues {
 	uint32_t spoolers;	    /* found so far */
 	uint64_t showing;	    /* digest of the state that is being set */
 	uint64_t look_after;	    /* usec: a listing failed, not before then */
+	uint64_t taken_look;	    /* usec: queues made by hand are looked at again; 0: none */
 	uint64_t pruned;	    /* usec: unused drivers were last looked for */
 	uint32_t listings;	    /* that failed, in a row */
 	uint32_t count;		    /* queues of ours */

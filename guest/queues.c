@@ -24,7 +24,8 @@
 #define BUSY_USEC     2000000ULL  /* between two tries to remove a queue that has jobs */
 #define BUSY_REST     30000000ULL /* the same after BUSY_OFTEN tries */
 #define BUSY_OFTEN    30
-#define RETRY_MOST    6 /* doublings: a minute */
+#define RETRY_MOST    6		 /* doublings: a minute */
+#define TAKEN_USEC    5000000ULL /* between two looks whether a queue made by hand has gone */
 #define ACCURACY_USEC 100000ULL
 #define DAY_USEC      86400000000ULL
 
@@ -101,6 +102,12 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 	}
 	if (queues->look_after > now && queues->look_after < first)
 		first = queues->look_after;
+	if (queues->taken_look && queues->taken_look <= now) {
+		queues->taken_look = 0;
+		queues->look = true;
+	} else if (queues->taken_look && queues->taken_look < first) {
+		first = queues->taken_look;
+	}
 	if (first != UINT64_MAX)
 		arm_retry(queues, first);
 	queues_kick(queues);
@@ -178,11 +185,30 @@ static bool is_used(const uint8_t sha256[static SHA256_SIZE], void *userdata)
 	return false;
 }
 
+/* A queue made by hand that is in the place of one of ours may be removed, of which nobody tells.
+ */
+static void look_at_taken(struct queues *queues, uint64_t now)
+{
+	struct printer *p;
+
+	TAILQ_FOREACH(p, &queues->agent->printers.all, link)
+	{
+		if (!p->offered ||
+			(p->reported != REPORT_NAME_TAKEN && p->reported != REPORT_DEVICE_TAKEN))
+			continue;
+		if (!queues->taken_look)
+			queues->taken_look = now + TAKEN_USEC;
+		return arm_retry(queues, queues->taken_look);
+	}
+	queues->taken_look = 0;
+}
+
 /* All that is due was done. */
 static void settled(struct queues *queues)
 {
 	uint64_t now = agent_now();
 
+	look_at_taken(queues, now);
 	if (!queues->agent->whole || (queues->pruned && now - queues->pruned < DAY_USEC))
 		return;
 	queues->pruned = now;

@@ -92,7 +92,7 @@ static void check_jobs(struct host *host, json_t *checks)
 
 static void check_printers(struct host *host, json_t *checks)
 {
-	int all = 0, local = 0, without = 0;
+	int all = 0, local = 0, without = 0, pending = 0;
 	char text[MESSAGE_SIZE], names[256] = "";
 	struct printer *printer;
 
@@ -102,6 +102,10 @@ static void check_printers(struct host *host, json_t *checks)
 		local += printer->is.kind == PRINTER_LOCAL;
 		if (printer->is.kind == PRINTER_LOCAL || printer->status == DRIVER_READY)
 			continue;
+		if (printer->status == DRIVER_PENDING) {
+			pending++;
+			continue;
+		}
 		without++;
 		if (strlen(names) + strlen(printer->is.name) + 3 < sizeof(names)) {
 			if (names[0])
@@ -124,6 +128,9 @@ static void check_printers(struct host *host, json_t *checks)
 		(void)text_printf(text, sizeof(text), "%d without a driver: %s", without, names);
 		check(checks, "drivers", NULL, "fault", text,
 			"`platenctl printers` says why for each");
+	} else if (pending) {
+		(void)text_printf(text, sizeof(text), "%d being looked for", pending);
+		check(checks, "drivers", NULL, "skipped", text, "look again in a moment");
 	} else {
 		check(checks, "drivers", NULL, "ok", "each printer has one", "");
 	}
@@ -152,30 +159,79 @@ static void check_guest(const struct workspace *ws, json_t *checks)
 		check(checks, "queues", ws, "ok", text, "");
 }
 
-/* The domain and its device. Returns whether the agent can be looked at. */
+/* A line of a workspace, with its name in what to do. */
+static void check_named(json_t *checks, const char *link, const struct workspace *ws,
+	const char *state, const char *text, const char *before, const char *after)
+{
+	char fix[MESSAGE_SIZE];
+
+	(void)text_printf(fix, sizeof(fix), "%s%s%s", before, ws->name, after);
+	check(checks, link, ws, state, text, fix);
+}
+
+/* The domain and its devices. Returns whether the agent can be looked at. */
 static bool check_domain(const struct workspace *ws, json_t *checks)
 {
+	bool by_vsock = ws->domain.devices & VIRT_DEVICE_VSOCK;
+
+	if (ws->by_libvirt && by_vsock && ws->host->vsock < 0)
+		check(checks, "vsock", ws, "fault", "platend does not listen for vsock",
+			"`modprobe vsock`, look at vsock-port in platen.conf, and `systemctl "
+			"restart platend`");
 	if (ws->by_libvirt && !ws->domain.running) {
-		check(checks, "domain", ws, "skipped", "shut off", "");
+		check_named(checks, "domain", ws, "skipped", "shut off", "start it: `virsh start ",
+			"`");
+		return false;
+	}
+	if (ws->by_libvirt && ws->domain.paused) {
+		check_named(checks, "domain", ws, "skipped", "paused", "`virsh resume ", "`");
 		return false;
 	}
 	check(checks, "domain", ws, "ok", ws->by_libvirt ? "running" : "of platen.conf", "");
 	if (ws->by_libvirt && !ws->domain.devices) {
-		check(checks, "channel", ws, "fault", "the domain has no Platen channel",
-			"add one: `platenctl attach WORKSPACE`");
+		check_named(checks, "channel", ws, "fault", "the domain has no Platen channel",
+			"add one: `platenctl attach ", "`");
 		return false;
 	}
-	if (!ws->channel && ws->by_libvirt && ws->domain.paused) {
-		check(checks, "channel", ws, "skipped", "the workspace is paused", "");
+	if (!ws->greeted && ws->refusal[0])
+		return true; /* the channel closes with it, and is no fault of its own */
+	if (ws->channel) {
+		check(checks, "channel", ws, "ok", "open", "");
+	} else if (!ws->by_libvirt) {
+		check(checks, "channel", ws, "skipped", ws->text[0] ? ws->text : "not connected",
+			"in the workspace: `systemctl status platen-agent`, and look whether its "
+			"`path` is the workspace's `socket` in platen.conf");
+		return false;
+	} else if (ws->domain.devices & VIRT_DEVICE_VIRTIO) {
+		check_named(checks, "channel", ws, "fault",
+			ws->text[0] ? ws->text : "not connected",
+			"platend tries again by itself; if this stays: `platenctl detach ",
+			"`, and "
+			"attach it again");
 		return false;
 	}
-	if (!ws->channel) {
-		check(checks, "channel", ws, ws->by_libvirt ? "fault" : "skipped",
-			ws->text[0] ? ws->text : "not connected", "");
-		return false;
-	}
-	check(checks, "channel", ws, "ok", "open", "");
 	return true;
+}
+
+/* Why nobody speaks in a workspace whose channel is there. */
+static void check_silence(const struct workspace *ws, json_t *checks)
+{
+	char text[MESSAGE_SIZE];
+
+	if (ws->refusal[0])
+		return check(checks, "agent", ws, "fault", ws->refusal,
+			"install the platen-guest that belongs to this host's platen-host "
+			"(" PLATEN_VERSION ") in the workspace, or that one's platen-host here");
+	if (ws->agent[0]) {
+		(void)text_printf(text, sizeof(text), "%s was here and has gone%s%.380s", ws->agent,
+			ws->text[0] ? ": " : "", ws->text);
+		return check(checks, "agent", ws, "fault", text,
+			"in the workspace: `systemctl start platen-agent`, and look at `journalctl "
+			"-u platen-agent`");
+	}
+	check(checks, "agent", ws, "fault", "no agent has answered since the workspace's start",
+		"in the workspace: install platen-guest; if it is there, `systemctl status "
+		"platen-agent`; one that boots takes a minute");
 }
 
 static void check_workspace(const struct workspace *ws, json_t *checks)
@@ -183,23 +239,18 @@ static void check_workspace(const struct workspace *ws, json_t *checks)
 	if (!check_domain(ws, checks))
 		return;
 	if (workspace_mode(ws) == MODE_OFF)
-		return check(checks, "agent", ws, "skipped",
-			"redirection is off for this workspace",
-			"switch it on: `platenctl mode WORKSPACE network`");
+		return check_named(checks, "agent", ws, "skipped",
+			"redirection is off for this workspace", "switch it on: `platenctl mode ",
+			" network`");
 	if (!ws->greeted)
-		return check(checks, "agent", ws, "fault",
-			ws->text[0] ? ws->text : "no agent answers in the workspace",
-			"in the workspace: install platen-guest, `systemctl status platen-agent`");
+		return check_silence(ws, checks);
 	check(checks, "agent", ws, "ok", ws->agent, "");
 	check_guest(ws, checks);
 }
 
-json_t *doctor_checks(struct host *host, struct workspace *only)
+static void check_libvirt(struct host *host, json_t *checks)
 {
-	json_t *checks = json_array();
-	struct workspace *ws;
 	const char *text;
-	bool any = false;
 
 	if (!host->config.libvirt_uri[0])
 		check(checks, "libvirt", NULL, "skipped", "not used (libvirt-uri is empty)", "");
@@ -209,21 +260,44 @@ json_t *doctor_checks(struct host *host, struct workspace *only)
 		check(checks, "libvirt", NULL, "fault", text,
 			"start it: `systemctl start libvirtd`, and look at `systemctl status "
 			"libvirtd`");
+}
+
+static void check_rights(bool may_change, json_t *checks)
+{
+	if (may_change)
+		check(checks, "rights", NULL, "ok", "you may change things", "");
+	else
+		check(checks, "rights", NULL, "skipped",
+			"you may look only: changing is for root and the group lpadmin",
+			"use sudo, or `sudo usermod -aG lpadmin YOU` and log in anew");
+}
+
+json_t *doctor_checks(struct host *host, struct workspace *only, bool may_change)
+{
+	json_t *checks = json_array(), *vsock = json_array();
+	struct workspace *ws;
+	bool any = false;
+
+	check_libvirt(host, checks);
 	check_spooler(host, checks);
 	check_ledger(host, checks);
 	check_jobs(host, checks);
 	check_printers(host, checks);
+	check_rights(may_change, checks);
 	TAILQ_FOREACH(ws, &host->workspaces, link)
 	{
 		if (only && ws != only)
 			continue;
 		any = true;
+		if (ws->by_libvirt && ws->domain.devices & VIRT_DEVICE_VSOCK)
+			json_array_append_new(vsock, json_string(ws->name));
 		check_workspace(ws, checks);
 	}
 	if (!any)
 		check(checks, "domain", NULL, "fault", "no domain has a Platen channel",
-			"add one: `platenctl attach DOMAIN`");
-	return json_pack("{s:o}", "checks", checks);
+			"add one: `platenctl attach DOMAIN`; `virsh list --all` lists them");
+	return json_pack("{s:I, s:o, s:o}", "started", (json_int_t)host->started, "vsock", vsock,
+		"checks", checks);
 }
 
 static void step(json_t *steps, bool ok, const char *text)

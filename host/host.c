@@ -18,6 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "host/control.h"
@@ -435,6 +436,7 @@ int host_new(struct config *config, struct host **ret_host)
 	host->config = *config;
 	*config = (struct config){0};
 	host->vsock = -1;
+	host->started = time(NULL);
 	TAILQ_INIT(&host->printers);
 	TAILQ_INIT(&host->workspaces);
 	TAILQ_INIT(&host->jobs);

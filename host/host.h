@@ -36,6 +36,7 @@ struct host {
 	sd_event *event;
 	struct config config;
 	char name[TEXT_SIZE]; /* of this machine, for people */
+	int64_t started;      /* seconds since 1970 */
 	enum mode mode;	      /* the default in force */
 	struct ledger *ledger;
 	bool rebuilding;  /* the ledger is not whole yet, see rebuild.h */

@@ -69,6 +69,8 @@ void job_set_followed(struct job *job)
 {
 	job->stage = JOB_FOLLOWED;
 	look_later(job);
+	if (job->row.pool)
+		job_await_saved(job);
 }
 
 static uint32_t phase_of_host(uint32_t state)

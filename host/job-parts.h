@@ -75,6 +75,9 @@ void job_transfer_abort(struct job *job);
 /* The document is whole in the spooler, which does not sync it: the worker is told to. */
 void job_transfer_sync(struct job *job);
 
+/* job-saved.c: a pool's job is over for its guest when cupsd has it on disk. */
+void job_await_saved(struct job *job);
+
 /* It is over, one way or the other: what it used is given back; the worker ends with `kill`. */
 void job_transfer_end(struct job *job, bool kill);
 

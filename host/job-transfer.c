@@ -156,6 +156,7 @@ void job_submission_fill(
 	if (open->rendered) /* the rest was applied in the workspace */
 		return keep_sheets(open, s);
 	left_out = allowed_options(job->host, printer->driver.sha256, open, s, names);
+	job->workspace->quota.kept.options += left_out;
 	if (left_out)
 		JOB_SAY(LOG_NOTICE, job,
 			"%u options are not a workspace's to set and are left out: %s", left_out,

@@ -76,7 +76,7 @@ const char *job_row_phase(const struct ledger_job *row)
 static bool is_final(const struct job *job)
 {
 	return job->phase >= JOB_PHASE_COMPLETED ||
-	       (job->row.pool && job->phase >= JOB_PHASE_PENDING);
+	       (job->row.pool && job->saved && job->phase >= JOB_PHASE_PENDING);
 }
 
 void job_drop(struct job *job)
@@ -84,6 +84,7 @@ void job_drop(struct job *job)
 	TAILQ_REMOVE(&job->host->jobs, job, link);
 	job->grace = sd_event_source_disable_unref(job->grace);
 	job->look = sd_event_source_disable_unref(job->look);
+	job->saving = sd_event_source_disable_unref(job->saving);
 	job->pipe = close_fd(job->pipe);
 	if (job->submit)
 		submit_kill(job->submit);

@@ -44,7 +44,9 @@ struct job {
 	uint32_t phase, refusal; /* enum job_phase, enum job_refusal */
 	struct submit *submit;
 	int pipe; /* our copy of the write end: the worker sees no end when a channel dies */
-	sd_event_source *grace, *look;
+	sd_event_source *grace, *look, *saving;
+	struct timespec released;      /* CLOCK_REALTIME_COARSE, as files have it */
+	bool saved;		       /* cupsd has that on disk; looked at for a pool's job only */
 	uint64_t look_wait;	       /* usec */
 	struct submit_open submission; /* what the worker is told */
 	char reasons[REASONS_SIZE];
@@ -67,6 +69,7 @@ void job_pump(struct workspace *workspace);
 void job_on_submit(struct job *job, const struct ipc_head *msg);
 void job_on_submit_exit(struct job *job, bool timed_out);
 void job_on_host(struct host *host, const struct spool_job *is);
+void job_on_saved(struct host *host, uint32_t host_job);
 void job_spooler_up(struct host *host); /* a cupsd answers: the one of before, or a new one */
 void job_listing(struct host *host);
 void job_listed(struct host *host);

@@ -30,7 +30,10 @@ void quota_init(struct quota *quota, const struct config *config)
 
 bool quota_connection(struct workspace *ws)
 {
-	return bucket_take(&ws->quota.connections, clock_usec(), 1);
+	bool is_taken = bucket_take(&ws->quota.connections, clock_usec(), 1);
+
+	ws->quota.kept.connections += !is_taken;
+	return is_taken;
 }
 
 bool quota_line(struct workspace *ws)
@@ -39,6 +42,7 @@ bool quota_line(struct workspace *ws)
 	struct quota *quota = &ws->quota;
 
 	if (!bucket_take(&quota->lines, clock_usec(), 1)) {
+		quota->kept.lines++;
 		if (quota->silenced++ == 0)
 			log_line(LOG_WARNING, &about,
 				"it causes too many lines; more are left out for a while");
@@ -73,12 +77,14 @@ bool quota_job(const struct job *job, char ret_text[static MESSAGE_SIZE])
 			"%llu MiB of this workspace wait on the host already; the job waits "
 			"until some are printed",
 			(unsigned long long)(there / MIB));
+		job->workspace->quota.kept.jobs++;
 		return false;
 	}
 	if (!bucket_take(&job->workspace->quota.jobs, clock_usec(), 1)) {
 		(void)text_printf(ret_text, MESSAGE_SIZE,
 			"this workspace has printed %u jobs within a minute; the job waits",
 			config->jobs_per_minute);
+		job->workspace->quota.kept.jobs++;
 		return false;
 	}
 	return true;

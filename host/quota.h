@@ -17,9 +17,16 @@
 struct job;
 struct workspace;
 
+/* What was kept from a workspace since platend's start (platenctl workspaces). */
+struct quota_counts {
+	uint64_t connections, jobs, lines; /* refused or left out for a quota */
+	uint64_t options;		   /* of jobs, left out for they are not a guest's to set */
+};
+
 struct quota {
 	struct bucket connections, jobs, lines;
 	uint32_t silenced; /* lines left out since the last */
+	struct quota_counts kept;
 };
 
 void quota_init(struct quota *quota, const struct config *config);

@@ -208,7 +208,9 @@ void restarts_need(struct restarts *r, const struct message_restart_need *m)
 	if (news == NEWS_NONE)
 		return;
 	r->news++;
-	if (news == NEWS_MET)
+	if (!quota_line(r->ws))
+		; /* too many of a workspace's: said there */
+	else if (news == NEWS_MET)
 		log_line(LOG_INFO, &a, "a need of a restart is met: %s", m->reason);
 	else if (news == NEWS_UNMET)
 		log_line(LOG_ERR, &a, "a restart did not meet what it was needed for: %s",
@@ -281,7 +283,9 @@ void restarts_answer(struct restarts *r, const struct message_restart_answer *m)
 	case ANSWER_NOBODY:
 	case ANSWER_CHOICE_COUNT: r->nobody = true; break;
 	}
-	if (m->choice == ANSWER_NOBODY)
+	if (!quota_line(r->ws))
+		; /* likewise */
+	else if (m->choice == ANSWER_NOBODY)
 		log_line(LOG_INFO, &a, "nobody could be asked about its restart");
 	else
 		log_line(LOG_INFO, &a, "about its restart, %s says: %s", m->user,

@@ -121,6 +121,10 @@ static void on_watch_message(
 		if (m->size == sizeof(struct spool_job))
 			job_on_host(host, (const struct spool_job *)m);
 		return;
+	case SPOOL_SYNCED:
+		if (m->size == sizeof(struct spool_look))
+			job_on_saved(host, ((const struct spool_look *)m)->host_job);
+		return;
 	case SPOOL_LISTING: job_listing(host); return;
 	case SPOOL_LISTED:
 		spooler->listed = true;
@@ -384,6 +388,15 @@ void spooler_check(struct spooler *spooler)
 
 	if (spooler->watch)
 		(void)worker_send(spooler->watch, &m, -1);
+}
+
+void spooler_sync(struct spooler *spooler, uint32_t host_job, int fd)
+{
+	struct spool_look m = {
+		.head = {.type = SPOOL_SYNC, .size = sizeof(m)}, .host_job = host_job};
+
+	if (spooler->watch)
+		(void)worker_send(spooler->watch, &m, fd); /* comes again */
 }
 
 void spooler_look(struct spooler *spooler, uint32_t host_job)

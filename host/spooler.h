@@ -45,6 +45,7 @@ void spooler_cancel(
 void spooler_check(struct spooler *spooler);
 
 /* Tells the state of this job anew; when cupsd does not know it, all are looked at. */
+void spooler_sync(struct spooler *spooler, uint32_t host_job, int fd);
 void spooler_look(struct spooler *spooler, uint32_t host_job);
 
 void spooler_tick(struct spooler *spooler);

@@ -111,6 +111,15 @@ static int jobs_of(const struct workspace *ws)
 	return n;
 }
 
+static json_t *kept_from(const struct workspace *ws)
+{
+	const struct quota_counts *kept = &ws->quota.kept;
+
+	return json_pack("{s:I, s:I, s:I, s:I}", "options", (json_int_t)kept->options, "jobs",
+		(json_int_t)kept->jobs, "lines", (json_int_t)kept->lines, "connections",
+		(json_int_t)kept->connections);
+}
+
 static json_t *workspace_row(const struct workspace *ws)
 {
 	static const char *const transports[] = {"none", "virtio", "vsock", "unix"};
@@ -129,13 +138,14 @@ static json_t *workspace_row(const struct workspace *ws)
 		ready += ws->offers[i].printer && ws->offers[i].report == REPORT_READY;
 	}
 	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:s}",
+		"{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:s, s:o}",
 		"name", ws->name, "uuid", uuid_format(&ws->uuid, uuid), "state", state, "mode",
 		mode_name(workspace_mode(ws)), "mode_from", ws->own_mode ? "workspace" : "host",
 		"owner", workspace_owner(ws, owner), "channel", channel, "link",
 		workspace_link_name(ws), "agent", ws->greeted ? ws->agent : "", "protocol",
 		ws->greeted ? (int)ws->version : 0, "offered", offered, "ready", ready, "jobs",
-		jobs_of(ws), "text", ws->text, "restart", restarts_text(ws->restarts, restart));
+		jobs_of(ws), "text", ws->text, "restart", restarts_text(ws->restarts, restart),
+		"kept", kept_from(ws));
 }
 
 static void verb_workspaces(struct control_client *client, const json_t *request)
@@ -308,7 +318,7 @@ static void verb_doctor(struct control_client *client, const json_t *request)
 		if (!ws)
 			return;
 	}
-	control_answer(client, doctor_checks(control_host(client), ws));
+	control_answer(client, doctor_checks(control_host(client), ws, control_may_change(client)));
 }
 
 static void verb_explain(struct control_client *client, const json_t *request)

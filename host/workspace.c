@@ -10,7 +10,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -19,11 +18,8 @@
 #include "host/channel/channel.h"
 #include "host/decide.h"
 #include "host/domains.h"
-#include "host/fetcher.h"
 #include "host/job.h"
 #include "host/origin.h"
-#include "host/printer.h"
-#include "host/renderings.h"
 #include "host/restarts.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
@@ -141,6 +137,7 @@ static void session_lost(struct workspace *ws, const char *why)
 		log_event(LOG_ID_WORKSPACE_LOST, LOG_NOTICE, &about, "session over: %s", why);
 	text_copy_line(ws->text, sizeof(ws->text), why);
 	ws->synced = ws->greeted = false;
+	ws->handing.count = 0;
 	memset(&ws->guest, 0, sizeof(ws->guest));
 	job_workspace_lost(ws, false);
 	offer_deinit(ws);
@@ -174,6 +171,7 @@ static void on_hello(struct workspace *ws, const struct message_hello *hello)
 			log_line(LOG_ERR, &about, "%s", text);
 		send_bye(ws, BYE_VERSION, text);
 		session_lost(ws, text);
+		text_copy_line(ws->refusal, sizeof(ws->refusal), text);
 		return;
 	}
 	message_init(&m, MESSAGE_WELCOME);
@@ -188,7 +186,7 @@ static void on_hello(struct workspace *ws, const struct message_hello *hello)
 	text_copy_line(ws->agent, sizeof(ws->agent), hello->agent);
 	ws->greeted = true;
 	ws->version = m.welcome.version;
-	ws->text[0] = '\0';
+	ws->text[0] = ws->refusal[0] = '\0';
 	ws->open_failures = 0;
 	if (quota_line(ws))
 		log_event(LOG_ID_WORKSPACE_CONNECTED, LOG_INFO, &about, "connected: %s", ws->agent);
@@ -197,48 +195,11 @@ static void on_hello(struct workspace *ws, const struct message_hello *hello)
 	decide_pump(ws);
 }
 
-static void on_driver_get(struct workspace *ws, const struct message_driver_get *get)
-{
-	struct channel_driver d = {.head = {.type = CHANNEL_DRIVER, .size = sizeof(d)}};
-	struct printer *printer = offer_driver(ws, get->driver);
-	_cleanup_close_ int fd = -1;
-	char path[256];
-
-	memcpy(d.driver, get->driver, SHA256_SIZE);
-	if (printer) {
-		fd = open(fetcher_driver_path(ws->host, get->driver, path), O_RDONLY | O_CLOEXEC);
-		if (fd >= 0)
-			d.size = memcmp(printer->driver.sha256, get->driver, SHA256_SIZE) == 0
-					 ? printer->driver.packed_size
-					 : printer->driver.whole_packed_size;
-		else
-			fetcher_want(ws->host->fetcher, printer); /* the store lost it */
-	}
-	(void)workspace_send(ws, &d, fd);
-}
-
 /* The guest broke the protocol in a way that only we can see. It may begin a new session. */
 static void violation(struct workspace *ws, const char *why)
 {
 	send_bye(ws, BYE_VIOLATION, why);
 	session_lost(ws, why);
-}
-
-static void on_package_get(struct workspace *ws, const struct message_package_get *get)
-{
-	struct channel_driver d = {
-		.head = {.type = CHANNEL_DRIVER, .size = sizeof(d)}, .is_package = 1};
-	const struct rendering_package *package = offer_package(ws, get->package);
-	_cleanup_close_ int fd = -1;
-	char path[256];
-
-	memcpy(d.driver, get->package, SHA256_SIZE);
-	if (package)
-		fd = open(renderings_package_path(ws->host, package, path),
-			O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd >= 0)
-		d.size = package->size;
-	(void)workspace_send(ws, &d, fd);
 }
 
 static void reopen_later(struct workspace *ws);
@@ -272,6 +233,12 @@ static void on_channel_text(struct workspace *ws, const struct ipc_head *head)
 	ws->synced = head->type == CHANNEL_SYNCED;
 }
 
+static void on_get(struct workspace *ws, const uint8_t sha256[static SHA256_SIZE], bool is_package)
+{
+	if (!handing_asked(ws, sha256, is_package))
+		distrust(ws, "more questions for drivers than it may have open");
+}
+
 static void on_channel_message(
 	struct worker *worker, const struct ipc_head *head, int *fd, void *userdata)
 {
@@ -294,8 +261,8 @@ static void on_channel_message(
 		return; /* of a session that is over */
 	switch (head->type) {
 	case MESSAGE_PRINTER_REPORT: return offer_report(ws, &m->printer_report);
-	case MESSAGE_DRIVER_GET: return on_driver_get(ws, &m->driver_get);
-	case MESSAGE_PACKAGE_GET: return on_package_get(ws, &m->package_get);
+	case MESSAGE_DRIVER_GET: return on_get(ws, m->driver_get.driver, false);
+	case MESSAGE_PACKAGE_GET: return on_get(ws, m->package_get.package, true);
 	case MESSAGE_GUEST_STATUS: ws->guest = m->guest_status; return;
 	case MESSAGE_RESTART_NEED: return restarts_need(ws->restarts, &m->restart_need);
 	case MESSAGE_ACTIVITY: return restarts_activity(ws->restarts, &m->activity);
@@ -361,6 +328,7 @@ static void on_channel_room(struct worker *worker, void *userdata)
 	struct workspace *ws = userdata;
 
 	(void)worker;
+	handing_pump(ws);
 	offer_pump(ws);
 	job_pump(ws);
 	if (ws->decisions_due)
@@ -481,8 +449,10 @@ void workspace_domain(struct workspace *ws, const struct virt_domain *domain)
 				  : RESTART_UNSET;
 	if ((!domain->running || restarted) && ws->channel)
 		workspace_disconnect(ws, "the workspace was shut down");
-	if (restarted)
+	if (restarted) {
 		ws->open_failures = 0;
+		ws->agent[0] = ws->refusal[0] = '\0';
+	}
 	if (started)
 		restarts_rebooted(ws->restarts);
 	if (before != workspace_mode(ws))

@@ -5,6 +5,7 @@
 #ifndef PLATEN_WORKSPACE_H
 #define PLATEN_WORKSPACE_H
 
+#include "host/handing.h"
 #include "host/host.h"
 #include "host/quota.h"
 #include "host/virt/virt.h"
@@ -53,12 +54,14 @@ struct workspace {
 	sd_event_source *reopen;
 	/* The session: */
 	bool synced, greeted;
-	uint32_t version;   /* of the protocol, with `greeted` */
-	bool decisions_due; /* see decide_pump() */
-	char agent[VERSION_SIZE];
+	uint32_t version;	  /* of the protocol, with `greeted` */
+	bool decisions_due;	  /* see decide_pump() */
+	char agent[VERSION_SIZE]; /* the last that was greeted since the domain's start */
 	struct message_guest_status guest;
 	struct quota quota;
-	char text[MESSAGE_SIZE]; /* why there is no session, one line */
+	struct handing handing;	    /* what is to be answered when the channel takes more */
+	char text[MESSAGE_SIZE];    /* why there is no session, one line */
+	char refusal[MESSAGE_SIZE]; /* why the last agent was sent away, until one is not */
 	/* The offer: */
 	struct offer_entry *offers;
 	uint32_t offer_count, offer_size;

@@ -9,7 +9,7 @@
 Options before the first word: --budget SECONDS for all of it, --timeout SECONDS for one command,
 program or module (a module may set TIMEOUT itself), --valgrind (ctest only), --jobs N at once,
 --own-network: each module has a network of its own, with loopback only, --patience N: a module may
-take N times as long.
+take N times as long; otherwise as the machine's load is when it begins.
 
 The result is appended to the file that --tally names, as "passed failed skipped". A module runs in
 a process of its own; what it leaves running is ended by its id, and counts as a failure of its own.
@@ -71,6 +71,11 @@ class Tally:
             for line in text.splitlines():
                 print(f"     | {line}")
             print("     ----", flush=True)
+
+
+def patience():
+    """How much longer than on a quiet machine a module may take, as in integration/harness.py."""
+    return max(1.0, 2 * os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def children(pid):
@@ -255,7 +260,7 @@ class Runner:
         short = re.sub(r"^test_|\.py$", "", os.path.basename(path))
         if self.late(f"{short}: module"):
             return
-        seconds = self.seconds((self.own_timeout(path) or self.options.timeout) * self.options.patience)
+        seconds = self.seconds((self.own_timeout(path) or self.options.timeout) * (self.options.patience or patience()))
         reader, writer = os.pipe()
         rows, log = [], tempfile.TemporaryFile()
         follower = threading.Thread(target=self.follow, args=(reader, short, rows, log))
@@ -409,7 +414,7 @@ def main():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--budget", type=float, default=1200)
     parser.add_argument("--timeout", type=float, default=300)
-    parser.add_argument("--patience", type=float, default=1)
+    parser.add_argument("--patience", type=float)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--valgrind", action="store_true")
     parser.add_argument("--own-network", action="store_true")

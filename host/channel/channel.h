@@ -16,6 +16,8 @@
 #include "proto/base/ipc.h"
 #include "proto/message.h"
 
+#define FEED_OPEN 2 /* drivers and packages that platen-channel asks for and reads at once */
+
 enum channel_message {
 	CHANNEL_START = 1000, /* platend → channel: struct channel_start, with the channel's fd */
 	CHANNEL_DRIVER, /* platend → channel: struct channel_driver, with the file or none */

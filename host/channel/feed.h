@@ -10,8 +10,6 @@
 #include "proto/link.h"
 #include "proto/message.h"
 
-#define FEED_OPEN 2 /* files read at once */
-
 struct feed_file {
 	int fd; /* -1: free */
 	uint32_t size, offset;

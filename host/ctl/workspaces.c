@@ -3,11 +3,42 @@
  * `platenctl workspaces`: which domains are workspaces, and how far each has got.
  *
  * PRINTERS is "ready/offered". A mode of the workspace's own is marked, for the host's default does
- * not change it. NOTE says why there is no session where there is none.
+ * not change it. NOTE says why there is no session where there is none. Below a workspace stands
+ * what it is to restart for, and what was kept from it since platend began.
  */
 #include "host/ctl/ctl.h"
 
+#include <stdio.h>
 #include <string.h>
+
+/* "kept from it: 12 options that are not a workspace's to set, 3 tries of jobs beyond a quota". */
+static void add_notes(struct table *table, const json_t *row)
+{
+	static const struct {
+		const char *name, *what;
+	} counts[] = {
+		{"options", "options that are not a workspace's to set"},
+		{"jobs", "tries of jobs beyond a quota"},
+		{"connections", "connections beyond a quota"},
+		{"lines", "lines of the log beyond a quota"},
+	};
+	const json_t *kept = json_object_get(row, "kept");
+	const char *restart = ctl_string(row, "restart");
+	const char *before = restart[0] ? "; kept from it:" : "kept from it:";
+	char note[1024];
+	size_t used = (size_t)snprintf(note, sizeof(note), "%.600s", restart);
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		long long n = ctl_number(kept, counts[i].name);
+
+		if (n <= 0)
+			continue;
+		used += (size_t)snprintf(
+			note + used, sizeof(note) - used, "%s %lld %s", before, n, counts[i].what);
+		before = ",";
+	}
+	table_note(table, note);
+}
 
 static void add(struct table *table, const json_t *row)
 {
@@ -27,7 +58,7 @@ static void add(struct table *table, const json_t *row)
 	table_cell(table, TONE_PLAIN, ctl_string(row, "owner"));
 	table_cell(table, TONE_PLAIN,
 		ctl_string(row, "text")[0] ? ctl_string(row, "text") : ctl_string(row, "agent"));
-	table_note(table, ctl_string(row, "restart"));
+	add_notes(table, row);
 }
 
 int ctl_workspaces(struct ctl *ctl, int argc, char **argv)

@@ -31,6 +31,7 @@ enum spool_message {
 	SPOOL_PING = 1, /* struct ipc_head */
 	SPOOL_CANCEL,	/* struct spool_cancel */
 	SPOOL_CHECK,	/* struct ipc_head: something failed; look whether cupsd is as we think */
+	SPOOL_SYNC,	/* struct spool_look, with the file that cupsd saved that job in: sync it */
 	SPOOL_LOOK,	/* struct spool_look: tell of this job, whether or not it is news */
 	/* watch → platend */
 	SPOOL_PONG,
@@ -39,6 +40,7 @@ enum spool_message {
 	SPOOL_PRINTER,	    /* struct spool_printer: there, or changed */
 	SPOOL_PRINTER_GONE, /* struct spool_printer_gone */
 	SPOOL_EVENTS,	    /* struct spool_text: why no events come; empty: they do */
+	SPOOL_SYNCED,	    /* struct spool_look: answer to SYNC, if it went well */
 	SPOOL_LISTING, /* struct ipc_head: now all of Platen's jobs are told, also those known */
 	SPOOL_LISTED,  /* struct ipc_head: all printers and all of Platen's jobs were told */
 	SPOOL_JOB, /* struct spool_job: one of Platen's jobs, there or changed; without UUIDs: a job

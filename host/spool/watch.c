@@ -358,7 +358,16 @@ static int look_at_job(struct watch *watch, uint32_t host_job)
 	return r == -ENOENT ? read_all(watch) : r;
 }
 
-static int on_message(struct watch *watch, const struct ipc_head *m)
+static void sync_job(const struct spool_look *m, int fd)
+{
+	struct spool_look synced = *m;
+
+	synced.head.type = SPOOL_SYNCED;
+	if (fd >= 0 && fdatasync(fd) == 0)
+		(void)ipc_send(IPC_FD, &synced, -1); /* asked for again */
+}
+
+static int on_message(struct watch *watch, const struct ipc_head *m, int fd)
 {
 	const struct spool_cancel *c = (const struct spool_cancel *)m;
 	int r;
@@ -369,6 +378,11 @@ static int on_message(struct watch *watch, const struct ipc_head *m)
 		if (!watch->http)
 			return 0;
 		return watch->polling || is_subscribed(watch) ? read_all(watch) : -ECONNRESET;
+	case SPOOL_SYNC:
+		if (m->size != sizeof(struct spool_look))
+			return -EPROTO;
+		sync_job((const struct spool_look *)m, fd);
+		return 0;
 	case SPOOL_LOOK:
 		if (m->size != sizeof(struct spool_look))
 			return -EPROTO;
@@ -416,18 +430,18 @@ static int turn(struct watch *watch)
 	struct pollfd fds[] = {{.fd = IPC_FD, .events = POLLIN},
 		{.fd = watch->events, .events = POLLIN},
 		{.fd = watch->http ? httpGetFd(watch->http) : -1, .events = POLLIN}};
-	int fd = -1, r = 0;
+	_cleanup_close_ int fd = -1;
+	int r = 0;
 
 	if (poll(fds, 3, timeout) < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (fds[0].revents) {
 		r = ipc_recv(IPC_FD, buf, sizeof(buf), &fd);
-		(void)close_fd(fd);
 		if (r == 0)
 			return 1;
 		if (r < 0)
 			return r;
-		r = on_message(watch, (const struct ipc_head *)buf);
+		r = on_message(watch, (const struct ipc_head *)buf, fd);
 		if (r == -EPROTO)
 			return r;
 	}

@@ -133,6 +133,7 @@ static void on_platend(int watch, int fd, int events, void *opaque)
 	static _Alignas(max_align_t) unsigned char buf[IPC_SIZE_MAX];
 	struct ipc_head pong = {.type = VIRT_PONG, .size = sizeof(pong)};
 	const struct ipc_head *m = (const struct ipc_head *)buf;
+	struct virt *virt = opaque;
 	int beside, r;
 
 	(void)watch;
@@ -142,9 +143,12 @@ static void on_platend(int watch, int fd, int events, void *opaque)
 	if (r <= 0)
 		exit(r == 0 ? 0 : 1);
 	if (m->type == VIRT_PING)
-		virt_tell(&pong);
-	else
-		virt_do(opaque, m);
+		return virt_tell(&pong);
+	/* Who asks in the first moment, or while we wait to try again, is not sent away for that.
+	 */
+	if (!virt->connection)
+		up(virt);
+	virt_do(virt, m);
 }
 
 /* libvirt writes its errors to stderr by itself; ours say what matters. */

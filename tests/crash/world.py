@@ -22,6 +22,7 @@ from judge import COMPLETED, PROCESSING, STOPPED  # noqa: E402
 from power import Power, parents  # noqa: E402
 
 PRINTERS = ("one", "two", "three")
+QUEUES = (*PRINTERS, "pool")  # the last is a class of them
 PATIENCE = 8  # seconds
 SYNCS = 4096  # of inject.c
 ROOM = "768m"  # of each file system that can be full
@@ -53,7 +54,7 @@ FAULTS = PROCESSES + FULL + ("host-cupsd-term", "guest-cupsd-term", "cut", "stal
 ENDS = ("agent", "platend", "guest-cupsd", "host-cupsd")
 # What each of them really calls in a job's life; others would never be hit.
 CALLS = {"platend": ("sendmsg", "pwrite64", "fdatasync"), "platen-agent": ("write", "sendmsg", "fdatasync"),
-         "platen-channel": ("write", "sendmsg"), "platen-spool": ("write", "send", "sendmsg", "connect"),
+         "platen-channel": ("write", "sendmsg"), "platen-spool": ("write", "send", "sendmsg", "connect", "fdatasync"),
          "platen-backend": ("sendmsg",)}
 # The backend is installed under its scheme's name.
 COMM = {"platen-backend": "platen"}
@@ -157,6 +158,9 @@ class World:
         ppd = vendor_ppd(lab.dir / "vendor.ppd")
         for n, name in enumerate(PRINTERS, 1):
             self.spooler.add_queue(name, f"socket://127.0.0.{n}:9", ppd)
+            self.spooler.run("lpadmin", "-p", name, "-c", "pool")
+        self.spooler.run("cupsenable", "pool")
+        self.spooler.run("cupsaccept", "pool")
         # cupsd saves its queues at its dirty interval: a kill before it would forget them.
         self.spooler.stop()
         self.rooms = {"full-spool": Room(lab, self.spooler.dir / "spool")}
@@ -182,7 +186,7 @@ class World:
 
     def ready(self):
         listed = self.host.ask("printers", workspace="box")["data"]["printers"]
-        return sum(p["guest"] == "ready" for p in listed) == len(PRINTERS)
+        return sum(p["guest"] == "ready" for p in listed) == len(QUEUES)
 
     def close(self):
         os.environ.pop("LD_PRELOAD", None)
@@ -266,8 +270,10 @@ class World:
 
     def inject(self, chance, what):
         nospace = what == "nospace"
-        program = {"nospace": "platend", "release": "platen-spool"}.get(what) or chance.choice(list(CALLS))
-        call = chance.choice(CALLS[program]) if not nospace else chance.choice(("pwrite64", "fdatasync"))
+        program = {"nospace": chance.choice(("platend", "platend", "platen-spool")),
+                   "release": "platen-spool"}.get(what) or chance.choice(list(CALLS))
+        call = (chance.choice(CALLS[program]) if not nospace else
+                chance.choice(("pwrite64", "fdatasync")) if program == "platend" else "fdatasync")
         self.arm.program, self.arm.call = COMM.get(program, program).encode(), call.encode()
         self.arm.action = 2 if nospace else chance.randrange(2)
         self.arm.hit, self.arm.left = 0, chance.choice((1, 2, 3, chance.randrange(1, 12)))
@@ -287,7 +293,7 @@ class World:
                 self.lab.processes.remove(process)
                 start()
         for spooler in (self.spooler, self.guest.spooler):
-            for name in PRINTERS:
+            for name in QUEUES:
                 if (spooler.printer(name) or {}).get("printer-state") == 5:
                     spooler.run("cupsenable", name, check=False)
 

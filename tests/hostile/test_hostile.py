@@ -177,6 +177,8 @@ class Lies(HostileCase):
         self.assertEqual(job["job-priority"], 50)
         self.assertNotEqual(job["platen-job-uuid"], "x")
         self.assertNotIn("outputorder", job)
+        row, = [w for w in self.host.ask("workspaces")["data"]["workspaces"] if w["name"] == "box"]
+        self.assertEqual(row["kept"]["options"], len(evil) - 1)  # all but sides
         wait_for(lambda: len(self.device.received) == 1, "the page")
         self.sound(1)
 
@@ -399,6 +401,8 @@ class Quotas(HostileCase):
         state = guest.print(pdf(1), ref=4)
         self.assertEqual((state[2], state[3]), ([REFUSED], [5]))  # QUOTA
         self.assertIn(b"3 jobs within a minute", state[8][0])
+        row, = [w for w in self.host.ask("workspaces")["data"]["workspaces"] if w["name"] == "box"]
+        self.assertEqual(row["kept"]["jobs"], 1)
         wait_for(lambda: len(self.device.received) == 3, "three pages")
         self.sound(3)
 
@@ -434,6 +438,8 @@ class Quotas(HostileCase):
         told = log.count("report ")
         self.assertGreaterEqual(told, first - 100)  # connections and the like had some
         self.assertLessEqual(told, first + 60 * ((time.monotonic() - begun) / 60 + 1))
+        row, = [w for w in self.host.ask("workspaces")["data"]["workspaces"] if w["name"] == "box"]
+        self.assertGreaterEqual(row["kept"]["lines"], reports - told - 100)
         self.assertLessEqual(log.count("too many lines"), 1 + (time.monotonic() - begun))
         guest.close()
         self.sound()

@@ -36,7 +36,7 @@ DATA = {
         {"name": "win11", "uuid": "5f1a1d0c-7d38-4a0e-9a3f-0d1c6f2b7a11", "state": "running",
          "mode": "all", "mode_from": "workspace", "owner": "alice", "channel": "virtio",
          "link": "connected", "agent": "platen-agent 0.1.0", "offered": 3, "ready": 2, "jobs": 1,
-         "text": ""},
+         "text": "", "restart": "to restart, for splix", "kept": {"options": 12, "jobs": 0, "connections": 3, "lines": 0}},
         {"name": "Büro", "uuid": "5f1a1d0c-7d38-4a0e-9a3f-0d1c6f2b7a12", "state": "shut-off",
          "mode": "network", "mode_from": "host", "owner": "B_ro", "channel": "none",
          "link": "no-channel", "agent": "", "offered": 0, "ready": 0, "jobs": 0,
@@ -185,6 +185,7 @@ platend 0.1.0 on alpha, mode network
         "workspaces": (0, """\
 NAME   STATE     MODE       CHANNEL  LINK        PRINTERS  JOBS  OWNER  NOTE
 win11  running   all (own)  virtio   connected   2/3       1     alice  platen-agent 0.1.0
+    to restart, for splix; kept from it: 12 options that are not a workspace's to set, 3 connections beyond a quota
 Büro   shut-off  network    none     no-channel  0/0       0     B_ro   the domain has no Platen channel
 """),
         "printers": (0, """\

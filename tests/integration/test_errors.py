@@ -182,7 +182,12 @@ class ErrorsTest(unittest.TestCase):
         peer.close()
 
     def test_an_agent_of_another_version(self):
-        self.ends(self.host(), hello(7, 9), word="install the same version of Platen on both")
+        host = self.host()
+        self.ends(host, hello(7, 9), word="install the same version of Platen on both")
+        agent = {c["link"]: c for c in host.ask("doctor", workspace="box")["data"]["checks"]}["agent"]
+        self.assertEqual(agent["state"], "fault")
+        self.assertIn("speaks protocol 7 to 9", agent["text"])
+        self.assertIn("install the platen-guest that belongs to this host", agent["fix"])
 
     def test_a_frame_over_the_maximum(self):
         self.ends(self.host(), hello(), b"PLF1" + struct.pack("<IQ", 1 << 20, 0), word="session over: ")

@@ -191,6 +191,10 @@ class PrintTest(unittest.TestCase):
         wait_for(lambda: any(p["name"] == "mine" and p["guest"] == "name-taken"
                              for p in self.host.ask("printers", workspace="box")["data"]["printers"]), "the report", 10)
         self.assertEqual(self.guest.spooler.printer("mine")["printer-info"], "mine by hand")
+        # When they take it away, the name is free.
+        self.guest.spooler.run("lpadmin", "-x", "mine")
+        wait_for(lambda: any(p["name"] == "mine" and p["guest"] == "ready"
+                             for p in self.host.ask("printers", workspace="box")["data"]["printers"]), "the printer in its place", 10)
 
     def test_queue_for_the_same_device_is_not_doubled(self):
         other = Sink(self.lab)

@@ -7,6 +7,7 @@ test needs it. Whatever happens, the device gets the whole document once, or not
 import os
 import pathlib
 import signal
+import subprocess
 import time
 import unittest
 
@@ -263,16 +264,85 @@ class TrapsTest(unittest.TestCase):
         wait_for(lambda: self.other.received == [b"the third"], "it")
         self.assertEqual(self.device.received.count(DATA[:1 << 20]), 1)
 
+    # -- what it syncs of a job, which is nothing
+
+    def test_documents_that_cannot_be_synced(self):
+        """Where platend does not find the spooler's files it says so once, with what to do, and prints."""
+        self.host.stop()
+        config = self.host.config.read_text()
+        self.host.config.write_text(config.replace(f"cups-spool = {self.spooler.dir}/spool", "cups-spool = /nonexistent"))
+        self.start_platend()
+        for n in range(2):
+            number = self.guest.print("laser", b"page", *RAW)
+            wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "its end")
+        lines = [line for line in self.lab.log("platend").splitlines() if "cannot be synced" in line]
+        self.assertEqual(len(lines), 1, lines)
+        self.assertIn("/nonexistent/d0", lines[0])
+        self.assertIn("is cups-spool in platen.conf the RequestRoot of cups-files.conf?", lines[0])
+
+    def test_documents_are_synced_before_their_release(self):
+        """As the kernel sees it: the worker syncs the spooler's file, then asks for the release."""
+        worker = [pid for pid, argv in self.host.children("platen-spool") if argv[1] == "submit"]
+        log = self.lab.dir / "calls"
+        tracer = subprocess.Popen(["strace", "-f", "-y", "-s", "64", "-e", "trace=fdatasync,sendto", "-o", log,
+                                   *[f"-p{pid}" for pid in worker]], stderr=subprocess.DEVNULL)
+        self.addCleanup(tracer.wait)
+        self.addCleanup(tracer.terminate)
+        wait_for(lambda: all("TracerPid:\t0\n" not in pathlib.Path(f"/proc/{pid}/status").read_text() for pid in worker),
+                 "the workers to be traced")
+        number = self.guest.print("laser", b"page", *RAW)
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "its end")
+        tracer.terminate()
+        tracer.wait()
+        # IPP 2.0, Release-Job (0x000D), as strace writes it
+        lines = [line for line in log.read_text().splitlines() if "fdatasync" in line or '"\\2\\0\\0\\r' in line]
+        self.assertEqual(len(lines), 2, log.read_text())
+        self.assertIn(f"{self.spooler.dir}/spool/d0", lines[0])
+        self.assertIn("= 0", lines[0])
+
     # -- a class
 
-    def test_a_class_hands_it_to_a_member(self):
-        """Once, to one of them; also when platend is killed meanwhile, and when the member goes away."""
+    def add_pool(self):
         self.spooler.run("lpadmin", "-p", "laser", "-c", "pool")
         self.spooler.run("lpadmin", "-p", "other", "-c", "pool")
         self.spooler.run("cupsenable", "pool")
         self.spooler.run("cupsaccept", "pool")
         wait_for(lambda: any(p["name"] == "pool" and p["guest"] == "ready" for p in
                              self.host.ask("printers", workspace="box")["data"]["printers"]), "the pool in the guest")
+
+    def test_a_job_of_a_class_that_cupsd_forgets(self):
+        """It is over in the guest when it has ended, or cupsd has it on disk: a person is asked when it is lost before."""
+        self.add_pool()
+        self.settings("DirtyCleanInterval 30")
+        self.spooler.run("cupsdisable", "laser", "other")
+        number = self.guest.print("pool", b"a page", *RAW)
+        wait_for(lambda: [j for j in self.host.ask("jobs")["data"]["jobs"] if j["phase"] == "pending"], "it to be released")
+        time.sleep(2)  # that it does not end can only be waited for
+        self.assertEqual(self.guest.job(number)["job-state"], 5)
+        self.spooler.stop(signal.SIGKILL)
+        self.spooler.start()
+        wait_for(lambda: self.guest.job(number)["job-state"] == HELD, f"a person, it is {self.guest.job(number)}", 20)
+        self.assertIn("It is not known whether this was printed", self.why(number))
+
+    def test_a_job_of_a_class_that_cupsd_has_saved(self):
+        """It is over in the guest while it waits on the host, and is printed once whatever is killed then."""
+        self.add_pool()
+        self.settings("DirtyCleanInterval 1")
+        self.spooler.run("cupsdisable", "laser", "other")
+        number = self.guest.print("pool", b"a page", *RAW)
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 20)
+        self.spooler.stop(signal.SIGKILL)
+        self.host.stop(signal.SIGKILL)
+        self.spooler.start()
+        self.start_platend()
+        self.spooler.run("cupsenable", "laser", "other")
+        wait_for(lambda: self.device.received + self.other.received, "the page")
+        wait_for(lambda: self.host.ask("jobs", all=True)["data"]["jobs"][0]["phase"] == "completed", "its end")
+        self.assertEqual(self.device.received + self.other.received, [b"a page"])
+
+    def test_a_class_hands_it_to_a_member(self):
+        """Once, to one of them; also when platend is killed meanwhile, and when the member goes away."""
+        self.add_pool()
         pages = [b"page %d" % n for n in range(4)]
         for n, page in enumerate(pages):
             number = self.guest.print("pool", page, *RAW)

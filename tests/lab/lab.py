@@ -25,7 +25,7 @@ import uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "integration"))
-from harness import BUILD, SOURCE, Host, Lab, Sink, Spooler, vendor_ppd, wait_for  # noqa: E402
+from harness import BUILD, SOURCE, Host, Lab, Sink, Spooler, patience, vendor_ppd, wait_for  # noqa: E402
 
 CACHE = pathlib.Path(os.environ.get("PLATEN_LAB_CACHE", "/var/cache/platen-lab"))
 PACKAGES = ("systemd,systemd-sysv,udev,dbus,initramfs-tools,linux-image-cloud-amd64,cups-daemon,cups-client,"
@@ -323,7 +323,8 @@ class Workspace:
         return line.decode()
 
     def run(self, command, check=True, timeout=60):
-        """Runs a shell command in the guest: its output, or its exit code with check=False."""
+        """Runs a shell command in the guest: its output, or its exit code with check=False. `timeout`: on a quiet machine."""
+        timeout *= patience()
         with self.lock:
             if not self.sock:
                 self.connect()
@@ -337,18 +338,18 @@ class Workspace:
     def wait_up(self, timeout=180):
         """Until the guest answers on its console. A guest that is not up yet leaves a question unanswered, or answers
         late: each try has a word of its own, and more patience, for a console that was left takes a while to begin anew."""
-        end, patience = time.monotonic() + timeout, 4
+        end, most = time.monotonic() + timeout * patience(), 4
         while True:
             word = uuid.uuid4().hex
             try:
                 self.connect()
                 self.sock.sendall(base64.b64encode(f"echo {word}".encode()) + b"\n")
                 while True:
-                    _, _, out = self.line(patience).partition(" ")
+                    _, _, out = self.line(most).partition(" ")
                     if base64.b64decode(out + "==").decode(errors="replace").strip() == word:
                         return
             except (OSError, ValueError):
-                patience = min(patience * 1.5, 40)
+                most = min(most * 1.5, 40)
             if time.monotonic() > end:
                 serial = self.lab.dir / f"{self.name}-serial.log"
                 raise AssertionError(f"the guest did not come up in {timeout} s\n"

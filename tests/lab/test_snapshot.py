@@ -10,6 +10,7 @@ import lab as vm
 from harness import wait_for
 
 TIMEOUT = 500
+LAB_ONLY = "three minutes; life puts a workspace back as well"
 HELD = 4
 SIZE = 24 << 20  # bytes: more than is on its way at once
 RAW = "-o document-format=application/vnd.cups-raw"

@@ -119,6 +119,28 @@ class Deployed(unittest.TestCase):
             for unit in ("platend", "platen-agent"):
                 self.assertIn(c.prop(unit, "NRestarts"), ("0", ""))
 
+    def rpm(self, name, path, content):
+        """An RPM of one file."""
+        build = self.lab.dir / "rpmbuild"
+        build.mkdir()
+        (build / "filter").write_text(content)
+        (build / "driver.spec").write_text(f"""Name: {name}
+Version: 1.0
+Release: 1
+Summary: a driver of the tests
+License: Apache-2.0
+BuildArch: noarch
+AutoReqProv: no
+%description
+A driver of the tests.
+%install
+install -D -m 755 {build}/filter %{{buildroot}}/{path}
+%files
+/{path}
+""")
+        subprocess.run(["rpmbuild", "--define", f"_topdir {build}", "-bb", build / "driver.spec"], check=True, capture_output=True)
+        return build / f"RPMS/noarch/{name}-1.0-1.noarch.rpm"
+
 
 class UnitsTest(Deployed):
     def test_a_page_from_the_workspace_through_both_sandboxes(self):
@@ -176,28 +198,6 @@ class UnitsTest(Deployed):
         self.print(guest, "after the package")
         wait_for(lambda: self.device.received == [b"after the package"], "the document at the device", 30)
         self.no_denial(host, guest)
-
-    def rpm(self, name, path, content):
-        """An RPM of one file."""
-        build = self.lab.dir / "rpmbuild"
-        build.mkdir()
-        (build / "filter").write_text(content)
-        (build / "driver.spec").write_text(f"""Name: {name}
-Version: 1.0
-Release: 1
-Summary: a driver of the tests
-License: Apache-2.0
-BuildArch: noarch
-AutoReqProv: no
-%description
-A driver of the tests.
-%install
-install -D -m 755 {build}/filter %{{buildroot}}/{path}
-%files
-/{path}
-""")
-        subprocess.run(["rpmbuild", "--define", f"_topdir {build}", "-bb", build / "driver.spec"], check=True, capture_output=True)
-        return build / f"RPMS/noarch/{name}-1.0-1.noarch.rpm"
 
     def test_an_rpm_is_installed_by_the_guests_own_manager(self):
         """Debian's rpm stands in for a guest of that family: it warns, and installs."""

@@ -41,7 +41,7 @@ echo >&3
 while read -r -t 60 code out <&3; do
 	out=$(base64 -d <<<"$out")
 	[ "${out%%$'\n'*}" = $word ] || continue
-	printf '%s\n' "${out#*$'\n'}"
+	[ "$out" = $word ] || printf '%s\n' "${out#*$'\n'}"
 	exit "$code"
 done
 exit 124

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""platen-spool submit at a socketpair: what it makes of a document that is not as it was announced.
+
+The test is platend here, and the channel that writes into the document's pipe. cupsd is told the length beforehand,
+so the last byte must not reach it before the digest is known: whatever goes wrong, no job has a document.
+"""
+import ctypes
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import unittest
+import uuid
+
+import harness
+from harness import BUILD, Lab, Spooler, wait_for
+
+QUOTA, MISMATCH = "QUOTA", "MISMATCH"
+
+
+def numbers(header, enum, first, *prefixes):
+    """The names of an enum, from the header that has them; without their prefixes."""
+    body = (harness.SOURCE / header).read_text().split(f"enum {enum} {{")[1].split("};")[0]
+    names = [m.group(1) for m in re.finditer(r"^\t([A-Z]+_[A-Z_]+)\b", body, re.M)]
+    return {name.split("_", 1)[1]: number for number, name in enumerate(names, first) if name.startswith(prefixes)}
+
+
+SUBMIT = numbers("host/spool/spool.h", "spool_message", 1, "SUBMIT_")
+OPEN, QUERY, SEAL, RELEASE = (SUBMIT[name] for name in ("OPEN", "QUERY", "SEAL", "RELEASE"))
+READY, OPENED, OFFSET, SEALED = (SUBMIT[name] for name in ("READY", "OPENED", "OFFSET", "SEALED"))
+RELEASED, FAILED = SUBMIT["RELEASED"], SUBMIT["FAILED"]
+REFUSALS = numbers("proto/message.h", "job_refusal", 0, "REFUSAL_")
+
+
+class Hash(ctypes.Structure):
+    _fields_ = [("low", ctypes.c_uint64), ("high", ctypes.c_uint64)]
+
+
+def digest(data):
+    """XXH3-128 in its canonical form."""
+    xxhash = ctypes.CDLL("libxxhash.so.0")
+    xxhash.XXH3_128bits.restype = Hash
+    value = xxhash.XXH3_128bits(data, ctypes.c_size_t(len(data)))
+    return struct.pack(">QQ", value.high, value.low)
+
+
+class Worker:
+    def __init__(self, cups_socket):
+        self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.process = subprocess.Popen([BUILD / "platen-spool", "submit", cups_socket], close_fds=False,
+                                        preexec_fn=lambda: os.dup2(theirs.fileno(), 3))
+        theirs.close()
+        self.sock.settimeout(20)
+        self.pipe = None
+
+    def close(self):
+        self.end_pipe()
+        self.sock.close()
+        self.process.wait(20)
+
+    def end_pipe(self):
+        if self.pipe is not None:
+            os.close(self.pipe)
+        self.pipe = None
+
+    def open(self, size, printer="held"):
+        reader, self.pipe = os.pipe()
+        message = struct.pack("=II6IQ16s16s128s64s64s256s128sI16384s4x", OPEN, 17104, 1, 1, 0, 7, 0, 0, size, uuid.uuid4().bytes,
+                              uuid.uuid4().bytes, printer.encode(), b"anna", b"anna", b"Test", b"application/octet-stream", 0, b"")
+        socket.send_fds(self.sock, [message], [reader])
+        os.close(reader)
+
+    def say(self, kind):
+        self.sock.send(struct.pack("=II", kind, 8))
+
+    def seal(self, size, value):
+        self.sock.send(struct.pack("=IIQ16s", SEAL, 32, size, value))
+
+    def heard(self, *kinds):
+        """The next message of one of these kinds."""
+        while True:
+            message = self.sock.recv(65536)
+            if not message:
+                raise AssertionError("platen-spool ended")
+            kind = struct.unpack("=I", message[:4])[0]
+            if kind in kinds:
+                return kind, message
+
+
+class SubmitTest(unittest.TestCase):
+    def setUp(self):
+        self.lab = Lab()
+        self.addCleanup(self.lab.close)
+        self.spooler = Spooler(self.lab, "host")
+        self.spooler.add_queue("held", f"file://{self.lab.dir}/host/out/paper")
+        self.worker = Worker(self.spooler.socket)
+        self.addCleanup(self.worker.close)
+        self.worker.heard(READY)
+
+    def documents(self):
+        """Names of the documents that cupsd has for its jobs."""
+        return sorted(p.name for p in (self.spooler.dir / "spool").glob("d*"))
+
+    def refused(self, message):
+        number = struct.unpack("=II3I", message[:20])[2]
+        return next(name for name, n in REFUSALS.items() if n == number)
+
+    def test_whole_documents(self):
+        for size in (1, 2047, 2048, 65535, 65536, 65537, 131072, 300001):
+            with self.subTest(size=size):
+                data = os.urandom(size)
+                self.worker.open(size)
+                self.worker.heard(OPENED)
+                os.write(self.worker.pipe, data[:65536])
+                for at in range(65536, size, 65536):
+                    os.write(self.worker.pipe, data[at:at + 65536])
+                self.worker.seal(size, digest(data))
+                kind, message = self.worker.heard(SEALED, FAILED)
+                self.assertEqual(kind, SEALED)
+                number = struct.unpack("=II2IQ", message)[2]
+                self.assertEqual((self.spooler.dir / f"spool/d{number:05d}-001").read_bytes(), data)
+                self.worker.say(RELEASE)
+                self.worker.heard(RELEASED)
+                self.worker.heard(READY)
+                self.worker.end_pipe()
+
+    def test_what_is_not_as_announced_is_no_document(self):
+        data = os.urandom(70000)
+        other = digest(b"something else")
+        rows = ((70000, 70000, 70000, other, MISMATCH), (70001, 70000, 70000, None, MISMATCH),
+                (69999, 70000, 70000, None, MISMATCH), (140000, 70000, 140000, None, MISMATCH),
+                (70000, 65536, 70000, None, MISMATCH), (70000, 70000, 69999, None, MISMATCH),
+                (1, 70000, 70000, None, MISMATCH), (0, 0, 0, None, QUOTA), ((1 << 50) + 1, 10, 10, None, QUOTA),
+                ((1 << 63) + 1, 10, 10, None, QUOTA), ((1 << 64) - 1, 10, 10, None, QUOTA))
+        for announced, sent, sealed, value, why in rows:
+            with self.subTest(announced=announced, sent=sent, sealed=sealed):
+                self.worker.open(announced)
+                try:
+                    for at in range(0, sent, 65536):
+                        os.write(self.worker.pipe, data[at:min(at + 65536, sent)])
+                except BrokenPipeError:
+                    pass  # more than was announced is not read
+                self.worker.end_pipe()
+                self.worker.seal(sealed, value or digest(data[:sent]))
+                kind, message = self.worker.heard(SEALED, FAILED)
+                self.assertEqual(kind, FAILED)
+                self.assertEqual(self.refused(message), why)
+                self.worker.heard(READY)
+                self.assertEqual(self.documents(), [])
+                wait_for(lambda: not self.spooler.jobs("not-completed"), "the held job to go")
+
+    def test_the_last_piece_waits_for_the_digest(self):
+        """All bytes are there, and no seal: cupsd has no document, also when the worker dies then."""
+        self.worker.open(70000)
+        self.worker.heard(OPENED)
+        os.write(self.worker.pipe, bytes(65536))
+        os.write(self.worker.pipe, bytes(70000 - 65536))
+
+        def offset():
+            self.worker.say(QUERY)
+            return struct.unpack("=II2IQ", self.worker.heard(OFFSET)[1])[4]
+
+        wait_for(lambda: offset() == 70000, "the worker to have all of it")
+        self.assertEqual(self.documents(), [])
+        self.worker.process.send_signal(signal.SIGKILL)
+        self.worker.process.wait(10)
+        request = lambda: [p for p in (self.spooler.dir / "spool").iterdir() if len(p.name) == 8]  # noqa: E731
+        wait_for(lambda: not request(), "cupsd to throw away what it had of it")
+        self.assertEqual(self.documents(), [])
+        job = self.spooler.jobs("not-completed")[0]
+        self.assertEqual(job["job-state"], 4)  # held, for good
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each mistake that one easily makes in the first minutes is made, and doctor's line about it read.
+
+A denial of AppArmor wants a kernel that has it: test_host.py.
+"""
+import unittest
+
+from harness import wait_for
+from stock import StockTest
+
+TIMEOUT = 500
+SPOOLER = "cups.service cups.socket cups.path"
+LIBVIRT = "libvirtd.service libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket"
+
+
+class DoctorTest(StockTest):
+    def test_mistakes_on_the_host(self):
+        host = self.host
+        host.install(self.debs, "host", "tools")
+        # No printers, and none that is offered.
+        self.told("printers", "fault", "has no printers", "lpadmin -p")
+        self.add_printer()
+        uri = self.device.uri
+        host.run("cp /usr/lib/cups/backend/{socket,usb}; lpadmin -p laser -v usb://Test/Laser")
+        self.told("printers", "fault", "all printers are local", "platenctl mode --default all")
+        host.run(f"lpadmin -p laser -v {uri}; lpadmin -p raw -E -v {uri}")
+        self.told("drivers", "fault", "without a driver: raw", "platenctl printers")
+        host.run("lpadmin -x raw")
+        # No channel: of the one domain that there is, and of all.
+        self.told("domain", "fault", "no domain has a Platen channel", "platenctl attach", "virsh list")
+        host.run("virsh define /root/bare.xml")
+        code, _, text = self.checks("bare")
+        self.assertEqual(code, 5)
+        self.assertIn("platenctl attach", text)
+        # Domain off; paused; nobody in it; redirection off.
+        host.run("platenctl attach bare")
+        self.told("domain", "skipped", "shut off", "virsh start bare")
+        self.green()  # which is no fault
+        host.run("virsh start bare")
+        self.told("agent", "fault", "no agent", "install platen-guest")
+        host.run("platenctl mode bare off")
+        self.told("agent", "skipped", "is off", "platenctl mode bare network")
+        host.run("platenctl mode bare unset; virsh suspend bare")
+        self.told("domain", "skipped", "paused", "virsh resume bare")
+        host.run("virsh destroy bare")
+        self.green()
+        # Spooler and libvirt off.
+        host.run(f"systemctl stop {SPOOLER}")
+        self.told("spooler", "fault", "systemctl start cups")
+        host.run("systemctl start cups.socket cups.path cups.service")
+        self.green()
+        host.run(f"systemctl stop {LIBVIRT}")
+        self.told("libvirt", "fault", "systemctl start libvirtd")
+        host.run("systemctl start libvirtd.socket libvirtd")
+        self.green()
+
+    def test_wrong_group(self):
+        host = self.host
+        host.install(self.debs, "host", "tools")
+        host.run("useradd -m person")
+        self.told("rights", "skipped", "lpadmin", "usermod -aG lpadmin", user="person")
+        self.told("confinement", "skipped", "sudo platenctl doctor", user="person")
+        p = host.run("runuser -u person -- platenctl mode --default all", check=False)
+        self.assertEqual(p.returncode, 4)
+        self.assertIn("lpadmin", p.stderr)
+        host.run("usermod -aG lpadmin person")
+        host.run("runuser -u person -- platenctl mode --default all")
+        self.assertIn("ok", {c["state"] for c in self.checks(user="person")[1] if c["link"] == "rights"})
+
+    def test_no_vsock(self):
+        host = self.host
+        if host.run("test -e /dev/vhost-vsock", check=False).returncode == 0:
+            self.skipTest("this kernel's vhost_vsock is in the container: nothing is missing")
+        host.install(self.debs, "host", "tools")
+        host.run("virsh define /root/bare.xml && platenctl attach bare --vsock")
+        self.told("vsock", "fault", "modprobe vhost_vsock", "platenctl detach bare")
+        p = host.run("virsh start bare", check=False)
+        self.assertIn("vsock", p.stderr)
+        # What the line advises.
+        host.run("platenctl detach bare && platenctl attach bare && virsh start bare")
+        self.assertEqual([c for c in self.checks()[1] if c["link"] == "vsock"], [])
+
+    def test_platend_off(self):
+        host = self.host
+        host.install(self.debs, "host", "tools")
+        host.run("systemctl stop platend.socket platend")
+        code, checks, text = self.checks()
+        self.assertEqual(code, 3, text)
+        self.assertEqual([c["link"] for c in checks], ["platend"])
+        self.assertIn("systemctl start platend", checks[0]["fix"])
+        # Settings that it does not take.
+        host.run("mkdir /etc/platen/policy.d && printf '[host]\\nmode = sideways\\n' >/etc/platen/policy.d/own.conf")
+        host.run("systemctl start platend.socket; systemctl start platend", check=False)
+        code, checks, text = self.checks()
+        self.assertIn(code, (3, 6), text)
+        self.assertIn("platend --check", checks[0]["fix"])
+        p = host.run("platend --check", check=False)
+        self.assertNotEqual(p.returncode, 0)
+        self.assertIn("own.conf:2: ", p.stdout + p.stderr)
+        # Mended: it starts, without another word to systemd, unless it was tried too often in ten seconds.
+        host.run("rm /etc/platen/policy.d/own.conf")
+        wait_for(lambda: host.run("systemctl start platend", check=False).returncode == 0, "platend to start", 30)
+        self.told("printers", "fault", "has no printers")
+        host.run("apt-get -q -y purge platen-host")
+        code, checks, _ = self.checks()
+        self.assertEqual((code, checks[0]["fix"]), (3, "install platen-host"))
+
+    def test_mistakes_in_the_workspace(self):
+        host = self.host
+        host.install(self.debs, "host", "tools")
+        self.add_printer()
+        deb, = self.debs.glob("platen-guest_*.deb")
+        guest = self.boot_guest({f"root/{deb.name}": deb})
+        self.assertIn("platenctl attach", self.checks("accounting")[2])
+        host.run("platenctl attach accounting")
+        self.told("agent", "fault", "no agent has answered", "install platen-guest")
+        guest.run("dpkg -i /root/platen-guest_*.deb", timeout=120)
+        self.green("accounting")
+        guest.run("systemctl stop cups.service cups.socket cups.path")
+        self.told("guest-spooler", "fault", "does not answer", "systemctl start cups")
+        guest.run("systemctl start cups.socket cups.path cups.service")
+        self.green("accounting")
+        guest.run("systemctl stop platen-agent")
+        self.told("agent", "fault", "was here and has gone", "systemctl start platen-agent")
+        guest.run("systemctl start platen-agent")
+        self.green("accounting")
+        # A queue of a person's has the name.
+        guest.run("systemctl stop platen-agent; lpadmin -x laser; lpadmin -p laser -E -v ipp://192.0.2.1/printers/other")
+        guest.run("systemctl start platen-agent")
+        self.told("queues", "fault", "0 of 1 ready", "platenctl explain")
+        self.assertIn("made by hand", host.out("platenctl explain laser accounting", check=False))
+        guest.run("lpadmin -x laser")
+        self.green("accounting")
+        host.run("virsh destroy accounting")
+        self.told("domain", "skipped", "virsh start accounting")
+        wait_for(lambda: not any(c["link"] == "agent" for c in self.checks()[1]), "nothing more to be said")
+
+
+if __name__ == "__main__":
+    unittest.main()
