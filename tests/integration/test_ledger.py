@@ -11,9 +11,11 @@ import subprocess
 import time
 import unittest
 
+from gate import Gate
 from harness import Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
 
 HELD, CANCELED, COMPLETED = 4, 7, 9
+SEND_DOCUMENT = 0x06
 DATA = os.urandom(1 << 20) * 8
 
 
@@ -110,32 +112,23 @@ class LedgerTest(unittest.TestCase):
 
     def test_a_job_that_was_never_released(self):
         """The host's held job is the rest of an attempt: it goes, and the guest sends again."""
-        self.device.paused.clear()
-        number = self.guest.print("laser", DATA * 4, "-o", "document-format=application/vnd.cups-raw")
-        wait_for(self.spooler.jobs, "the job on the host")
-        for pid, argv in self.host.children("platen-spool"):
-            if argv[1] == "submit":
-                os.kill(pid, signal.SIGSTOP)
-                self.addCleanup(self.go_on, pid)
-        state = self.spooler.jobs()[0]["job-state"]
-        self.assertEqual(state, HELD, "it was filled before it could be stopped")
-        workers = [pid for pid, argv in self.host.children("platen-spool") if argv[1] == "submit"]
+        way = self.lab.dir / "gate"
+        gate = Gate(way, self.spooler, SEND_DOCUMENT)
+        self.lab.closers.append(gate.close)
+        self.host.stop()
+        self.host.config.write_text(self.host.config.read_text().replace(str(self.spooler.socket), str(way)))
+        self.start()
+        self.ready()
+        number = self.guest.print("laser", DATA, "-o", "document-format=application/vnd.cups-raw")
+        self.assertTrue(gate.seen[SEND_DOCUMENT].wait(20), "nothing is sent")
+        self.assertEqual(self.spooler.jobs()[0]["job-state"], HELD)
         self.host.stop(signal.SIGKILL)
-        for pid in workers:
-            self.go_on(pid, signal.SIGKILL)
+        gate.open[SEND_DOCUMENT].set()
         self.damage()
         self.device.paused.set()
         self.is_in(number, COMPLETED)
         wait_for(lambda: self.device.received, "the document at the device")
-        self.assertEqual(len(self.device.received), 1)
-        self.assertTrue(self.device.received[0] == DATA * 4)
-
-    @staticmethod
-    def go_on(pid, number=signal.SIGCONT):
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            pass
+        self.assertTrue(self.device.received == [DATA])
 
     def test_a_job_that_was_cancelled_on_the_host(self):
         number = self.held_up()
