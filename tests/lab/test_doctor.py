@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each mistake that one easily makes in the first minutes is made, and doctor's line about it read.
 
-A denial of AppArmor wants a kernel that has it: test_host.py.
+A denial of AppArmor or SELinux wants a kernel that has them: lines as they write them are in test-denial.
 """
 import unittest
 
