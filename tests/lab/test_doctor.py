@@ -128,7 +128,7 @@ class DoctorTest(StockTest):
         guest.run("systemctl stop platen-agent; lpadmin -x laser; lpadmin -p laser -E -v ipp://192.0.2.1/printers/other")
         guest.run("systemctl start platen-agent")
         self.told("queues", "fault", "0 of 1 ready", "platenctl explain")
-        self.assertIn("made by hand", host.out("platenctl explain laser accounting", check=False))
+        wait_for(lambda: "made by hand" in host.out("platenctl explain laser accounting", check=False), "explain to say why", 30)
         guest.run("lpadmin -x laser")
         self.green("accounting")
         host.run("virsh destroy accounting")
