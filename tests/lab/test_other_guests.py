@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guests of other kinds: one whose init is sysvinit, without logind, elogind and a system bus.
-
-What is built for another processor or C library is tried by tests/lab/cross.
-"""
+"""Guests of other kinds: one whose init is sysvinit, without logind, elogind and a system bus."""
 import pathlib
 import re
 import shutil
