@@ -9,6 +9,7 @@ from harness import wait_for
 from stock import StockTest
 
 TIMEOUT = 500
+LAB_ONLY = "a container and a workspace, some minutes; tests/integration/test_ctl.py has what doctor says"
 SPOOLER = "cups.service cups.socket cups.path"
 LIBVIRT = "libvirtd.service libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket"
 

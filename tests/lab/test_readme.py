@@ -9,6 +9,7 @@ from lab import say
 from stock import StockTest
 
 TIMEOUT = 500
+LAB_ONLY = "it builds a workspace from the packages and boots it: minutes"
 SUDO = "#!/bin/sh\nexec \"$@\"\n"  # whoever types is root here
 
 

@@ -17,6 +17,7 @@ from harness import SOURCE, wait_for
 from test_units import Deployed
 
 TIMEOUT = 600
+LAB_ONLY = "it builds the RPMs, and a guest from them"
 SPEC = SOURCE / "packaging/rpm/platen.spec"
 # What one kind of package has by its own habits.
 HABITS = re.compile(r"^/usr/(lib/\.build-id|share/(doc|licenses))(/|$)|^/etc/(apparmor\.d/platen|init\.d/platen-agent)$"
