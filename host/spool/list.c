@@ -364,13 +364,15 @@ static int job_note(struct watch *watch, const struct spool_job *j)
 	return 0;
 }
 
-int watch_list_jobs(struct watch *watch, uint32_t only)
-{
-	ipp_t *request, *response;
-	ipp_attribute_t *a;
-	int r;
+/* Of all jobs with attributes of their own cupsd tells 500 at most, the oldest ones, whatever limit
+ * it is asked for (CUPS 2.4.2, get_jobs()); the rest is asked for from a number on. */
+#define JOBS_TOLD 500
 
-	request = ipp_request(only ? IPP_OP_GET_JOB_ATTRIBUTES : IPP_OP_GET_JOBS, NULL, NULL);
+static ipp_t *jobs_request(uint32_t only, uint32_t first)
+{
+	ipp_t *request =
+		ipp_request(only ? IPP_OP_GET_JOB_ATTRIBUTES : IPP_OP_GET_JOBS, NULL, NULL);
+
 	if (only) {
 		ippDeleteAttribute(request, ippFindAttribute(request, "printer-uri", IPP_TAG_URI));
 		(void)ippAddStringf(request, IPP_TAG_OPERATION, IPP_TAG_URI, "job-uri", NULL,
@@ -378,16 +380,25 @@ int watch_list_jobs(struct watch *watch, uint32_t only)
 	} else {
 		(void)ippAddString(
 			request, IPP_TAG_OPERATION, IPP_TAG_KEYWORD, "which-jobs", NULL, "all");
+		(void)ippAddInteger(
+			request, IPP_TAG_OPERATION, IPP_TAG_INTEGER, "first-job-id", (int)first);
 	}
 	(void)ippAddStrings(request, IPP_TAG_OPERATION, IPP_TAG_KEYWORD, "requested-attributes",
 		COUNT(job_attrs), NULL, job_attrs);
-	r = ipp_do(watch->http, request, &response);
-	if (r < 0)
-		return r == -ENOENT && !only ? 0 : r;
-	a = ippFirstAttribute(response);
-	while (a && r == 0) {
+	return request;
+}
+
+/* Notes the jobs of an answer; counts them, whosever they are, in *ret_count, and *first becomes
+ * the number behind the last. */
+static int note_jobs(struct watch *watch, ipp_t *response, uint32_t *ret_count, uint32_t *first)
+{
+	ipp_attribute_t *a = ippFirstAttribute(response);
+	int r = 0;
+
+	for (*ret_count = 0; a && r == 0; (*ret_count)++) {
 		struct spool_job j;
 		ipp_t *one;
+		int number;
 
 		while (a && ippGetGroupTag(a) != IPP_TAG_JOB)
 			a = ippNextAttribute(response);
@@ -396,11 +407,31 @@ int watch_list_jobs(struct watch *watch, uint32_t only)
 		one = ippNew();
 		for (; a && ippGetGroupTag(a) == IPP_TAG_JOB; a = ippNextAttribute(response))
 			(void)ippCopyAttribute(one, a, 1);
+		number = ipp_int(one, "job-id", 0);
+		if (number > 0 && (uint32_t)number >= *first)
+			*first = (uint32_t)number + 1;
 		if (read_job(one, &j))
 			r = job_note(watch, &j);
 		ippDelete(one);
 	}
-	ippDelete(response);
+	return r;
+}
+
+int watch_list_jobs(struct watch *watch, uint32_t only)
+{
+	uint32_t count = JOBS_TOLD, first = 1, before = 0;
+	int r = 0;
+
+	while (r == 0 && count >= JOBS_TOLD && first > before) {
+		ipp_t *response;
+
+		before = first;
+		r = ipp_do(watch->http, jobs_request(only, first), &response);
+		if (r < 0)
+			return r == -ENOENT && !only ? 0 : r;
+		r = note_jobs(watch, response, &count, &first);
+		ippDelete(response);
+	}
 	return r;
 }
 
