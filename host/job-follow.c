@@ -25,6 +25,9 @@
 #define LOOK_FIRST 5000000ULL /* usec */
 #define LOOK_MOST  60000000ULL
 
+/* A job that is to be cancelled and is held for so long yet cannot be: a person is asked. */
+#define WITHDRAW_USEC 30000000ULL
+
 static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct job *job = userdata;
@@ -162,6 +165,24 @@ static bool cupsd_forgot(const struct job *job, const struct spool_job *is)
 	return is->state == HOST_HELD && job->doubt && !job->held;
 }
 
+/* It may be that the release is still on its way, or that this was read before it: only a cancel
+ * settles it. A cupsd that is in disorder may have the job twice, or another of its number (seen
+ * after a loss of power: cupsd 2.4.2 loads jobs twice when one that its cache has is gone from the
+ * disk), and then cancels what is not listed. */
+static void withdraw(struct job *job, const struct spool_job *is)
+{
+	uint64_t now;
+
+	if (sd_event_now(job->host->event, CLOCK_MONOTONIC, &now) < 0)
+		now = 0;
+	if (!job->withdrawn)
+		job->withdrawn_at = now;
+	job->withdrawn = true;
+	cancel_stale(job->host, is);
+	if (now - job->withdrawn_at > WITHDRAW_USEC)
+		job_ask(job);
+}
+
 /* We cancelled it because nobody knew whether the release had reached cupsd. */
 static void withdrawn(struct job *job, const struct spool_job *is)
 {
@@ -227,12 +248,8 @@ void job_on_host(struct host *host, const struct spool_job *is)
 		job_released(job, is->host_job);
 	if (job->stage != JOB_FOLLOWED)
 		return;
-	if (cupsd_forgot(job, is) || (job->unsure && is->state == HOST_HELD)) {
-		/* It may be that the release is still on its way, or that this was read before it:
-		 * only a cancel settles it. */
-		job->withdrawn = true;
-		return cancel_stale(host, is);
-	}
+	if (cupsd_forgot(job, is) || (job->unsure && is->state == HOST_HELD))
+		return withdraw(job, is);
 	if (is->state == HOST_CANCELED && (job->withdrawn || (job->unsure && !is->released)))
 		return withdrawn(job, is);
 	job->unsure = job->doubt = false;

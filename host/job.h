@@ -39,8 +39,9 @@ struct job {
 			 */
 	bool held;	/* by a person, when it was looked at last */
 	bool withdrawn; /* cancelled by us, as the release's answer is unknown */
-	bool seen;	/* in the listing under way */
-	bool missed;	/* not in the last listing, which may have been made before the job */
+	uint64_t withdrawn_at; /* usec of CLOCK_MONOTONIC */
+	bool seen;	       /* in the listing under way */
+	bool missed; /* not in the last listing, which may have been made before the job */
 	uint32_t ref;
 	uint32_t phase, refusal; /* enum job_phase, enum job_refusal */
 	struct submit *submit;

@@ -6,6 +6,7 @@ test needs it. Whatever happens, the device gets the whole document once, or not
 """
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -193,6 +194,25 @@ class TrapsTest(unittest.TestCase):
                 self.assertIn("It is not known whether this was printed", self.why(number))
                 wait_for(lambda: not self.spooler.jobs("not-completed"), "the host's job to be gone")
                 self.guest.spooler.run("cancel", f"laser-{number}")
+
+    def test_a_spooler_that_has_a_job_twice(self):
+        """cupsd 2.4.2 loads all jobs once more when its cache names one whose file is gone, as after a loss of power.
+        A cancel takes one of the two, and the other stays: a person is asked, not waited for without an end."""
+        number, path, saved = self.saved_as_held()
+        self.spooler.stop(signal.SIGKILL)
+        path.write_bytes(saved)
+        job = int(path.name[1:])
+        cache = self.spooler.dir / "cache/job.cache"
+        text = cache.read_text()
+        block = text[text.index(f"<Job {job}>"):]
+        block = re.sub(r"State \d", "State 4", block[:block.index("</Job>") + len("</Job>\n")])
+        cache.write_text(f"NextJobId {job + 1}\n{block}{block.replace(f'<Job {job}>', f'<Job {job + 100}>')}")
+        self.device.paused.set()
+        self.spooler.start()
+        self.assertEqual([j["job-id"] for j in self.spooler.jobs()], [job, job])
+        wait_for(lambda: self.guest.job(number)["job-state"] == HELD, f"a person, it is {self.guest.job(number)}", 90)
+        self.assertIn("It is not known whether this was printed", self.why(number))
+        self.assertLessEqual(len(self.device.received), 1)
 
     def test_a_number_that_is_given_out_again(self):
         """cupsd was killed and forgot the job; the next has its number, and its end is not the other's."""
