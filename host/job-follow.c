@@ -244,6 +244,12 @@ void job_on_host(struct host *host, const struct spool_job *is)
 	}
 	job->seen = true;
 	job->missed = false;
+	if (job->stage == JOB_RELEASING && is->state == HOST_CANCELED) {
+		/* While it was held: by its worker, whose word is on its way, if by nobody else. */
+		if (!is->released)
+			return;
+		job->withdrawn = true; /* or else by a person, within an instant */
+	}
 	if (job->stage == JOB_RELEASING && is->state != HOST_HELD)
 		job_released(job, is->host_job);
 	if (job->stage != JOB_FOLLOWED)

@@ -51,6 +51,19 @@ class ReleaseTest(unittest.TestCase):
         wait_for(lambda: self.state(number) in (HELD, CANCELED, COMPLETED), f"its end, {self.guest.job(number)}", 40)
         wait_for(lambda: not [j for j in self.spooler.jobs("not-completed") if j["job-state"] != HELD], "the host to be done")
 
+    def test_cancelled_before_the_release_gets_there(self):
+        """As its own worker does when the document cannot be synced, of which platend then hears from the watch first:
+        that is no cancel of anybody's, and the workspace sends the document again."""
+        number = self.guest.print("laser", b"document", *RAW)
+        self.assertTrue(self.gate.seen[RELEASE].wait(20))
+        self.spooler.run("cancel", f"laser-{self.spooler.jobs()[0]['job-id']}")
+        wait_for(lambda: self.spooler.jobs()[0]["job-state"] == CANCELED, "the host's job to be gone")
+        self.host.ask("doctor")  # the watch has told it, as platend answers in turn
+        self.assertNotEqual(self.state(number), CANCELED)
+        self.gate.open[RELEASE].set()
+        wait_for(lambda: self.state(number) == COMPLETED, f"its end, {self.guest.job(number)}", 60)
+        self.assertEqual(self.device.received, [b"document"])
+
     def test_the_release_gets_there_first(self):
         number = self.killed_behind_it()
         self.gate.open[RELEASE].set()
