@@ -198,12 +198,33 @@ def guest_files():
             "lib/udev/rules.d/60-platen-guest.rules": (packaging / "udev/60-platen-guest.rules").read_text()}
 
 
+def reap_daemons(over):
+    """QEMUs of libvirtd's are children of this process where it takes orphans in (runner.py), also those that it only asks
+    what they can do. It waits 40 seconds for each that has ended and is not gone."""
+    while not over.wait(0.1):
+        try:
+            children = pathlib.Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+        except OSError:
+            return  # a kernel without it: it takes its time
+        for pid in map(int, children):
+            try:
+                stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+                state, _, _, session = stat.rsplit(")", 1)[1].split()[:4]
+                if "(qemu-system" in stat and state == "Z" and int(session) != os.getsid(0):
+                    os.waitpid(pid, os.WNOHANG)
+            except (OSError, ValueError):
+                continue  # gone, or another's
+
+
 class Libvirt:
     """A libvirtd and a virtlogd of our own, below lab.dir; needs own_namespace()."""
 
     def __init__(self, lab):
         self.lab, self.dir = lab, lab.dir / "libvirt"
         lab.closers.append(unbind)
+        over = threading.Event()
+        threading.Thread(target=reap_daemons, args=(over,), daemon=True).start()
+        lab.closers.append(over.set)
         for place in OVER:
             mount_over(self.dir, place)
         # libvirtd looks its users up before it reads that it shall not use them; the package that makes
