@@ -154,7 +154,7 @@ class T(unittest.TestCase):
     def test_a(self): pass
     def test_b(self): time.sleep(600)
 """)
-        self.assertIn("FAIL x: T.test_b: not over after 1 s", result.stdout)
+        self.assertRegex(result.stdout, r"FAIL x: T.test_b: not over after \d+ s")  # more on a busy machine
         self.assertIn("| cleaned up", result.stdout)
         self.assertTrue(result.stdout.endswith("\n1 passed, 1 failed\n"), result.stdout)
 
