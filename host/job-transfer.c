@@ -230,7 +230,8 @@ static void on_failed(struct job *job, const struct submit_failed *f)
 	if (!text_terminated(f->text, sizeof(f->text)) || f->refusal == REFUSAL_NONE ||
 		f->refusal >= REFUSAL_COUNT)
 		return;
-	if (f->released || job->stage >= JOB_RELEASING) {
+	/* Otherwise the worker, who alone may, did not get to asking for it. */
+	if (f->released || job->stage >= JOB_FOLLOWED) {
 		job_transfer_end(job, false);
 		job_set_followed(job);
 		job->unsure = true;

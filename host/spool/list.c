@@ -443,7 +443,9 @@ void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state)
 		if (j->host_job != host_job)
 			continue;
 		j->state = state;
-		j->released = 1;
+		if (state != IPP_JSTATE_CANCELED) /* that may be while it was held, as it was seen
+						     last */
+			j->released = 1;
 		tell(j);
 		if (state >= IPP_JSTATE_CANCELED)
 			*j = watch->jobs[--watch->job_count];

@@ -51,18 +51,35 @@ class ReleaseTest(unittest.TestCase):
         wait_for(lambda: self.state(number) in (HELD, CANCELED, COMPLETED), f"its end, {self.guest.job(number)}", 40)
         wait_for(lambda: not [j for j in self.spooler.jobs("not-completed") if j["job-state"] != HELD], "the host to be done")
 
-    def test_cancelled_before_the_release_gets_there(self):
-        """As its own worker does when the document cannot be synced, of which platend then hears from the watch first:
-        that is no cancel of anybody's, and the workspace sends the document again."""
+    def cancelled_before_it(self):
+        """A job that is cancelled while its Release-Job is on its way, of which platend hears."""
         number = self.guest.print("laser", b"document", *RAW)
         self.assertTrue(self.gate.seen[RELEASE].wait(20))
         self.spooler.run("cancel", f"laser-{self.spooler.jobs()[0]['job-id']}")
-        wait_for(lambda: self.spooler.jobs()[0]["job-state"] == CANCELED, "the host's job to be gone")
+        wait_for(lambda: not self.spooler.jobs("not-completed"), "the host's job to be gone")
         self.host.ask("doctor")  # the watch has told it, as platend answers in turn
         self.assertNotEqual(self.state(number), CANCELED)
+        return number
+
+    def test_cancelled_before_the_release_gets_there(self):
+        """As its own worker does when the document cannot be synced, of which platend then hears from the watch first:
+        that is no cancel of anybody's, and the workspace sends the document again."""
+        number = self.cancelled_before_it()
         self.gate.open[RELEASE].set()
         wait_for(lambda: self.state(number) == COMPLETED, f"its end, {self.guest.job(number)}", 60)
         self.assertEqual(self.device.received, [b"document"])
+
+    def test_cancelled_before_it_and_forgotten(self):
+        """The same with a spooler that keeps no history, so that nobody can tell: a person is asked."""
+        self.spooler.extra = "PreserveJobHistory No"
+        self.spooler.write_config()
+        self.spooler.stop()
+        self.spooler.start()
+        wait_for(lambda: self.host.ask("status")["data"]["spooler"]["up"], "the spooler to be found again")
+        number = self.cancelled_before_it()
+        self.gate.open[RELEASE].set()
+        wait_for(lambda: self.state(number) == HELD, f"a person to be asked, {self.guest.job(number)}", 60)
+        self.assertEqual(self.device.received, [])
 
     def test_the_release_gets_there_first(self):
         number = self.killed_behind_it()
