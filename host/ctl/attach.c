@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `platenctl attach WORKSPACE`: gives a domain its channel, which makes it a workspace.
+ * `platenctl attach DOMAIN`: gives a domain its channel, which makes it a workspace.
  *
  * libvirt does the work and may take a while. Where it cannot add the device to a running domain,
  * the domain has it from its next start on, and that is said.
@@ -22,7 +22,7 @@ int ctl_attach(struct ctl *ctl, int argc, char **argv)
 		device = option;
 	}
 	if (argc - optind != 1)
-		return ctl_usage(ctl, "attach wants one WORKSPACE: a domain's name or UUID");
+		return ctl_usage(ctl, "attach wants one DOMAIN, by its name or UUID");
 	code = ctl_ask(ctl,
 		json_pack("{s:s, s:s, s:s}", "verb", "attach", "workspace", argv[optind], "device",
 			device == 's' ? "vsock" : "virtio"),

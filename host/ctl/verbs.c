@@ -21,10 +21,11 @@ const struct verb ctl_verbs[] = {
 	{"rendering", ctl_rendering, "PRINTER [host | guest | unset]",
 		"show or set who makes a printer's pages: the host or the workspaces"},
 	{"driver", ctl_driver,
-		"{add FILE | list | show PRINTER | remove | refresh [PRINTER] | package …} "
+		"{add FILE | list | show PRINTER [--diff] | remove | refresh [PRINTER] | "
+		"package {add FILE [--restart LEVEL] | list | remove}} "
 		"[--printer PRINTER | --model MODEL]",
 		"printers' drivers: those added by hand, and packages for workspaces"},
-	{"attach", ctl_attach, "WORKSPACE [--virtio | --vsock]",
+	{"attach", ctl_attach, "DOMAIN [--virtio | --vsock]",
 		"give a domain a channel, at once where libvirt can"},
 	{"detach", ctl_detach, "WORKSPACE", "take a domain's channel and its settings away"},
 	{"restart", ctl_restart,

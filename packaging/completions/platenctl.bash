@@ -20,7 +20,7 @@ _platenctl_offer() {
 }
 
 _platenctl() {
-	local cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb='' word i skip=''
+	local cur=${COMP_WORDS[COMP_CWORD]} verb='' word i skip=''
 	local operands=() names=() options=(--json --socket --help)
 	local _platenctl_command=("${COMP_WORDS[0]}")
 	COMPREPLY=()
@@ -28,20 +28,33 @@ _platenctl() {
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		if [ "$skip" ]; then
-			_platenctl_command+=(--socket "$word")
+			[ "$skip" != --socket ] || _platenctl_command+=(--socket "$word")
 			skip=
-		elif [ "$word" = --socket ]; then
-			skip=yes
+		elif [[ $word =~ ^--(socket|printer|model|restart|limit|defer|policy)$ ]]; then
+			skip=$word
 		elif [[ $word != -* && -z $verb ]]; then
 			verb=$word
 		elif [[ $word != -* ]]; then
 			operands+=("$word")
 		fi
 	done
-	if [ "$previous" = --socket ]; then
+	case $skip in
+	'') ;;
+	--socket)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
-	fi
+		;;
+	*)
+		case $skip in
+		--printer) mapfile -t names < <(_platenctl_names printers) ;;
+		--restart) names=(none spooler workspace) ;;
+		--policy) names=(auto ask never unset) ;;
+		--defer) names=(1h 4h 1d) ;;
+		esac
+		_platenctl_offer "${names[@]}"
+		return
+		;;
+	esac
 	if [[ $cur == -* ]]; then
 		case $verb in
 		'') options+=(--version) ;;
@@ -76,10 +89,13 @@ _platenctl() {
 		case ${operands[0]} in
 		package) names=(add list remove) ;;
 		show | refresh) mapfile -t names < <(_platenctl_names printers) ;;
-		*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		add) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
 		esac
 		;;
-	driver,2) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+	driver,2)
+		[ "${operands[0]} ${operands[1]}" != 'package add' ] ||
+			{ mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return; }
+		;;
 	esac
 	_platenctl_offer "${names[@]}"
 }
