@@ -136,6 +136,16 @@ static void check_printers(struct host *host, json_t *checks)
 	}
 }
 
+/* A line of a workspace, with its name in what to do. */
+static void check_named(json_t *checks, const char *link, const struct workspace *ws,
+	const char *state, const char *text, const char *before, const char *after)
+{
+	char fix[MESSAGE_SIZE];
+
+	(void)text_printf(fix, sizeof(fix), "%s%s%s", before, ws->name, after);
+	check(checks, link, ws, state, text, fix);
+}
+
 static void check_guest(const struct workspace *ws, json_t *checks)
 {
 	int offered = 0, ready = 0;
@@ -153,20 +163,10 @@ static void check_guest(const struct workspace *ws, json_t *checks)
 	}
 	(void)text_printf(text, sizeof(text), "%d of %d ready", ready, offered);
 	if (ready < offered)
-		check(checks, "queues", ws, "fault", text,
-			"`platenctl printers WORKSPACE` and `platenctl explain` say why");
+		check_named(checks, "queues", ws, "fault", text, "`platenctl printers ",
+			"` and `platenctl explain` say why");
 	else
 		check(checks, "queues", ws, "ok", text, "");
-}
-
-/* A line of a workspace, with its name in what to do. */
-static void check_named(json_t *checks, const char *link, const struct workspace *ws,
-	const char *state, const char *text, const char *before, const char *after)
-{
-	char fix[MESSAGE_SIZE];
-
-	(void)text_printf(fix, sizeof(fix), "%s%s%s", before, ws->name, after);
-	check(checks, link, ws, state, text, fix);
 }
 
 /* The domain and its devices. Returns whether the agent can be looked at. */
@@ -176,7 +176,7 @@ static bool check_domain(const struct workspace *ws, json_t *checks)
 
 	if (ws->by_libvirt && by_vsock && ws->host->vsock < 0)
 		check(checks, "vsock", ws, "fault", "platend does not listen for vsock",
-			"`modprobe vsock`, look at vsock-port in platen.conf, and `systemctl "
+			"`modprobe vhost_vsock`, look at vsock-port in platen.conf, and `systemctl "
 			"restart platend`");
 	if (ws->by_libvirt && !ws->domain.running) {
 		check_named(checks, "domain", ws, "skipped", "shut off", "start it: `virsh start ",
@@ -262,14 +262,21 @@ static void check_libvirt(struct host *host, json_t *checks)
 			"libvirtd`");
 }
 
-static void check_rights(bool may_change, json_t *checks)
+static void check_rights(const struct host *host, bool may_change, json_t *checks)
 {
+	const char *group = host->config.admin_group;
+	char text[MESSAGE_SIZE], fix[MESSAGE_SIZE];
+
 	if (may_change)
-		check(checks, "rights", NULL, "ok", "you may change things", "");
-	else
-		check(checks, "rights", NULL, "skipped",
-			"you may look only: changing is for root and the group lpadmin",
-			"use sudo, or `sudo usermod -aG lpadmin YOU` and log in anew");
+		return check(checks, "rights", NULL, "ok", "you may change things", "");
+	if (!group[0])
+		return check(checks, "rights", NULL, "skipped",
+			"you may look only: changing is for root", "use sudo");
+	(void)text_printf(text, sizeof(text),
+		"you may look only: changing is for root and the group %s", group);
+	(void)text_printf(
+		fix, sizeof(fix), "use sudo, or `sudo usermod -aG %s YOU` and log in anew", group);
+	check(checks, "rights", NULL, "skipped", text, fix);
 }
 
 json_t *doctor_checks(struct host *host, struct workspace *only, bool may_change)
@@ -283,7 +290,7 @@ json_t *doctor_checks(struct host *host, struct workspace *only, bool may_change
 	check_ledger(host, checks);
 	check_jobs(host, checks);
 	check_printers(host, checks);
-	check_rights(may_change, checks);
+	check_rights(host, may_change, checks);
 	TAILQ_FOREACH(ws, &host->workspaces, link)
 	{
 		if (only && ws != only)

@@ -18,6 +18,7 @@
 #include "host/spooler.h"
 #include "host/verbs.h"
 #include "host/workspace.h"
+#include "proto/base/text.h"
 
 #define JOBS_SHOWN 1000	 /* unless a request says another limit */
 #define JOBS_MOST  20000 /* in one answer */
@@ -42,10 +43,14 @@ struct workspace *verb_workspace(struct control_client *client, const json_t *re
 
 bool verb_must_change(struct control_client *client)
 {
+	const char *group = control_host(client)->config.admin_group;
+	char hint[MESSAGE_SIZE];
+
 	if (control_may_change(client))
 		return true;
-	control_fault(client, "not-permitted", "run it as root or as a member of the group lpadmin",
-		"this is for administrators");
+	(void)text_printf(hint, sizeof(hint), "run it as root%s%s",
+		group[0] ? " or as a member of the group " : "", group);
+	control_fault(client, "not-permitted", hint, "this is for administrators");
 	return false;
 }
 
