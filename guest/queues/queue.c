@@ -384,6 +384,7 @@ int queue_job(struct cupsd *cupsd, const struct queues_job *job)
 static int look_at_held(struct cupsd *cupsd, const struct queues_held *held)
 {
 	static const char *const wanted[] = {"job-state", "job-uuid"};
+	const struct queues_job again = {.number = held->number, .job = held->job};
 	ipp_t *request = cupsd_job_request(IPP_OP_GET_JOB_ATTRIBUTES, (int)held->number);
 	_cleanup_ipp_ ipp_t *response = NULL;
 	char text[TEXT_SIZE];
@@ -401,7 +402,11 @@ static int look_at_held(struct cupsd *cupsd, const struct queues_held *held)
 	case IPP_JSTATE_HELD: return 0;
 	case IPP_JSTATE_CANCELED:
 	case IPP_JSTATE_ABORTED: return -ECANCELED;
-	case IPP_JSTATE_COMPLETED: return -ENOENT;
+	case IPP_JSTATE_COMPLETED:
+		/* A pool's job is over here before it is printed. When the host's spooler has lost
+		 * it since, and an administrator says so, it is run again as if it were held. */
+		return held->ask || held->hold || restart_job(cupsd, &again) < 0 ? -ENOENT
+										 : -EALREADY;
 	case IPP_JSTATE_PENDING:
 		if (!held->ask && !held->hold)
 			return -EALREADY;

@@ -360,6 +360,29 @@ class TrapsTest(unittest.TestCase):
         wait_for(lambda: self.host.ask("jobs", all=True)["data"]["jobs"][0]["phase"] == "completed", "its end")
         self.assertEqual(self.device.received + self.other.received, [b"a page"])
 
+    def test_a_job_of_a_class_that_cupsd_had_saved_and_loses(self):
+        """With the host's power, as it syncs nothing: it is over in the guest, and asked about on the host, where a
+        person has the guest print it again."""
+        self.add_pool()
+        self.settings("DirtyCleanInterval 1")
+        self.spooler.run("cupsdisable", "laser", "other")
+        number = self.guest.print("pool", b"a page", *RAW)
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 20)
+        self.host.stop(signal.SIGKILL)
+        self.spooler.stop(signal.SIGKILL)
+        for path in self.spooler.dir.glob("spool/[cd]0*"):
+            path.unlink()
+        self.spooler.start()
+        self.start_platend()
+        self.spooler.run("cupsenable", "laser", "other")
+        row, = wait_for(lambda: [j for j in self.host.ask("jobs")["data"]["jobs"] if j["phase"] == "ask"], "the question", 30)
+        self.assertEqual(self.device.received + self.other.received, [])
+        wait_for(lambda: self.host.ask("workspaces")["data"]["workspaces"][0]["link"] == "connected", "the workspace")
+        self.assertTrue(self.host.ask("job", action="retry", workspace="box", job=f"{row['uuid'][:8]}/{row['file']}")["ok"])
+        wait_for(lambda: self.device.received + self.other.received, "the page")
+        wait_for(lambda: [j["phase"] for j in self.host.ask("jobs", all=True)["data"]["jobs"]] == ["completed"], "its end")
+        self.assertEqual(self.device.received + self.other.received, [b"a page"])
+
     def test_a_class_hands_it_to_a_member(self):
         """Once, to one of them; also when platend is killed meanwhile, and when the member goes away."""
         self.add_pool()
