@@ -268,7 +268,14 @@ void job_spooler_up(struct host *host)
 	struct job *job;
 
 	TAILQ_FOREACH(job, &host->jobs, link)
-	job->doubt |= job->stage == JOB_RELEASING || job->stage == JOB_FOLLOWED;
+	{
+		bool released = job->stage == JOB_RELEASING || job->stage == JOB_FOLLOWED;
+
+		job->doubt |= released;
+		if (released && job->cancelled) /* it may not have heard of that */
+			spooler_cancel(host->spooler, job->row.host_job, &job->row.key.job,
+				job->row.key.file);
+	}
 }
 
 void job_listing(struct host *host)

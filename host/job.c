@@ -404,6 +404,10 @@ void job_cancel(struct workspace *ws, uint32_t ref)
 	} else if (job->stage == JOB_ENDED) {
 		job_tell(job);
 	} else if (job->row.host_job) {
+		if (!job->cancelled)
+			JOB_SAY(LOG_INFO, job, "cancelled in the workspace: host job %u is to go",
+				job->row.host_job);
+		job->cancelled = true; /* a spooler that is away now is asked when it is back */
 		spooler_cancel(
 			ws->host->spooler, job->row.host_job, &job->row.key.job, job->row.key.file);
 	}

@@ -38,6 +38,7 @@ struct job {
 			 * that
 			 */
 	bool held;	/* by a person, when it was looked at last */
+	bool cancelled; /* by its guest, after the release */
 	bool withdrawn; /* cancelled by us, as the release's answer is unknown */
 	uint64_t withdrawn_at; /* usec of CLOCK_MONOTONIC */
 	bool seen;	       /* in the listing under way */
