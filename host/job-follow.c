@@ -323,6 +323,15 @@ void job_printer_gone(struct host *host, const char *printer)
 	}
 }
 
+void job_set_adopted(struct job *job)
+{
+	job_set_followed(job);
+	job->phase = JOB_PHASE_PENDING;
+	job->held = strcmp(job->row.text, held_text) == 0;
+	job->unsure = !job->held; /* whether the release arrived, the spooler's list tells */
+	job->doubt = true;
+}
+
 int job_adopt(struct host *host, const struct ledger_job *row)
 {
 	struct job *job = job_make(host, &row->key);
@@ -330,11 +339,7 @@ int job_adopt(struct host *host, const struct ledger_job *row)
 	if (!job)
 		return -ENOMEM;
 	job->row = *row;
-	job_set_followed(job);
-	job->phase = JOB_PHASE_PENDING;
-	job->held = strcmp(row->text, held_text) == 0;
-	job->unsure = !job->held; /* whether the release arrived, the spooler's list tells */
-	job->doubt = true;
+	job_set_adopted(job);
 	return 0;
 }
 

@@ -181,7 +181,8 @@ void job_refuse(struct job *job, enum job_refusal refusal, const char *text)
 {
 	JOB_TELL(LOG_ID_JOB_REFUSED, LOG_NOTICE, job, "not taken: %s", text);
 	job_transfer_end(job, false);
-	(void)ledger_remove(job->host->ledger, &job->row.key); /* an OPEN row would do no harm */
+	if (job->row.state) /* what this attempt has put there; an OPEN row would do no harm */
+		(void)ledger_remove(job->host->ledger, &job->row.key);
 	job->stage = JOB_ENDED;
 	job->phase = JOB_PHASE_REFUSED;
 	job->refusal = refusal;
@@ -361,6 +362,11 @@ void job_open(struct workspace *ws, const struct message_job_open *open)
 	r = ledger_get(ws->host->ledger, &key, &job->row);
 	if (r == 0 && decide_is_retry(&job->row, open))
 		return open_retry(job, ws, open);
+	if (r == 0 && job->row.state == LEDGER_RELEASE) {
+		/* Nobody follows it: its end could not be written, or a rebuild found it late. */
+		job_set_adopted(job);
+		return job_tell(job);
+	}
 	if (r == 0 && job->row.state != LEDGER_OPEN) {
 		job->stage = JOB_ENDED;
 		job->phase = job_phase_of(&job->row);
