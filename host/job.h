@@ -37,6 +37,7 @@ struct job {
 	bool doubt;	/* cupsd may have begun anew since it was asked to release it, and forgotten
 			 * that
 			 */
+	bool again;	/* a person has said that no paper came out: so until it is released */
 	bool held;	/* by a person, when it was looked at last */
 	bool cancelled; /* by its guest, after the release */
 	bool withdrawn; /* cancelled by us, as the release's answer is unknown */

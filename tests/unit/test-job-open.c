@@ -137,6 +137,29 @@ START_TEST(test_followed_again)
 }
 END_TEST
 
+/* A person's word holds until the job is taken, also where that takes several tries. */
+START_TEST(test_decided)
+{
+	struct message_job_open open = {.ref = 1, .file = 1, .size = 10};
+	struct ledger_job was = row(1, LEDGER_RETRY), is;
+	struct offer_entry gone = {.name = "laser"};
+
+	was.ended = 0;
+	ck_assert_int_eq(ledger_put(host->ledger, &was), 0);
+	ws->offers = &gone;
+	ws->offer_count = 1;
+	open.job = was.key.job;
+	for (open.ref = 1; open.ref < 3; open.ref++) {
+		job_open(ws, &open);
+		ck_assert_uint_eq(job_find(host, &was.key)->phase, JOB_PHASE_REFUSED);
+		ck_assert_int_eq(ledger_get(host->ledger, &was.key, &is), 0);
+		ck_assert_int_eq(is.state, LEDGER_RETRY);
+		ck_assert_int_eq(is.ended, 0);
+		job_close(ws, open.ref);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("job-open");
@@ -150,6 +173,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, set_up, tear_down);
 	tcase_add_test(tc, test_unread);
 	tcase_add_test(tc, test_followed_again);
+	tcase_add_test(tc, test_decided);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
