@@ -268,7 +268,14 @@ void job_spooler_up(struct host *host)
 	struct job *job;
 
 	TAILQ_FOREACH(job, &host->jobs, link)
-	job->doubt |= job->stage == JOB_RELEASING || job->stage == JOB_FOLLOWED;
+	{
+		bool released = job->stage == JOB_RELEASING || job->stage == JOB_FOLLOWED;
+
+		job->doubt |= released;
+		if (released && job->cancelled) /* it may not have heard of that */
+			spooler_cancel(host->spooler, job->row.host_job, &job->row.key.job,
+				job->row.key.file);
+	}
 }
 
 void job_listing(struct host *host)
@@ -316,6 +323,15 @@ void job_printer_gone(struct host *host, const char *printer)
 	}
 }
 
+void job_set_adopted(struct job *job)
+{
+	job_set_followed(job);
+	job->phase = JOB_PHASE_PENDING;
+	job->held = strcmp(job->row.text, held_text) == 0;
+	job->unsure = !job->held; /* whether the release arrived, the spooler's list tells */
+	job->doubt = true;
+}
+
 int job_adopt(struct host *host, const struct ledger_job *row)
 {
 	struct job *job = job_make(host, &row->key);
@@ -323,11 +339,7 @@ int job_adopt(struct host *host, const struct ledger_job *row)
 	if (!job)
 		return -ENOMEM;
 	job->row = *row;
-	job_set_followed(job);
-	job->phase = JOB_PHASE_PENDING;
-	job->held = strcmp(row->text, held_text) == 0;
-	job->unsure = !job->held; /* whether the release arrived, the spooler's list tells */
-	job->doubt = true;
+	job_set_adopted(job);
 	return 0;
 }
 

@@ -52,6 +52,9 @@ void job_released(struct job *job, uint32_t host_job);
  */
 void job_set_followed(struct job *job);
 
+/* The same of one that the ledger has as released, and of which nothing else is known. */
+void job_set_adopted(struct job *job);
+
 /* job-transfer.c: what the worker is told of the job. */
 void job_submission_fill(
 	struct job *job, const struct printer *printer, const struct message_job_open *open);

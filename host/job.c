@@ -165,7 +165,7 @@ int job_record(struct job *job, enum ledger_state state)
 	int r;
 
 	job->row.state = state;
-	if (state >= LEDGER_COMPLETED && !job->row.ended)
+	if (state >= LEDGER_COMPLETED && state != LEDGER_RETRY && !job->row.ended)
 		job->row.ended = time(NULL);
 	if (state == LEDGER_RELEASE && !job->row.released)
 		job->row.released = time(NULL);
@@ -176,12 +176,21 @@ int job_record(struct job *job, enum ledger_state state)
 	return r;
 }
 
+/* Takes out what this attempt has put into the ledger. A person's word on it holds for the next. */
+static void forget_attempt(struct job *job)
+{
+	if (job->again)
+		(void)job_record(job, LEDGER_RETRY); /* or a person is asked once more */
+	else if (job->row.state)
+		(void)ledger_remove(job->host->ledger, &job->row.key); /* OPEN does no harm */
+}
+
 /* The job will not be taken now: nothing of it can have printed. */
 void job_refuse(struct job *job, enum job_refusal refusal, const char *text)
 {
 	JOB_TELL(LOG_ID_JOB_REFUSED, LOG_NOTICE, job, "not taken: %s", text);
 	job_transfer_end(job, false);
-	(void)ledger_remove(job->host->ledger, &job->row.key); /* an OPEN row would do no harm */
+	forget_attempt(job);
 	job->stage = JOB_ENDED;
 	job->phase = JOB_PHASE_REFUSED;
 	job->refusal = refusal;
@@ -280,7 +289,7 @@ static void open_new(struct job *job, struct workspace *ws, const struct message
 			"it was rendered in the workspace, and this printer is rendered on the "
 			"host: print it again");
 	job_submission_fill(job, printer, open);
-	if (job_record(job, LEDGER_OPEN) < 0)
+	if (job_record(job, job->again ? LEDGER_RETRY : LEDGER_OPEN) < 0)
 		return job_refuse(job, REFUSAL_NO_SPACE, job_no_space);
 	job->stage = JOB_WAITING;
 	job_transfer_begin(job);
@@ -299,6 +308,7 @@ static void open_retry(struct job *job, struct workspace *ws, const struct messa
 	}
 	JOB_SAY(LOG_NOTICE, job, "a person says that it was not printed: it is taken once more");
 	job->row = (struct ledger_job){.key = key};
+	job->again = true;
 	open_new(job, ws, open);
 }
 
@@ -361,6 +371,11 @@ void job_open(struct workspace *ws, const struct message_job_open *open)
 	r = ledger_get(ws->host->ledger, &key, &job->row);
 	if (r == 0 && decide_is_retry(&job->row, open))
 		return open_retry(job, ws, open);
+	if (r == 0 && job->row.state == LEDGER_RELEASE) {
+		/* Nobody follows it: its end could not be written, or a rebuild found it late. */
+		job_set_adopted(job);
+		return job_tell(job);
+	}
 	if (r == 0 && job->row.state != LEDGER_OPEN) {
 		job->stage = JOB_ENDED;
 		job->phase = job_phase_of(&job->row);
@@ -404,6 +419,10 @@ void job_cancel(struct workspace *ws, uint32_t ref)
 	} else if (job->stage == JOB_ENDED) {
 		job_tell(job);
 	} else if (job->row.host_job) {
+		if (!job->cancelled)
+			JOB_SAY(LOG_INFO, job, "cancelled in the workspace: host job %u is to go",
+				job->row.host_job);
+		job->cancelled = true; /* a spooler that is away now is asked when it is back */
 		spooler_cancel(
 			ws->host->spooler, job->row.host_job, &job->row.key.job, job->row.key.file);
 	}

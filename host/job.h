@@ -37,7 +37,9 @@ struct job {
 	bool doubt;	/* cupsd may have begun anew since it was asked to release it, and forgotten
 			 * that
 			 */
+	bool again;	/* a person has said that no paper came out: so until it is released */
 	bool held;	/* by a person, when it was looked at last */
+	bool cancelled; /* by its guest, after the release */
 	bool withdrawn; /* cancelled by us, as the release's answer is unknown */
 	uint64_t withdrawn_at; /* usec of CLOCK_MONOTONIC */
 	bool seen;	       /* in the listing under way */

@@ -133,11 +133,12 @@ int ipp_job_key(const char *text, struct uuid *ret_job, uint32_t *ret_file)
 	return uuid_parse(uuid, ret_job);
 }
 
-int ipp_cancel(http_t *http, uint32_t host_job, const struct uuid *job, uint32_t file)
+int ipp_is_job(http_t *http, uint32_t host_job, const struct uuid *job, uint32_t file,
+	char ret_owner[static USER_SIZE])
 {
 	static const char *const wanted[] = {SPOOL_ATTR_JOB, SPOOL_ATTR_OWNER};
 	ipp_t *request = ipp_request(IPP_OP_GET_JOB_ATTRIBUTES, NULL, NULL), *response;
-	char expected[64], found[64], owner[USER_SIZE];
+	char expected[64], found[64];
 	int r;
 
 	ippDeleteAttribute(request, ippFindAttribute(request, "printer-uri", IPP_TAG_URI));
@@ -149,11 +150,20 @@ int ipp_cancel(http_t *http, uint32_t host_job, const struct uuid *job, uint32_t
 	if (r < 0)
 		return r;
 	ipp_text(response, SPOOL_ATTR_JOB, found, sizeof(found));
-	ipp_text(response, SPOOL_ATTR_OWNER, owner, sizeof(owner));
+	ipp_text(response, SPOOL_ATTR_OWNER, ret_owner, USER_SIZE);
 	ippDelete(response);
 	ipp_job_key_format(job, file, expected);
-	if (strcmp(found, expected) != 0)
-		return -ESTALE; /* the number was given out again */
+	return strcmp(found, expected) == 0 ? 0 : -ESTALE;
+}
+
+int ipp_cancel(http_t *http, uint32_t host_job, const struct uuid *job, uint32_t file)
+{
+	ipp_t *request, *response;
+	char owner[USER_SIZE];
+	int r = ipp_is_job(http, host_job, job, file, owner);
+
+	if (r < 0)
+		return r;
 	request = ipp_request(IPP_OP_CANCEL_JOB, NULL, owner);
 	ippDeleteAttribute(request, ippFindAttribute(request, "printer-uri", IPP_TAG_URI));
 	(void)ippAddStringf(request, IPP_TAG_OPERATION, IPP_TAG_URI, "job-uri", NULL,

@@ -35,6 +35,11 @@ enum job_refusal ipp_refusal(ipp_status_t status);
 int ipp_job_key(const char *text, struct uuid *ret_job, uint32_t *ret_file);
 void ipp_job_key_format(const struct uuid *job, uint32_t file, char buf[static 64]);
 
+/* Whether a job is the one with that key, and whose. 0; -ESTALE: its number was given out again; or
+ * another -errno. */
+int ipp_is_job(http_t *http, uint32_t host_job, const struct uuid *job, uint32_t file,
+	char ret_owner[static USER_SIZE]);
+
 /* Cancels a job if it is still the one with that key. 0 or -errno. */
 int ipp_cancel(http_t *http, uint32_t host_job, const struct uuid *job, uint32_t file);
 

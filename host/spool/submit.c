@@ -341,28 +341,47 @@ static void seal_job(struct submission *s, const struct submit_seal *seal)
 }
 
 /* After a release that failed: does the job wait for one at all? */
-static void release_failed(struct submission *s, bool unanswered)
+static void release_failed(struct submission *s, int error)
 {
-	if (unanswered) {
+	if (error == -ECONNRESET) {
 		disconnect(s);
 		fail(s, REFUSAL_FAILED, true, "the spooler did not answer the release");
 		return;
 	}
 	/* Somebody released or cancelled it by hand: the spooler's list tells what became of it. */
-	fail(s, REFUSAL_FAILED, true, cupsLastErrorString());
+	fail(s, REFUSAL_FAILED, true,
+		error == -ESTALE ? "the spooler has another job of its number"
+				 : cupsLastErrorString());
+}
+
+/* libcups connects anew by itself, and a cupsd that is new may have forgotten the job and given its
+ * number to another, which is not ours to release. 0 or -errno. */
+static int look_again(struct submission *s)
+{
+	struct pollfd fd = {.fd = s->http ? httpGetFd(s->http) : -1, .events = POLLIN};
+	char owner[USER_SIZE];
+
+	if (s->http && poll(&fd, 1, 0) == 0)
+		return 0; /* it is the cupsd that has the document */
+	disconnect(s);
+	if (!connected(s))
+		return -ECONNRESET;
+	return ipp_is_job(s->http, s->host_job, &s->open.job, s->open.file, owner);
 }
 
 static void release_job(struct submission *s)
 {
 	ipp_t *request, *response;
-	int r;
+	int r = look_again(s);
 
-	request = ipp_request(IPP_OP_RELEASE_JOB, s->open.printer, s->open.owner);
-	(void)ippAddInteger(
-		request, IPP_TAG_OPERATION, IPP_TAG_INTEGER, "job-id", (int)s->host_job);
-	r = ipp_do(s->http, request, &response);
+	if (r == 0) {
+		request = ipp_request(IPP_OP_RELEASE_JOB, s->open.printer, s->open.owner);
+		(void)ippAddInteger(
+			request, IPP_TAG_OPERATION, IPP_TAG_INTEGER, "job-id", (int)s->host_job);
+		r = ipp_do(s->http, request, &response);
+	}
 	if (r < 0) {
-		release_failed(s, r == -ECONNRESET);
+		release_failed(s, r);
 		return;
 	}
 	ippDelete(response);

@@ -126,6 +126,17 @@ class PrintTest(unittest.TestCase):
         self.ended(number, CANCELED)
         self.assertEqual(self.device.received, [])
 
+    def test_cancel_in_the_guest_waits_for_the_hosts_spooler(self):
+        number = self.held_on_the_host()
+        self.spooler.stop()
+        wait_for(lambda: not self.host.ask("status")["data"]["spooler"]["up"], "platend to notice")
+        self.guest.spooler.run("cancel", str(number))
+        wait_for(lambda: "cancelled in the workspace" in self.lab.log("platend"), "the cancel to arrive")
+        self.spooler.start()
+        wait_for(lambda: self.host_job()["job-state"] == CANCELED, "the host's job to be cancelled", 10)
+        self.ended(number, CANCELED)
+        self.assertEqual(self.device.received, [])
+
     def test_cancel_on_the_host_reaches_the_guest(self):
         self.spooler.run("cupsdisable", "laser")
         wait_for(lambda: self.guest.spooler.printer("laser")["printer-state"] == 5, "the pause", 5)

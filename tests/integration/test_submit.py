@@ -172,6 +172,27 @@ class SubmitTest(unittest.TestCase):
         job = self.spooler.jobs("not-completed")[0]
         self.assertEqual(job["job-state"], 4)  # held, for good
 
+    def test_a_number_that_was_given_out_again_is_not_released(self):
+        """cupsd forgets a job that it has not saved when it is killed, and gives its number to another."""
+        data = os.urandom(1000)
+        self.worker.open(1000)
+        os.write(self.worker.pipe, data)
+        self.worker.seal(1000, digest(data))
+        number = struct.unpack("=II2IQ", self.worker.heard(SEALED)[1])[2]
+        self.spooler.stop(signal.SIGKILL)
+        for path in (self.spooler.dir / "spool").glob("[cd]0*"):
+            path.unlink()  # what was not on the disk, after a loss of power
+        self.spooler.start()
+        self.spooler.add_queue("held", f"file://{self.lab.dir}/host/out/paper")  # it was not saved either
+        self.spooler.run("lp", "-d", "held", "-o", "raw", "-H", "indefinite", "-U", "anna", harness.__file__)
+        job = self.spooler.jobs("not-completed")[0]
+        self.assertEqual((job["job-id"], job["job-state"]), (number, 4))
+        self.worker.say(RELEASE)
+        kind, message = self.worker.heard(RELEASED, FAILED)
+        self.assertEqual(kind, FAILED)
+        self.worker.heard(READY)
+        self.assertEqual(self.spooler.jobs()[0]["job-state"], 4)
+
 
 if __name__ == "__main__":
     unittest.main()
