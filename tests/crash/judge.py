@@ -47,6 +47,20 @@ def runs_of_the_spooler(names, log):
     return sorted(started + released)
 
 
+def typed_anew(names, log):
+    """Lines of the host's cupsd that show of each of these files that it printed the job after it had guessed the type of its
+    document: one that is not in its cache, as after a loss of power, has lost the type that it came with. Else an empty list."""
+    shown = []
+    for job, pid in (name.split(".")[1:] for name in names):
+        lines = [line for line in log.splitlines() if f"[Job {job}] " in line]
+        guessed = [n for n, line in enumerate(lines) if "Auto-typing document file" in line]
+        started = [n for n, line in enumerate(lines) if re.search(rf"\] Started backend \S+ \(PID {pid}\)", line)]
+        if not guessed or not started or started[0] < guessed[0]:
+            return []
+        shown += [lines[guessed[0]], lines[started[0]]]
+    return shown
+
+
 def story(names, log):
     """What the host's cupsd says of the jobs that these files are of, its options left out."""
     jobs = {name.split(".")[1] for name in names}
