@@ -30,11 +30,12 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define RETRY_FIRST 100	 /* msec; doubles with each failure */
-#define RETRY_MOST  5000 /* msec */
-#define POLL_MSEC   1000 /* without a notifier */
-#define HINTS_MOST  128	 /* read one by one; beyond, everything is read */
-#define USER_DATA   "platen"
+#define RETRY_FIRST  100  /* msec; doubles with each failure */
+#define RETRY_MOST   5000 /* msec */
+#define POLL_MSEC    1000 /* without a notifier */
+#define HINTS_MOST   128  /* read one by one; beyond, everything is read */
+#define HINTS_A_TURN 1024
+#define USER_DATA    "platen"
 
 static void tell_text(uint32_t type, const char *text)
 {
@@ -312,7 +313,8 @@ static int take_hints(struct watch *watch)
 	int r = 0;
 
 	hear(watch);
-	for (;;) {
+	/* Anybody on the host may send them: what is more waits for the next turn. */
+	for (int n = 0; n < HINTS_A_TURN; n++) {
 		struct spool_hint hint;
 		size_t i = 0;
 
