@@ -123,19 +123,21 @@ static bool is_option(const struct cleaning *c, const char *keyword)
 	return bsearch(&keyword, c->options, c->option_count, sizeof(char *), compare) != NULL;
 }
 
-/* The keyword without a locale before it ("de.", "pt_BR."); NULL if what stands there is none. */
+/* The keyword without a locale before it ("de.", "pt_BR.": a language of two or three letters, and
+ * perhaps a country or script); NULL if what stands there is none. */
 static const char *without_locale(const char *keyword)
 {
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	const char *dot = strchr(keyword, '.');
-	size_t n = dot ? (size_t)(dot - keyword) : 0;
+	size_t n = strspn(keyword, letters);
 
 	if (!dot)
 		return keyword;
-	if (n < 2 || n > 10 ||
-		strspn(keyword, "abcdefghijklmnopqrstuvwxyz"
-				"ABCDEFGHIJKLMNOPQRSTUVWXYZ_-") < n)
+	if (n < 2 || n > 3)
 		return NULL;
-	return dot + 1;
+	if (keyword[n] == '_' || keyword[n] == '-')
+		n += 1 + strspn(keyword + n + 1, letters);
+	return keyword + n == dot && n <= 10 ? dot + 1 : NULL;
 }
 
 /* `option/text` as we write it, with the blank before it; false when it is not sound. */
