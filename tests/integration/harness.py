@@ -33,7 +33,7 @@ SERVERBIN = pathlib.Path("/usr/lib/cups")
 def patience():
     """How much longer than on a quiet machine anything may take: by who else wants its processors, and by valgrind."""
     slow = 4 if os.environ.get("PLATEN_VALGRIND") else 1
-    return slow * max(1.0, 2 * os.getloadavg()[0] / os.cpu_count())
+    return slow * min(6.0, max(1.0, 2 * os.getloadavg()[0] / os.cpu_count()))
 
 
 def wait_for(condition, what, timeout=20.0):
