@@ -75,7 +75,7 @@ class Tally:
 
 def patience():
     """How much longer than on a quiet machine a module may take, as in integration/harness.py."""
-    return max(1.0, 2 * os.getloadavg()[0] / (os.cpu_count() or 1))
+    return min(6.0, max(1.0, 2 * os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
 def children(pid):
