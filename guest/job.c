@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest/handed.h"
 #include "guest/held.h"
 #include "guest/identity.h"
+#include "guest/job-notes.h"
 #include "guest/jobs.h"
 #include "guest/outcome.h"
 #include "guest/queues.h"
@@ -110,57 +110,6 @@ static void end_backend(struct job *job, enum backend_exit code, const char *tex
 		backend_end(backend, code, text);
 }
 
-/* Notes, or forgets, that the host is to hear of the cancel. */
-static void note_cancel(struct job *job, bool owed)
-{
-	struct cancels *cancels = job->agent->cancels;
-	int r = owed ? cancels_add(cancels, &job->id) : cancels_remove(cancels, &job->id);
-
-	if (r < 0)
-		SAY(LOG_ERR, job, "the list of cancelled jobs cannot be written: %s", strerror(-r));
-}
-
-/* What is to be known of it when it comes again, or when the spooler says that it is done. */
-static void note(struct job *job, enum handed_kind kind)
-{
-	struct handed *handed = job->agent->handed;
-	int r;
-
-	if (kind == HANDED_NOT)
-		r = handed_forget(handed, &job->id);
-	else if (kind == HANDED_SEALED)
-		r = handed_seal(handed, &job->id, job->number, &job->sealed_by);
-	else
-		r = handed_note(handed, &job->id, job->number, kind);
-
-	if (r < 0)
-		SAY(LOG_ERR, job, "the list of jobs that were handed over cannot be kept: %s",
-			strerror(-r));
-}
-
-/* Whether the host, or one before it, may have it already. */
-static void look_at_handed(struct job *job)
-{
-	job->sealed = handed_look(job->agent->handed, &job->id) != HANDED_NOT;
-	job->sealed_by = handed_by(job->agent->handed, &job->id);
-}
-
-/* From here on a host may have it whole. */
-static void set_sealed(struct job *job)
-{
-	job->mine = false;
-	job->sealed = true;
-	job->sealed_by = job->agent->ledger;
-	if (job->open)
-		note(job, HANDED_SEALED);
-}
-
-static void note_done(struct job *job)
-{
-	if (job->open)
-		note(job, job->open->rendered ? HANDED_ALL : HANDED_DONE);
-}
-
 static void job_end(struct job *job, enum backend_exit code, const char *text)
 {
 	const char *word = code == BACKEND_EXIT_OK     ? "done"
@@ -170,9 +119,9 @@ static void job_end(struct job *job, enum backend_exit code, const char *text)
 	TELL(LOG_ID_AGENT_JOB_ENDED, code == BACKEND_EXIT_HOLD ? LOG_WARNING : LOG_INFO, job,
 		"%s%s%s", word, text[0] ? ": " : "", text);
 	job_close_ref(job);
-	note_cancel(job, false);
+	job_note_cancel(job, false);
 	if (code != BACKEND_EXIT_HOLD)
-		note_done(job);
+		job_note_done(job);
 	if (code == BACKEND_EXIT_HOLD && job->backend)
 		held_mark(job->agent->held, &job->id, job->number, job->asked,
 			job->open && job->open->more);
@@ -184,7 +133,7 @@ static void job_end(struct job *job, enum backend_exit code, const char *text)
  * its answer is on its way in this one. */
 static void keep_cancel(struct job *job)
 {
-	note_cancel(job, true);
+	job_note_cancel(job, true);
 	drop_document(job);
 	undelay(job);
 	jobs_kick(job->agent);
@@ -192,7 +141,7 @@ static void keep_cancel(struct job *job)
 
 void job_forget_cancel(struct job *job)
 {
-	note_cancel(job, false);
+	job_note_cancel(job, false);
 	job_free(job);
 }
 
@@ -332,7 +281,7 @@ static void give_way(struct agent *agent, const struct cancel *id)
 		if (job->id.file != id->file || !uuid_equal(&job->id.job, &id->job))
 			continue;
 		job_close_ref(job);
-		note_cancel(job, false);
+		job_note_cancel(job, false);
 		end_backend(job, BACKEND_EXIT_RETRY_CURRENT, "The job was handed over once more");
 		job_free(job);
 	}
@@ -365,7 +314,7 @@ int job_new(struct agent *agent, struct backend *backend, const struct backend_o
 	job->backend = backend;
 	job->number = open->guest_job;
 	job->spoolers = queues_spoolers(agent->queues);
-	look_at_handed(job);
+	job_recall(job);
 	SAY(LOG_INFO, job, "from the spooler: job %u, %llu bytes", open->guest_job,
 		(unsigned long long)transfer.size);
 	jobs_kick(agent);
@@ -468,7 +417,7 @@ void job_accepted(struct job *job, const struct message_job_accept *accept)
 		return;
 	job->mine = true;
 	job->sealed = false;
-	note(job, HANDED_NOT);
+	job_note(job, HANDED_NOT);
 	if (job->cancelled)
 		return job_tell_cancel(job);
 	if (transfer_begin(&job->transfer, accept->offset, accept->window) < 0) {
@@ -490,7 +439,7 @@ static void try_later(struct job *job, const struct outcome *outcome, uint32_t r
 	job->sealed = job->sealed && job->stage == JOB_ASKED;
 	job->mine = !job->sealed;
 	if (job->mine)
-		note(job, HANDED_NOT);
+		job_note(job, HANDED_NOT);
 	job->refusals++;
 	if (outcome->kind == OUTCOME_ANEW)
 		transfer_forget(&job->transfer);
@@ -513,9 +462,9 @@ static bool next_same(struct job *job)
 	if (file > JOB_FILES_MAX)
 		return false;
 	job_close_ref(job);
-	note_done(job);
+	job_note_done(job);
 	job->id.file = file;
-	look_at_handed(job);
+	job_recall(job);
 	jobs_kick(job->agent);
 	return true;
 }
@@ -548,7 +497,7 @@ void job_told(struct job *job, const struct message_job_state *s)
 	if (s->phase == JOB_PHASE_TRANSFER && job->stage == JOB_SENDING)
 		return show(job, outcome.text, "");
 	job->stage = JOB_SEALED;
-	set_sealed(job);
+	job_note_sealed(job);
 	job->refusals = 0;
 	if (job->open)
 		job->transfer.sent = job->transfer.size;
@@ -561,7 +510,7 @@ static void seal(struct job *job)
 	struct message m;
 
 	job->sealed_by = job->agent->ledger;
-	note(job, HANDED_SEALED);
+	job_note(job, HANDED_SEALED);
 	message_init(&m, MESSAGE_JOB_SEAL);
 	m.job_seal.ref = job->ref;
 	m.job_seal.size = job->transfer.size;
@@ -569,7 +518,7 @@ static void seal(struct job *job)
 	if (peer_send(job->agent, &m) < 0)
 		return; /* again with the next turn */
 	job->stage = JOB_SEALED;
-	set_sealed(job);
+	job_note_sealed(job);
 	show(job, "The host takes the job", "");
 }
 

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What of a job is written down, so that an agent after this one knows it.
+ *
+ * A cancel that the host has not heard of (cancels.c), and what the host was given and has said
+ * (handed.c). What cannot be written holds for this run, and the log says so.
+ */
+#include "guest/job-notes.h"
+
+#include <string.h>
+
+#include "guest/cancels.h"
+#include "proto/base/log.h"
+
+static void failed(const struct job *job, const char *what, int error)
+{
+	char uuid[UUID_TEXT_SIZE];
+	struct log_about about = {.job = uuid_format(&job->id.job, uuid),
+		.printer = job->open ? job->open->printer : NULL};
+
+	log_line(LOG_ERR, &about, "%s: %s", what, strerror(-error));
+}
+
+void job_note_cancel(struct job *job, bool owed)
+{
+	struct cancels *cancels = job->agent->cancels;
+	int r = owed ? cancels_add(cancels, &job->id) : cancels_remove(cancels, &job->id);
+
+	if (r < 0)
+		failed(job, "the list of cancelled jobs cannot be written", r);
+}
+
+void job_note(struct job *job, enum handed_kind kind)
+{
+	struct handed *handed = job->agent->handed;
+	int r;
+
+	if (kind == HANDED_NOT)
+		r = handed_forget(handed, &job->id);
+	else if (kind == HANDED_SEALED)
+		r = handed_seal(handed, &job->id, job->number, &job->sealed_by);
+	else
+		r = handed_note(handed, &job->id, job->number, kind);
+
+	if (r < 0)
+		failed(job, "the list of jobs that were handed over cannot be kept", r);
+}
+
+void job_recall(struct job *job)
+{
+	job->sealed = handed_look(job->agent->handed, &job->id) != HANDED_NOT;
+	job->sealed_by = handed_by(job->agent->handed, &job->id);
+}
+
+void job_note_sealed(struct job *job)
+{
+	job->mine = false;
+	job->sealed = true;
+	job->sealed_by = job->agent->ledger;
+	if (job->open)
+		job_note(job, HANDED_SEALED);
+}
+
+void job_note_done(struct job *job)
+{
+	if (job->open)
+		job_note(job, job->open->rendered ? HANDED_ALL : HANDED_DONE);
+}
