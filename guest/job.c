@@ -139,6 +139,34 @@ static void keep_cancel(struct job *job)
 	jobs_kick(job->agent);
 }
 
+/* The host has not said what it has of a job that it may have had since an earlier session: it
+ * cannot look, or has no room for it now. */
+static bool is_cancel_unheard(const struct job *job, const struct message_job_state *s)
+{
+	return job->cancelled && job->stage == JOB_ASKED && s->phase == JOB_PHASE_REFUSED &&
+	       s->refusal != REFUSAL_EMPTY && (job->sealed || !job->open);
+}
+
+static uint64_t next_wait(struct job *job)
+{
+	uint64_t wait = RETRY_FIRST << (job->refusals < 6 ? job->refusals : 6);
+
+	job->refusals++;
+	return wait < RETRY_MOST ? wait : RETRY_MOST;
+}
+
+/* Here it is over; the host is told again after a while. */
+static void cancel_later(struct job *job, const struct message_job_state *s)
+{
+	SAY(job->refusals ? LOG_DEBUG : LOG_NOTICE, job,
+		"cancelled; the host is told again later, it could not tell whether it has it: %s",
+		s->text);
+	job_close_ref(job);
+	end_backend(job, BACKEND_EXIT_CANCEL, "");
+	keep_cancel(job);
+	job_delay(job, next_wait(job));
+}
+
 void job_forget_cancel(struct job *job)
 {
 	job_note_cancel(job, false);
@@ -432,20 +460,17 @@ void job_accepted(struct job *job, const struct message_job_accept *accept)
 /* Not taken now: asked again after a while, or when the printer changes. */
 static void try_later(struct job *job, const struct outcome *outcome, uint32_t refusal)
 {
-	uint64_t wait = RETRY_FIRST << (job->refusals < 6 ? job->refusals : 6);
-
 	SAY(job->refusals ? LOG_DEBUG : LOG_NOTICE, job, "not taken yet: %s", outcome->text);
 	/* Of an earlier session, it is not certain yet. */
 	job->sealed = job->sealed && job->stage == JOB_ASKED;
 	job->mine = !job->sealed;
 	if (job->mine)
 		job_note(job, HANDED_NOT);
-	job->refusals++;
 	if (outcome->kind == OUTCOME_ANEW)
 		transfer_forget(&job->transfer);
 	job_close_ref(job);
 	show(job, outcome->text, "connecting-to-device");
-	job_delay(job, wait < RETRY_MOST ? wait : RETRY_MOST);
+	job_delay(job, next_wait(job));
 	job->on_printer = refusal == REFUSAL_NOT_ACCEPTING || refusal == REFUSAL_SPOOLER_DOWN ||
 			  refusal == REFUSAL_PRINTER_GONE;
 }
@@ -474,6 +499,8 @@ void job_told(struct job *job, const struct message_job_state *s)
 	struct outcome outcome = outcome_of(s, job->cancelled);
 
 	job->status.pages = s->pages;
+	if (is_cancel_unheard(job, s))
+		return cancel_later(job, s);
 	if (s->phase == JOB_PHASE_ASK && job->cancelled && !job->cancel_told) {
 		job->stage =
 			JOB_SEALED; /* its cancel is a person's decision: the host is to know */

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guest/cancels.h"
 #include "guest/job.h"
 #include "guest/jobs.h"
 #include "proto/base/cleanup.h"
@@ -216,23 +217,83 @@ START_TEST(test_new_session)
 }
 END_TEST
 
+/* The jobs but the first, as if they were empty. */
+static void end_others(void)
+{
+	while (open_count > 1) {
+		host_send(MESSAGE_JOB_STATE, open_refs[0], REFUSAL_EMPTY);
+		run();
+	}
+}
+
+static void next_session(void)
+{
+	host = link_free(host);
+	open_count = 0;
+	greeted = false;
+	while (!greeted)
+		run();
+}
+
+/* A cancelled job that an earlier session has handed over whole: a host that cannot look does not
+ * end that. It is asked again, without the document, until it knows; over a restart as well. */
+START_TEST(test_cancel_unheard)
+{
+	static const enum job_refusal puts_off[] = {REFUSAL_FAILED, REFUSAL_QUOTA, REFUSAL_FAILED};
+	struct job *job;
+
+	end_others();
+	host_accept(open_refs[0], true);
+	run();
+	ck_assert(sealed);
+	next_session();
+	ck_assert_uint_eq(open_count, 1);
+	ck_assert_uint_eq(last.sealed, 1);
+	job = TAILQ_FIRST(&agent->jobs);
+	job_was_cancelled(job);
+	for (size_t i = 0; i < sizeof(puts_off) / sizeof(puts_off[0]); i++) {
+		uint64_t end = now_usec() + 20000000;
+
+		host_send(MESSAGE_JOB_STATE, open_refs[0], puts_off[i]);
+		run();
+		ck_assert_uint_eq(open_count, 0);
+		ck_assert_uint_eq(cancels_count(agent->cancels), 1);
+		while (open_count == 0 && now_usec() < end)
+			run();
+		ck_assert_uint_eq(open_count, 1);
+		ck_assert_uint_eq(last.size, 0);
+	}
+	host_send(MESSAGE_JOB_STATE, open_refs[0], REFUSAL_EMPTY); /* it does not know it */
+	run();
+	ck_assert_uint_eq(open_count, 0);
+	ck_assert_uint_eq(cancels_count(agent->cancels), 0);
+	ck_assert(TAILQ_EMPTY(&agent->jobs));
+}
+END_TEST
+
+/* One that was never handed over whole is over with its cancel. */
+START_TEST(test_cancel_certain)
+{
+	end_others();
+	job_was_cancelled(TAILQ_FIRST(&agent->jobs));
+	host_send(MESSAGE_JOB_STATE, open_refs[0], REFUSAL_FAILED);
+	run();
+	ck_assert_uint_eq(open_count, 0);
+	ck_assert_uint_eq(cancels_count(agent->cancels), 0);
+	ck_assert(TAILQ_EMPTY(&agent->jobs));
+}
+END_TEST
+
 /* Another host hears whom a job was handed to before it; one that was not handed over says none. */
 START_TEST(test_sealed_by)
 {
 	const struct uuid first = {{1}}, second = {{2}};
 	uint32_t ref;
 
-	while (open_count > 1) {
-		host_send(MESSAGE_JOB_STATE, open_refs[0], REFUSAL_EMPTY);
-		run();
-	}
+	end_others();
 	for (int i = 0; i < 5; i++) {
-		host = link_free(host);
-		open_count = 0;
-		greeted = false;
 		ledger = i < 2 ? first : second;
-		while (!greeted)
-			run();
+		next_session();
 		ck_assert_uint_eq(open_count, 1);
 		ref = open_refs[0];
 		ck_assert_uint_eq(last.sealed, i == 1 || i == 2 || i == 4);
@@ -265,6 +326,8 @@ int main(void)
 	tcase_add_test(tc, test_most);
 	tcase_add_test(tc, test_put_off);
 	tcase_add_test(tc, test_new_session);
+	tcase_add_test(tc, test_cancel_unheard);
+	tcase_add_test(tc, test_cancel_certain);
 	tcase_add_test(tc, test_sealed_by);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
