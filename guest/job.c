@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/channel.h"
 #include "guest/held.h"
 #include "guest/identity.h"
 #include "guest/job-notes.h"
@@ -24,11 +25,12 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define RETRY_FIRST   1000000ULL /* usec; doubles with each refusal */
-#define RETRY_MOST    60000000ULL
-#define ACCURACY_USEC 50000ULL
-#define PROGRESS_STEP 10	 /* percent */
-#define DOUBT_USEC    1500000ULL /* in which a backend that was let go comes again */
+#define RETRY_FIRST	1000000ULL /* usec; doubles with each refusal */
+#define RETRY_MOST	60000000ULL
+#define ACCURACY_USEC	50000ULL
+#define PROGRESS_STEP	10 /* percent */
+#define NOTE_AGAIN_USEC 2000000ULL
+#define DOUBT_USEC	1500000ULL /* in which a backend that was let go comes again */
 
 static struct log_about about_of(const struct job *job, char uuid[static UUID_TEXT_SIZE])
 {
@@ -263,6 +265,8 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 	job->delayed = job->on_printer = false;
 	if (job->in_doubt)
 		queues_kick(job->agent->queues);
+	else if (job->stage == JOB_SENDING)
+		channel_kick(job->agent->channel); /* what could not be sealed */
 	else
 		job_try(job);
 	return 0;
@@ -536,8 +540,11 @@ static void seal(struct job *job)
 {
 	struct message m;
 
-	job->sealed_by = job->agent->ledger;
-	job_note(job, HANDED_SEALED);
+	if (job_note_seal(job) < 0) {
+		show(job, "Waiting for this workspace's disk: platen-agent cannot write there",
+			"spool-area-full");
+		return job_delay(job, NOTE_AGAIN_USEC);
+	}
 	message_init(&m, MESSAGE_JOB_SEAL);
 	m.job_seal.ref = job->ref;
 	m.job_seal.size = job->transfer.size;
@@ -545,7 +552,8 @@ static void seal(struct job *job)
 	if (peer_send(job->agent, &m) < 0)
 		return; /* again with the next turn */
 	job->stage = JOB_SEALED;
-	job_note_sealed(job);
+	job->mine = false;
+	job->sealed = true;
 	show(job, "The host takes the job", "");
 }
 

@@ -5,6 +5,7 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "guest/cancels.h"
+#include "guest/handed.h"
 #include "guest/job.h"
 #include "guest/jobs.h"
 #include "proto/base/cleanup.h"
@@ -271,6 +273,57 @@ START_TEST(test_cancel_unheard)
 }
 END_TEST
 
+/* The agent's descriptor of the file of this name. */
+static int descriptor_of(const char *name)
+{
+	char link[32], path[64], is[64];
+
+	(void)snprintf(path, sizeof(path), "%s/state/%s", dir, name);
+	for (int fd = 3; fd < 256; fd++) {
+		ssize_t n;
+
+		(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		n = readlink(link, is, sizeof(is) - 1);
+		is[n < 0 ? 0 : n] = '\0';
+		if (strcmp(is, path) == 0)
+			return fd;
+	}
+	ck_abort_msg("%s is not open", path);
+	return -1;
+}
+
+/* Without a note on disk, nobody would know after the agent's death who sealed it: it waits, and
+ * the person reads why. */
+START_TEST(test_no_seal_without_note)
+{
+	uint64_t end = now_usec() + 20000000;
+	int notes, kept, full = open("/dev/full", O_RDWR | O_CLOEXEC);
+	struct cancel id;
+	struct job *job;
+
+	end_others(); /* that is noted: the file is there */
+	notes = descriptor_of("handed");
+	kept = fcntl(notes, F_DUPFD_CLOEXEC, 3);
+	ck_assert_int_ge(kept, 0);
+	ck_assert_int_eq(dup3(full, notes, O_CLOEXEC), notes);
+	host_accept(open_refs[0], true);
+	run();
+	ck_assert(!sealed);
+	job = TAILQ_FIRST(&agent->jobs);
+	ck_assert_int_eq(job->stage, JOB_SENDING);
+	ck_assert_str_eq(job->status.reasons, "spool-area-full");
+	id = job->id;
+	ck_assert_int_eq(handed_look(agent->handed, &id), HANDED_NOT);
+	ck_assert_int_eq(dup3(kept, notes, O_CLOEXEC), notes);
+	while (!sealed && now_usec() < end)
+		run();
+	ck_assert(sealed);
+	ck_assert_int_eq(handed_look(agent->handed, &id), HANDED_SEALED);
+	kept = close_fd(kept);
+	full = close_fd(full);
+}
+END_TEST
+
 /* One that was never handed over whole is over with its cancel. */
 START_TEST(test_cancel_certain)
 {
@@ -328,6 +381,7 @@ int main(void)
 	tcase_add_test(tc, test_new_session);
 	tcase_add_test(tc, test_cancel_unheard);
 	tcase_add_test(tc, test_cancel_certain);
+	tcase_add_test(tc, test_no_seal_without_note);
 	tcase_add_test(tc, test_sealed_by);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
