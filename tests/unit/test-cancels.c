@@ -11,18 +11,13 @@
 
 #include "guest/cancels.h"
 #include "proto/limits.h"
+#include "tests/unit/kept.h"
 
-static char dir[] = "/tmp/platen-cancels-XXXXXX";
-static char file[64];
 static struct cancels *cancels;
 
 static struct cancel cancel(uint32_t n)
 {
-	struct cancel c = {.file = n % JOB_FILES_MAX + 1};
-
-	memcpy(c.job.bytes, &n, sizeof(n));
-	c.job.bytes[15] = 1;
-	return c;
+	return kept_job(n, n % JOB_FILES_MAX + 1);
 }
 
 static void restart(void)
@@ -33,16 +28,14 @@ static void restart(void)
 
 static void setup(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	(void)snprintf(file, sizeof(file), "%s/cancels", dir);
+	kept_begin("cancels");
 	ck_assert_int_eq(cancels_new(dir, &cancels), 0);
 }
 
 static void teardown(void)
 {
 	cancels = cancels_free(cancels);
-	(void)unlink(file);
-	(void)rmdir(dir);
+	kept_end();
 }
 
 START_TEST(test_kept)

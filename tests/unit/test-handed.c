@@ -14,39 +14,29 @@
 
 #include "guest/handed.h"
 #include "proto/limits.h"
+#include "tests/unit/kept.h"
 
 #define LINE 128
 
-static char dir[] = "/tmp/platen-handed-XXXXXX";
-static char file[64];
 static struct handed *handed;
-
-static struct cancel job(uint32_t n, uint32_t of)
-{
-	struct cancel c = {.file = of};
-
-	memcpy(c.job.bytes, &n, sizeof(n));
-	c.job.bytes[15] = 1;
-	return c;
-}
 
 static void note(uint32_t n, uint32_t of, enum handed_kind kind)
 {
-	struct cancel c = job(n, of);
+	struct cancel c = kept_job(n, of);
 
 	ck_assert_int_eq(handed_note(handed, &c, n, kind), 0);
 }
 
 static enum handed_kind look(uint32_t n, uint32_t of)
 {
-	struct cancel c = job(n, of);
+	struct cancel c = kept_job(n, of);
 
 	return handed_look(handed, &c);
 }
 
 static bool is_done(uint32_t n, uint32_t files)
 {
-	struct cancel c = job(n, 1);
+	struct cancel c = kept_job(n, 1);
 
 	return handed_is_done(handed, &c.job, files);
 }
@@ -59,21 +49,19 @@ static void restart(void)
 
 static void setup(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	(void)snprintf(file, sizeof(file), "%s/handed", dir);
+	kept_begin("handed");
 	ck_assert_int_eq(handed_new(dir, &handed), 0);
 }
 
 static void teardown(void)
 {
 	handed = handed_free(handed);
-	(void)unlink(file);
-	(void)rmdir(dir);
+	kept_end();
 }
 
 START_TEST(test_kept)
 {
-	struct cancel c = job(1, 1);
+	struct cancel c = kept_job(1, 1);
 	struct stat before, after;
 
 	ck_assert_int_eq(look(1, 1), HANDED_NOT);
@@ -99,7 +87,7 @@ END_TEST
 START_TEST(test_by)
 {
 	const struct uuid none = {{0}}, first = {{1}}, second = {{2, [15] = 0xFF}};
-	struct cancel c = job(1, 1), other = job(1, 2);
+	struct cancel c = kept_job(1, 1), other = kept_job(1, 2);
 	struct uuid by;
 
 	ck_assert_int_eq(handed_seal(handed, &c, 1, &first), 0);
@@ -144,7 +132,7 @@ END_TEST
 
 START_TEST(test_times)
 {
-	struct cancel c = job(1, 0);
+	struct cancel c = kept_job(1, 0);
 
 	for (uint32_t i = 0; i < HANDED_TIMES + 3; i++) {
 		ck_assert_uint_eq(
@@ -222,7 +210,7 @@ END_TEST
 /* Where it cannot be written it holds for this run, and is written as soon as it can be. */
 START_TEST(test_unwritable)
 {
-	struct cancel c = job(1, 1);
+	struct cancel c = kept_job(1, 1);
 
 	ck_assert_int_eq(rmdir(dir), 0);
 	ck_assert_int_eq(handed_note(handed, &c, 1, HANDED_SEALED), -ENOENT);
@@ -239,7 +227,7 @@ END_TEST
 START_TEST(test_unwritten_line)
 {
 	const struct rlimit none = {0, RLIM_INFINITY}, any = {RLIM_INFINITY, RLIM_INFINITY};
-	struct cancel c = job(2, 1);
+	struct cancel c = kept_job(2, 1);
 	int r;
 
 	note(1, 1, HANDED_SEALED);
