@@ -216,13 +216,23 @@ static void on_purged(struct host *host, const struct spool_job *gone)
 	job_on_host(host, &is);
 }
 
+/* The worker that says it reads what printers and jobs are called: all its texts, in one place. */
+static bool is_sound(const struct spool_job *untrusted_is)
+{
+	return text_terminated(untrusted_is->printer, sizeof(untrusted_is->printer)) &&
+	       text_terminated(untrusted_is->reasons, sizeof(untrusted_is->reasons)) &&
+	       text_terminated(untrusted_is->text, sizeof(untrusted_is->text)) &&
+	       text_terminated(untrusted_is->title, sizeof(untrusted_is->title)) &&
+	       text_terminated(untrusted_is->user, sizeof(untrusted_is->user)) &&
+	       text_terminated(untrusted_is->owner, sizeof(untrusted_is->owner));
+}
+
 void job_on_host(struct host *host, const struct spool_job *is)
 {
 	struct ledger_key key = {.workspace = is->workspace, .job = is->job, .file = is->file};
 	struct job *job;
 
-	if (!text_terminated(is->reasons, sizeof(is->reasons)) ||
-		!text_terminated(is->text, sizeof(is->text)))
+	if (!is_sound(is))
 		return;
 	if (uuid_is_null(&is->job))
 		return on_purged(host, is);
