@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "host/job.h"
+#include "host/owed.h"
 #include "host/printer.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -40,6 +41,8 @@ struct submit {
 struct spooler {
 	struct host *host;
 	struct worker *watch;
+	struct owed owed; /* to the watch */
+	bool pinged;	  /* its answer is due */
 	sd_event_source *restart;
 	uint32_t failures;
 	bool up, listed;
@@ -89,8 +92,11 @@ static void on_watch_message(
 	const struct spool_text *text = (const struct spool_text *)m;
 
 	(void)fd;
+	if (spooler->pinged) /* a long listing is no silence */
+		(void)worker_deadline(worker, PONG_USEC);
 	switch (m->type) {
 	case SPOOL_PONG:
+		spooler->pinged = false;
 		(void)worker_deadline(worker, 0);
 		worker_allow_cpu(worker, WATCH_CPU);
 		return;
@@ -98,8 +104,10 @@ static void on_watch_message(
 	case SPOOL_DOWN:
 		if (m->size == sizeof(struct spool_text))
 			on_text(spooler, (const struct spool_text *)m, m->type == SPOOL_UP);
-		if (m->type == SPOOL_UP)
+		if (m->type == SPOOL_UP) {
+			owed_forget(&spooler->owed);
 			job_spooler_up(host);
+		}
 		return;
 	case SPOOL_EVENTS:
 		if (m->size == sizeof(*text) && text_terminated(text->text, sizeof(text->text)))
@@ -169,10 +177,19 @@ static void on_watch_exit(struct worker *worker, int status, bool timed_out, voi
 		"platen-spool watch, which asks cupsd, ended (%s); started again",
 		worker_end_text(status, timed_out, why));
 	spooler->watch = worker_free(worker);
+	owed_forget(&spooler->owed);
+	spooler->pinged = false;
 	spooler->up = spooler->listed = false;
 	(void)text_printf(
 		spooler->text, sizeof(spooler->text), "platen-spool is being started again");
 	restart_later(spooler);
+}
+
+static void on_watch_room(struct worker *worker, void *userdata)
+{
+	struct spooler *spooler = userdata;
+
+	owed_send(&spooler->owed, worker);
 }
 
 static void watch_start(struct spooler *spooler)
@@ -187,6 +204,7 @@ static void watch_start(struct spooler *spooler)
 		.hidden = host_hidden(host),
 		.on_message = on_watch_message,
 		.on_exit = on_watch_exit,
+		.on_room = on_watch_room,
 		.userdata = spooler,
 	};
 	int r = worker_new(host->event, &setup, &spooler->watch);
@@ -304,6 +322,7 @@ int spooler_new(struct host *host, struct spooler **ret_spooler)
 		return -ENOMEM;
 	spooler->host = host;
 	TAILQ_INIT(&spooler->submits);
+	owed_init(&spooler->owed);
 	*ret_spooler = spooler;
 	watch_start(spooler);
 	pool_fill(spooler);
@@ -317,6 +336,7 @@ struct spooler *spooler_free(struct spooler *spooler)
 	while (!TAILQ_EMPTY(&spooler->submits))
 		submit_remove(TAILQ_FIRST(&spooler->submits));
 	spooler->watch = worker_free(spooler->watch);
+	owed_forget(&spooler->owed);
 	spooler->restart = sd_event_source_disable_unref(spooler->restart);
 	free(spooler);
 	return NULL;
@@ -384,15 +404,13 @@ void spooler_cancel(
 		.job = *job};
 
 	if (spooler->watch)
-		(void)worker_send(spooler->watch, &m, -1); /* told again after the next listing */
+		owed_cancel(&spooler->owed, spooler->watch, &m); /* or the listing tells it again */
 }
 
 void spooler_check(struct spooler *spooler)
 {
-	struct ipc_head m = {.type = SPOOL_CHECK, .size = sizeof(m)};
-
 	if (spooler->watch)
-		(void)worker_send(spooler->watch, &m, -1);
+		owed_check(&spooler->owed, spooler->watch);
 }
 
 void spooler_sync(struct spooler *spooler, uint32_t host_job, int fd)
@@ -415,8 +433,10 @@ void spooler_look(struct spooler *spooler, uint32_t host_job)
 
 void spooler_tick(struct spooler *spooler)
 {
-	struct ipc_head ping = {.type = SPOOL_PING, .size = sizeof(ping)};
-
-	if (spooler->watch && worker_send(spooler->watch, &ping, -1) == 0)
-		(void)worker_deadline(spooler->watch, PONG_USEC);
+	/* One ping at a time: each more would put off what happens when none is answered. */
+	if (!spooler->watch || spooler->pinged)
+		return;
+	spooler->pinged = true;
+	owed_ping(&spooler->owed, spooler->watch);
+	(void)worker_deadline(spooler->watch, PONG_USEC);
 }

@@ -14,14 +14,16 @@
 #include "tests/fuzz/platend.h"
 
 #define HELD	 4 /* job-state, RFC 8011 5.3.7 */
+#define STOPPED	 6
 #define CANCELED 7
 
 static struct host *host;
 static struct spool_cancel cancels[64]; /* what the watch was told to cancel */
-static int cancel_count;
+static int cancel_count, pings;
 
 static void look_at_sent(const struct worker *worker, const struct ipc_head *msg)
 {
+	pings += strcmp(worker->name, "platen-spool watch") == 0 && msg->type == SPOOL_PING;
 	if (strcmp(worker->name, "platen-spool watch") != 0 || msg->type != SPOOL_CANCEL)
 		return;
 	ck_assert_int_lt(cancel_count, 64);
@@ -100,7 +102,7 @@ static void pass(uint64_t seconds)
 
 static void setup(void)
 {
-	cancel_count = 0;
+	cancel_count = pings = 0;
 	host = platend_begin("test-job-follow");
 	say_head(SPOOL_UP, sizeof(struct spool_text));
 	say_head(SPOOL_LISTED, sizeof(struct ipc_head));
@@ -144,6 +146,87 @@ START_TEST(test_a_held_job_that_is_cancelled)
 }
 END_TEST
 
+/* Its queue is full for a while: what it was not told, it is told when there is room, once. */
+START_TEST(test_a_watch_that_is_slow)
+{
+	ck_assert_ptr_nonnull(unsure(17));
+	watch()->full = true;
+	say_job(17, HELD);
+	say_job(17, HELD);
+	say_job(18, HELD); /* left of an attempt */
+	ck_assert_int_eq(cancel_count, 0);
+	worker_room(watch());
+	ck_assert_int_eq(cancel_count, 2);
+	ck_assert_uint_eq(cancels[0].host_job, 17);
+	ck_assert_uint_eq(cancels[1].host_job, 18);
+	worker_room(watch());
+	ck_assert_int_eq(cancel_count, 2);
+	say_job(19, HELD);
+	ck_assert_int_eq(cancel_count, 3);
+}
+END_TEST
+
+static void turn_on(uint64_t seconds)
+{
+	pass(seconds);
+	for (int turns = 0; turns < 4; turns++)
+		pass(0);
+}
+
+/* One that does not answer is not asked again and again, as each time would give it more time. */
+START_TEST(test_a_watch_that_does_not_answer)
+{
+	turn_on(31);
+	turn_on(31);
+	turn_on(31);
+	ck_assert_int_eq(pings, 1);
+	say_head(SPOOL_PONG, sizeof(struct ipc_head));
+	watch()->full = true;
+	turn_on(31);
+	ck_assert_int_eq(pings, 1);
+	worker_room(watch());
+	ck_assert_int_eq(pings, 2);
+}
+END_TEST
+
+/* A new cupsd gives numbers out again: what was owed for the old one is not asked of it. */
+START_TEST(test_what_is_owed_is_of_one_spooler)
+{
+	watch()->full = true;
+	say_job(18, HELD);
+	watch()->full = false;
+	say_head(SPOOL_UP, sizeof(struct spool_text));
+	worker_room(watch());
+	ck_assert_int_eq(cancel_count, 0);
+	say_job(18, HELD); /* its listing has it */
+	ck_assert_int_eq(cancel_count, 1);
+	watch()->full = true;
+	say_job(19, HELD);
+	worker_leave(watch(), 1);
+	for (int turns = 0; turns < 10 && !watch(); turns++)
+		pass(10);
+	ck_assert_ptr_nonnull(watch());
+	worker_room(watch());
+	ck_assert_int_eq(cancel_count, 1);
+}
+END_TEST
+
+/* A job that the host's filters gave up is over for its guest, and goes, also when nobody heard of
+ * the cancel; one that a person has running again does not. */
+START_TEST(test_a_job_that_is_given_up)
+{
+	unsure(17)->unsure = false;
+	say_job(17, STOPPED);
+	ck_assert_uint_eq(ledger_state(17), LEDGER_ABORTED);
+	ck_assert_int_eq(cancel_count, 1);
+	say_job(17, STOPPED);
+	ck_assert_int_eq(cancel_count, 2);
+	say_job(17, 5);
+	say_job(99, STOPPED); /* nothing is known of it */
+	ck_assert_int_eq(cancel_count, 2);
+}
+END_TEST
+
 /* All texts of it, or none. */
 START_TEST(test_texts_without_an_end)
 {
@@ -175,6 +258,10 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_a_held_job_that_cannot_be_cancelled);
 	tcase_add_test(tc, test_a_held_job_that_is_cancelled);
+	tcase_add_test(tc, test_a_watch_that_is_slow);
+	tcase_add_test(tc, test_a_watch_that_does_not_answer);
+	tcase_add_test(tc, test_what_is_owed_is_of_one_spooler);
+	tcase_add_test(tc, test_a_job_that_is_given_up);
 	tcase_add_test(tc, test_texts_without_an_end);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
