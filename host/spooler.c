@@ -5,7 +5,8 @@
  * libcups blocks, so one platen-spool watches and each job is taken by another. Those stand ready
  * beforehand, for a page must not wait for a process to start; a few more are started under load,
  * and a job for which there is none yet waits in its guest. A workspace has a share of them, in
- * which one counts until it has also cleaned up: opening and closing jobs wins nothing.
+ * which one counts until it has also cleaned up: opening and closing jobs wins nothing. Its first
+ * is always to be had, also when the others hold all that there may be.
  */
 #include "host/spooler.h"
 
@@ -21,7 +22,7 @@
 #include "proto/base/worker.h"
 
 #define SUBMIT_SPARE  2	 /* ready when nothing goes on */
-#define SUBMIT_MOST   48 /* at once */
+#define SUBMIT_MOST   48 /* at once, but for a workspace's first */
 #define SUBMIT_EACH   8	 /* of them for one workspace */
 #define PONG_USEC     30000000ULL
 #define WATCH_CPU     60000000ULL  /* usec of processor time between two answers */
@@ -48,7 +49,6 @@ struct spooler {
 	bool up, listed;
 	char text[MESSAGE_SIZE], events[MESSAGE_SIZE];
 	TAILQ_HEAD(, submit) submits;
-	uint32_t submit_count;
 };
 
 static void watch_start(struct spooler *spooler);
@@ -153,6 +153,7 @@ static int on_restart(sd_event_source *source, uint64_t usec, void *userdata)
 	if (!spooler->watch)
 		watch_start(spooler);
 	pool_fill(spooler);
+	job_worker_ready(spooler->host); /* the share of the one that ended is free */
 	return 0;
 }
 
@@ -245,7 +246,6 @@ static void submit_remove(struct submit *submit)
 	struct spooler *spooler = submit->spooler;
 
 	TAILQ_REMOVE(&spooler->submits, submit, link);
-	spooler->submit_count--;
 	submit->worker = worker_free(submit->worker);
 	free(submit);
 }
@@ -293,11 +293,11 @@ static int submit_start(struct spooler *spooler)
 		return r;
 	}
 	TAILQ_INSERT_TAIL(&spooler->submits, submit, link);
-	spooler->submit_count++;
 	return 0;
 }
 
-/* Keeps a few ready beyond those at work. */
+/* Keeps a few ready beyond those at work, of which there are SUBMIT_MOST and one for each workspace
+ * at most: spooler_take(). */
 static void pool_fill(struct spooler *spooler)
 {
 	uint32_t idle = 0;
@@ -305,7 +305,7 @@ static void pool_fill(struct spooler *spooler)
 
 	TAILQ_FOREACH(submit, &spooler->submits, link)
 	idle += uuid_is_null(&submit->busy_for);
-	while (idle < SUBMIT_SPARE && spooler->submit_count < SUBMIT_MOST) {
+	while (idle < SUBMIT_SPARE) {
 		if (submit_start(spooler) < 0) {
 			restart_later(spooler);
 			return;
@@ -352,11 +352,22 @@ uint32_t spooler_share(const struct spooler *spooler, const struct uuid *workspa
 	return share;
 }
 
+static uint32_t at_work(const struct spooler *spooler)
+{
+	const struct submit *submit;
+	uint32_t count = 0;
+
+	TAILQ_FOREACH(submit, &spooler->submits, link)
+	count += !uuid_is_null(&submit->busy_for);
+	return count;
+}
+
 struct submit *spooler_take(struct spooler *spooler, struct job *job)
 {
+	uint32_t share = spooler_share(spooler, &job->row.key.workspace);
 	struct submit *submit;
 
-	if (spooler_share(spooler, &job->row.key.workspace) >= SUBMIT_EACH)
+	if (share >= SUBMIT_EACH || (share && at_work(spooler) >= SUBMIT_MOST))
 		return NULL;
 	TAILQ_FOREACH(submit, &spooler->submits, link)
 	if (submit->ready)
@@ -433,6 +444,7 @@ void spooler_look(struct spooler *spooler, uint32_t host_job)
 
 void spooler_tick(struct spooler *spooler)
 {
+	job_worker_ready(spooler->host); /* a share may have become free otherwise */
 	/* One ping at a time: each more would put off what happens when none is answered. */
 	if (!spooler->watch || spooler->pinged)
 		return;
