@@ -4,8 +4,9 @@
  *
  * libcups blocks, so one platen-spool watches and each job is taken by another. Those stand ready
  * beforehand, for a page must not wait for a process to start; a few more are started under load,
- * and a job for which there is none yet waits in its guest. A workspace has a share of them, in
- * which one counts until it has also cleaned up: opening and closing jobs wins nothing.
+ * and ended again when there was nothing for them to do for a while; a job for which there is none
+ * yet waits in its guest. A workspace has a share of them, in which one counts until it has also
+ * cleaned up: opening and closing jobs wins nothing.
  */
 #include "host/spooler.h"
 
@@ -15,6 +16,7 @@
 
 #include "host/job.h"
 #include "host/printer.h"
+#include "host/spares.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/base/worker.h"
@@ -25,6 +27,7 @@
 #define PONG_USEC     30000000ULL
 #define WATCH_CPU     60000000ULL  /* usec of processor time between two answers */
 #define SUBMIT_CPU    600000000ULL /* of one job */
+#define SPARE_USEC    60000000ULL  /* that a worker is idle before it is ended */
 #define RESTART_FIRST 200000ULL
 #define RESTART_MOST  10000000ULL
 
@@ -44,12 +47,15 @@ struct spooler {
 	uint32_t failures;
 	bool up, listed;
 	char text[MESSAGE_SIZE], events[MESSAGE_SIZE];
-	TAILQ_HEAD(, submit) submits;
+	TAILQ_HEAD(submit_list, submit) submits;
 	uint32_t submit_count;
+	struct spares spares;
+	sd_event_source *trim;
 };
 
 static void watch_start(struct spooler *spooler);
 static void pool_fill(struct spooler *spooler);
+static void pool_look(struct spooler *spooler);
 
 bool spooler_up(const struct spooler *spooler, const char **ret_text)
 {
@@ -217,6 +223,7 @@ static void on_submit_message(
 			job_on_submit_exit(job, false);
 		worker_allow_cpu(worker, SUBMIT_CPU);
 		job_worker_ready(spooler->host);
+		pool_look(spooler);
 	} else if (submit->job) {
 		job_on_submit(submit->job, m);
 	}
@@ -279,14 +286,21 @@ static int submit_start(struct spooler *spooler)
 	return 0;
 }
 
-/* Keeps a few ready beyond those at work. */
-static void pool_fill(struct spooler *spooler)
+static uint32_t pool_idle(const struct spooler *spooler)
 {
+	const struct submit *submit;
 	uint32_t idle = 0;
-	struct submit *submit;
 
 	TAILQ_FOREACH(submit, &spooler->submits, link)
 	idle += uuid_is_null(&submit->busy_for);
+	return idle;
+}
+
+/* Keeps a few ready beyond those at work. */
+static void pool_fill(struct spooler *spooler)
+{
+	uint32_t idle = pool_idle(spooler);
+
 	while (idle < SUBMIT_SPARE && spooler->submit_count < SUBMIT_MOST) {
 		if (submit_start(spooler) < 0) {
 			restart_later(spooler);
@@ -296,6 +310,41 @@ static void pool_fill(struct spooler *spooler)
 	}
 }
 
+/* Ends those that nobody had use for, the youngest first: the oldest is taken first. */
+static int on_trim(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct spooler *spooler = userdata;
+	uint32_t surplus = spares_passed(&spooler->spares, pool_idle(spooler));
+	struct submit *submit = TAILQ_LAST(&spooler->submits, submit_list);
+
+	(void)source;
+	(void)usec;
+	while (submit && surplus) {
+		struct submit *before = TAILQ_PREV(submit, submit_list, link);
+
+		if (submit->ready) {
+			submit_remove(submit);
+			surplus--;
+		}
+		submit = before;
+	}
+	pool_look(spooler);
+	return 0;
+}
+
+/* One more is idle, or one less. */
+static void pool_look(struct spooler *spooler)
+{
+	uint64_t now;
+
+	if (!spares_changed(&spooler->spares, pool_idle(spooler)) ||
+		sd_event_now(spooler->host->event, CLOCK_MONOTONIC, &now) < 0)
+		return;
+	spooler->trim = sd_event_source_disable_unref(spooler->trim);
+	(void)sd_event_add_time(spooler->host->event, &spooler->trim, CLOCK_MONOTONIC,
+		now + SPARE_USEC, 5000000, on_trim, spooler);
+}
+
 int spooler_new(struct host *host, struct spooler **ret_spooler)
 {
 	struct spooler *spooler = calloc(1, sizeof(*spooler));
@@ -303,6 +352,7 @@ int spooler_new(struct host *host, struct spooler **ret_spooler)
 	if (!spooler)
 		return -ENOMEM;
 	spooler->host = host;
+	spooler->spares.keep = SUBMIT_SPARE;
 	TAILQ_INIT(&spooler->submits);
 	*ret_spooler = spooler;
 	watch_start(spooler);
@@ -318,6 +368,7 @@ struct spooler *spooler_free(struct spooler *spooler)
 		submit_remove(TAILQ_FIRST(&spooler->submits));
 	spooler->watch = worker_free(spooler->watch);
 	spooler->restart = sd_event_source_disable_unref(spooler->restart);
+	spooler->trim = sd_event_source_disable_unref(spooler->trim);
 	free(spooler);
 	return NULL;
 }
@@ -346,6 +397,7 @@ struct submit *spooler_take(struct spooler *spooler, struct job *job)
 		submit->job = job;
 		submit->busy_for = job->row.key.workspace;
 	}
+	pool_look(spooler);
 	pool_fill(spooler);
 	return submit;
 }
