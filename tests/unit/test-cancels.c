@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "guest/cancels.h"
@@ -117,13 +118,17 @@ START_TEST(test_damaged)
 }
 END_TEST
 
-/* Where it cannot be written it holds for this run. */
+/* Where it cannot be written it holds for this run, and is written when it is owed once more. */
 START_TEST(test_unwritable)
 {
 	struct cancel c = cancel(1);
 
 	ck_assert_int_eq(rmdir(dir), 0);
 	ck_assert_int_eq(cancels_add(cancels, &c), -ENOENT);
+	ck_assert_uint_eq(cancels_count(cancels), 1);
+	ck_assert_int_eq(mkdir(dir, 0700), 0);
+	ck_assert_int_eq(cancels_add(cancels, &c), 0);
+	restart();
 	ck_assert_uint_eq(cancels_count(cancels), 1);
 }
 END_TEST
