@@ -26,6 +26,8 @@
 #define SUBMIT_EACH   8	 /* of them for one workspace */
 #define PONG_USEC     30000000ULL
 #define WATCH_CPU     60000000ULL  /* usec of processor time between two answers */
+#define START_USEC    30000000ULL  /* until it is ready */
+#define PIECE_USEC    60000000ULL  /* for cupsd to take 64 KiB of a document */
 #define SUBMIT_CPU    600000000ULL /* of one job */
 #define RESTART_FIRST 200000ULL
 #define RESTART_MOST  10000000ULL
@@ -37,6 +39,7 @@ struct submit {
 	struct job *job;      /* NULL: none, or it let go */
 	struct uuid busy_for; /* its job's workspace, until it is ready again; null: nobody's */
 	bool ready;
+	uint32_t awaited; /* what its deadline is for, by type; 0: nothing */
 };
 
 struct spooler {
@@ -225,7 +228,12 @@ static void on_submit_message(
 	struct spooler *spooler = submit->spooler;
 
 	(void)fd;
-	(void)worker_deadline(worker, 0);
+	/* Another word than the one that is due leaves the deadline: a worker may be about to say
+	 * something of before when it is asked, and then stall. */
+	if (m->type == submit->awaited || m->type == SUBMIT_READY) {
+		submit->awaited = 0;
+		(void)worker_deadline(worker, 0);
+	}
 	if (m->type == SUBMIT_READY) {
 		struct job *job = submit->job;
 
@@ -292,6 +300,8 @@ static int submit_start(struct spooler *spooler)
 		free(submit);
 		return r;
 	}
+	submit->awaited = SUBMIT_READY;
+	(void)worker_deadline(submit->worker, START_USEC);
 	TAILQ_INSERT_TAIL(&spooler->submits, submit, link);
 	return 0;
 }
@@ -381,11 +391,28 @@ struct submit *spooler_take(struct spooler *spooler, struct job *job)
 	return submit;
 }
 
+/* The word that a message is answered with, by type. */
+static uint32_t answer_to(uint32_t type)
+{
+	switch (type) {
+	case SUBMIT_OPEN: return SUBMIT_OPENED;
+	case SUBMIT_QUERY: return SUBMIT_OFFSET;
+	case SUBMIT_SEAL: return SUBMIT_SEALED;
+	case SUBMIT_SYNC: return SUBMIT_SYNCED;
+	case SUBMIT_RELEASE: return SUBMIT_RELEASED;
+	case SUBMIT_PING: return SUBMIT_PONG;
+	default: return SUBMIT_READY;
+	}
+}
+
 int submit_send(struct submit *submit, const void *msg, int fd, uint64_t usec)
 {
 	int r = worker_send(submit->worker, msg, fd);
 
-	return r < 0 ? r : worker_deadline(submit->worker, usec);
+	if (r < 0)
+		return r;
+	submit->awaited = answer_to(((const struct ipc_head *)msg)->type);
+	return worker_deadline(submit->worker, usec);
 }
 
 void submit_deadline(struct submit *submit, uint64_t usec)
@@ -442,8 +469,22 @@ void spooler_look(struct spooler *spooler, uint32_t host_job)
 		(void)worker_send(spooler->watch, &m, -1); /* comes again */
 }
 
+/* A worker that moves a document is owed nothing, and may stall with a cupsd that takes no more of
+ * it: whether it still looks up from that is asked now and then. */
+static void submit_ping(struct submit *submit)
+{
+	struct ipc_head ping = {.type = SUBMIT_PING, .size = sizeof(ping)};
+
+	if (submit->job && submit->job->stage == JOB_TRANSFER && !submit->awaited)
+		(void)submit_send(submit, &ping, -1, PIECE_USEC);
+}
+
 void spooler_tick(struct spooler *spooler)
 {
+	struct submit *submit;
+
+	TAILQ_FOREACH(submit, &spooler->submits, link)
+	submit_ping(submit);
 	job_worker_ready(spooler->host); /* a share may have become free otherwise */
 	/* One ping at a time: each more would put off what happens when none is answered. */
 	if (!spooler->watch || spooler->pinged)

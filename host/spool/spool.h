@@ -61,6 +61,9 @@ enum spool_message {
 	SUBMIT_SYNCED,	 /* struct submit_progress: answer to SYNC, if it went well */
 	SUBMIT_RELEASED, /* struct submit_progress: cupsd will print it */
 	SUBMIT_FAILED,	 /* struct submit_failed: the held job, if any, is cancelled */
+	/* both, as they came later */
+	SUBMIT_PING, /* struct ipc_head: platend → submit, while a document is under way */
+	SUBMIT_PONG, /* struct ipc_head: submit → platend */
 };
 
 struct spool_cancel {
