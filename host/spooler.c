@@ -17,6 +17,7 @@
 #include "host/job.h"
 #include "host/owed.h"
 #include "host/printer.h"
+#include "host/syncer.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/base/worker.h"
@@ -46,7 +47,8 @@ struct spooler {
 	struct host *host;
 	struct worker *watch;
 	struct owed owed; /* to the watch */
-	bool pinged;	  /* its answer is due */
+	struct syncer *syncer;
+	bool pinged; /* its answer is due */
 	sd_event_source *restart;
 	uint32_t failures;
 	bool up, listed;
@@ -109,6 +111,7 @@ static void on_watch_message(
 			on_text(spooler, (const struct spool_text *)m, m->type == SPOOL_UP);
 		if (m->type == SPOOL_UP) {
 			owed_forget(&spooler->owed);
+			syncer_forget(spooler->syncer);
 			job_spooler_up(host);
 		}
 		return;
@@ -131,10 +134,6 @@ static void on_watch_message(
 	case SPOOL_JOB:
 		if (m->size == sizeof(struct spool_job))
 			job_on_host(host, (const struct spool_job *)m);
-		return;
-	case SPOOL_SYNCED:
-		if (m->size == sizeof(struct spool_look))
-			job_on_saved(host, ((const struct spool_look *)m)->host_job);
 		return;
 	case SPOOL_LISTING: job_listing(host); return;
 	case SPOOL_LISTED:
@@ -330,6 +329,10 @@ int spooler_new(struct host *host, struct spooler **ret_spooler)
 
 	if (!spooler)
 		return -ENOMEM;
+	if (syncer_new(host, &spooler->syncer) < 0) {
+		free(spooler);
+		return -ENOMEM;
+	}
 	spooler->host = host;
 	TAILQ_INIT(&spooler->submits);
 	owed_init(&spooler->owed);
@@ -346,6 +349,7 @@ struct spooler *spooler_free(struct spooler *spooler)
 	while (!TAILQ_EMPTY(&spooler->submits))
 		submit_remove(TAILQ_FIRST(&spooler->submits));
 	spooler->watch = worker_free(spooler->watch);
+	spooler->syncer = syncer_free(spooler->syncer);
 	owed_forget(&spooler->owed);
 	spooler->restart = sd_event_source_disable_unref(spooler->restart);
 	free(spooler);
@@ -453,11 +457,7 @@ void spooler_check(struct spooler *spooler)
 
 void spooler_sync(struct spooler *spooler, uint32_t host_job, int fd)
 {
-	struct spool_look m = {
-		.head = {.type = SPOOL_SYNC, .size = sizeof(m)}, .host_job = host_job};
-
-	if (spooler->watch)
-		(void)worker_send(spooler->watch, &m, fd); /* comes again */
+	syncer_ask(spooler->syncer, host_job, fd); /* comes again */
 }
 
 void spooler_look(struct spooler *spooler, uint32_t host_job)
