@@ -4,9 +4,10 @@
  *
  * libcups blocks, so one platen-spool watches and each job is taken by another. Those stand ready
  * beforehand, for a page must not wait for a process to start; a few more are started under load,
- * and a job for which there is none yet waits in its guest. A workspace has a share of them, in
- * which one counts until it has also cleaned up: opening and closing jobs wins nothing. Its first
- * is always to be had, also when the others hold all that there may be.
+ * and ended again when there was nothing for them to do for a while; a job for which there is none
+ * yet waits in its guest. A workspace has a share of them, in which one counts until it has also
+ * cleaned up: opening and closing jobs wins nothing. Its first is always to be had, also when the
+ * others hold all that there may be.
  */
 #include "host/spooler.h"
 
@@ -17,6 +18,7 @@
 #include "host/job.h"
 #include "host/owed.h"
 #include "host/printer.h"
+#include "host/spares.h"
 #include "host/syncer.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -30,6 +32,7 @@
 #define START_USEC    30000000ULL  /* until it is ready */
 #define PIECE_USEC    60000000ULL  /* for cupsd to take 64 KiB of a document */
 #define SUBMIT_CPU    600000000ULL /* of one job */
+#define SPARE_USEC    60000000ULL  /* that a worker is idle before it is ended */
 #define RESTART_FIRST 200000ULL
 #define RESTART_MOST  10000000ULL
 
@@ -53,11 +56,14 @@ struct spooler {
 	uint32_t failures;
 	bool up, listed;
 	char text[MESSAGE_SIZE], events[MESSAGE_SIZE];
-	TAILQ_HEAD(, submit) submits;
+	TAILQ_HEAD(submit_list, submit) submits;
+	struct spares spares;
+	sd_event_source *trim;
 };
 
 static void watch_start(struct spooler *spooler);
 static void pool_fill(struct spooler *spooler);
+static void pool_look(struct spooler *spooler);
 
 bool spooler_up(const struct spooler *spooler, const char **ret_text)
 {
@@ -243,6 +249,7 @@ static void on_submit_message(
 			job_on_submit_exit(job, false);
 		worker_allow_cpu(worker, SUBMIT_CPU);
 		job_worker_ready(spooler->host);
+		pool_look(spooler);
 	} else if (submit->job) {
 		job_on_submit(submit->job, m);
 	}
@@ -305,15 +312,22 @@ static int submit_start(struct spooler *spooler)
 	return 0;
 }
 
+static uint32_t pool_idle(const struct spooler *spooler)
+{
+	const struct submit *submit;
+	uint32_t idle = 0;
+
+	TAILQ_FOREACH(submit, &spooler->submits, link)
+	idle += uuid_is_null(&submit->busy_for);
+	return idle;
+}
+
 /* Keeps a few ready beyond those at work, of which there are SUBMIT_MOST and one for each workspace
  * at most: spooler_take(). */
 static void pool_fill(struct spooler *spooler)
 {
-	uint32_t idle = 0;
-	struct submit *submit;
+	uint32_t idle = pool_idle(spooler);
 
-	TAILQ_FOREACH(submit, &spooler->submits, link)
-	idle += uuid_is_null(&submit->busy_for);
 	while (idle < SUBMIT_SPARE) {
 		if (submit_start(spooler) < 0) {
 			restart_later(spooler);
@@ -321,6 +335,41 @@ static void pool_fill(struct spooler *spooler)
 		}
 		idle++;
 	}
+}
+
+/* Ends those that nobody had use for, the youngest first: the oldest is taken first. */
+static int on_trim(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct spooler *spooler = userdata;
+	uint32_t surplus = spares_passed(&spooler->spares, pool_idle(spooler));
+	struct submit *submit = TAILQ_LAST(&spooler->submits, submit_list);
+
+	(void)source;
+	(void)usec;
+	while (submit && surplus) {
+		struct submit *before = TAILQ_PREV(submit, submit_list, link);
+
+		if (submit->ready) {
+			submit_remove(submit);
+			surplus--;
+		}
+		submit = before;
+	}
+	pool_look(spooler);
+	return 0;
+}
+
+/* One more is idle, or one less. */
+static void pool_look(struct spooler *spooler)
+{
+	uint64_t now;
+
+	if (!spares_changed(&spooler->spares, pool_idle(spooler)) ||
+		sd_event_now(spooler->host->event, CLOCK_MONOTONIC, &now) < 0)
+		return;
+	spooler->trim = sd_event_source_disable_unref(spooler->trim);
+	(void)sd_event_add_time(spooler->host->event, &spooler->trim, CLOCK_MONOTONIC,
+		now + SPARE_USEC, 5000000, on_trim, spooler);
 }
 
 int spooler_new(struct host *host, struct spooler **ret_spooler)
@@ -334,6 +383,7 @@ int spooler_new(struct host *host, struct spooler **ret_spooler)
 		return -ENOMEM;
 	}
 	spooler->host = host;
+	spooler->spares.keep = SUBMIT_SPARE;
 	TAILQ_INIT(&spooler->submits);
 	owed_init(&spooler->owed);
 	*ret_spooler = spooler;
@@ -352,6 +402,7 @@ struct spooler *spooler_free(struct spooler *spooler)
 	spooler->syncer = syncer_free(spooler->syncer);
 	owed_forget(&spooler->owed);
 	spooler->restart = sd_event_source_disable_unref(spooler->restart);
+	spooler->trim = sd_event_source_disable_unref(spooler->trim);
 	free(spooler);
 	return NULL;
 }
@@ -391,6 +442,7 @@ struct submit *spooler_take(struct spooler *spooler, struct job *job)
 		submit->job = job;
 		submit->busy_for = job->row.key.workspace;
 	}
+	pool_look(spooler);
 	pool_fill(spooler);
 	return submit;
 }

@@ -11,7 +11,7 @@ import unittest
 
 import xxhash
 
-from harness import BUILD, Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
+from harness import BUILD, SANITIZED, Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
 
 TIMEOUT = 400
 
@@ -288,6 +288,7 @@ class ErrorsTest(unittest.TestCase):
         wait_for(lambda: "laser" in guest.spooler.queues(), "the queue when there is room", 30)
         self.completed(guest, guest.print("laser", pdf(1)))
 
+    @unittest.skipIf(SANITIZED, "a sanitizer's shadow is memory, too")
     def test_a_gigabyte_and_little_memory(self):
         host, guest = self.whole()
         self.spooler.add_queue("null", "file:///dev/null", vendor_ppd(self.lab.dir / "null.ppd"))

@@ -4,9 +4,11 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -233,6 +235,26 @@ START_TEST(test_unwritable)
 }
 END_TEST
 
+/* A line that could not be written is not taken for one that is there when it is noted again. */
+START_TEST(test_unwritten_line)
+{
+	const struct rlimit none = {0, RLIM_INFINITY}, any = {RLIM_INFINITY, RLIM_INFINITY};
+	struct cancel c = job(2, 1);
+	int r;
+
+	note(1, 1, HANDED_SEALED);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+	r = handed_note(handed, &c, 2, HANDED_SEALED);
+	(void)setrlimit(RLIMIT_FSIZE, &any);
+	ck_assert_int_eq(r, -EFBIG);
+	note(2, 1, HANDED_SEALED);
+	restart();
+	ck_assert_int_eq(look(1, 1), HANDED_SEALED);
+	ck_assert_int_eq(look(2, 1), HANDED_SEALED);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("handed");
@@ -249,6 +271,7 @@ int main(void)
 	tcase_add_test(tc, test_most);
 	tcase_add_test(tc, test_damaged);
 	tcase_add_test(tc, test_unwritable);
+	tcase_add_test(tc, test_unwritten_line);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
