@@ -30,6 +30,9 @@ import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "integration"))
+from patience import patience  # noqa: E402
+
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 OWN_NETWORK = ["unshare", "--net", "--", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 LOG_TAIL = 20000  # bytes of a failed test's output that are shown
@@ -71,11 +74,6 @@ class Tally:
             for line in text.splitlines():
                 print(f"     | {line}")
             print("     ----", flush=True)
-
-
-def patience():
-    """How much longer than on a quiet machine a module may take, as in integration/harness.py."""
-    return min(6.0, max(1.0, 2 * os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
 def children(pid):

@@ -312,8 +312,8 @@ class ErrorsTest(unittest.TestCase):
         guest = Guest(self.lab, host)
         state = self.lab.dir / "guest-box-state"
         state.mkdir()
-        self.assertEqual(libc.mount(b"tmpfs", str(state).encode(), b"tmpfs", 0, b"size=4k,mode=755"), 0)
-        (state / "filler").write_bytes(bytes(4096))
+        self.assertEqual(libc.mount(b"tmpfs", str(state).encode(), b"tmpfs", 0, b"size=1m,mode=755"), 0)
+        (state / "filler").write_bytes(bytes(1 << 20))
         guest.start()
         wait_for(lambda: "could not be kept" in self.lab.log("guest-box-agent"), "a line about the full disk")
         (state / "filler").unlink()

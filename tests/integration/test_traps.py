@@ -425,7 +425,7 @@ class TrapsTest(unittest.TestCase):
         wait_for(lambda: self.host.ask("jobs", all=True)["data"]["jobs"][0]["phase"] == "completed", "its end", 60)
         wait_for(lambda: DATA[:1 << 20] in self.other.received, "the document")
         self.assertEqual((self.device.received + self.other.received).count(DATA[:1 << 20]), 1)
-        self.assertEqual(self.guest.job(number)["job-state"], COMPLETED)
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "its end in the guest")
 
     def waiting(self):
         """A guest's job that is released on the host and waits behind another one, which the device does not take."""
