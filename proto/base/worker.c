@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
@@ -22,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -69,8 +69,16 @@ static void hide(const char *const *hidden)
 	}
 }
 
-/* In the child, between fork and exec: only async-signal-safe calls but for the user database,
- * which was read before. */
+/* The user last: from there on others of that user could touch it. By system call, for the C
+ * library would tell the owner's threads. */
+static bool become_user(const struct passwd *pw)
+{
+	return syscall(SYS_setgroups, 0, NULL) == 0 && syscall(SYS_setgid, pw->pw_gid) == 0 &&
+	       syscall(SYS_setuid, pw->pw_uid) == 0;
+}
+
+/* In the child, between vfork and exec, in the owner's memory while the owner waits: it changes
+ * nothing there, and reads the user database not at all. */
 static void become(const struct worker_setup *setup, const struct passwd *pw, int sock, pid_t owner)
 {
 	sigset_t none;
@@ -81,16 +89,16 @@ static void become(const struct worker_setup *setup, const struct passwd *pw, in
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)setpgid(0, 0);
 	hide(setup->hidden);
-	if (pw && (setgroups(0, NULL) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0))
-		_exit(126);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != owner)
-		_exit(126);
 	null = open("/dev/null", O_RDWR);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
 		_exit(126);
 	if (sock == IPC_FD ? fcntl(sock, F_SETFD, 0) < 0 : dup2(sock, IPC_FD) < 0)
 		_exit(126);
 	if (close_range(IPC_FD + 1, ~0U, 0) < 0)
+		_exit(126);
+	if (pw && !become_user(pw))
+		_exit(126);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != owner)
 		_exit(126);
 	execv(setup->argv[0], (char *const *)(uintptr_t)setup->argv);
 	_exit(127);
@@ -228,8 +236,8 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 static int start(struct worker *worker, const struct passwd *pw)
 {
 	_cleanup_close_ int sock = -1;
-	int fds[2], r;
-	pid_t owner = getpid();
+	int fds[2], dumpable = prctl(PR_GET_DUMPABLE), r;
+	pid_t owner = getpid(), pid;
 
 	r = ipc_pair(0, fds);
 	if (r < 0)
@@ -238,13 +246,15 @@ static int start(struct worker *worker, const struct passwd *pw)
 	sock = fds[1];
 	if (fcntl(worker->fd, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
-	worker->pid = fork();
-	if (worker->pid < 0) {
-		worker->pid = 0;
-		return -errno;
-	}
-	if (worker->pid == 0)
+	pid = vfork(); /* fork(2) would copy the map of all the memory that we have */
+	if (pid == 0)
 		become(&worker->setup, pw, sock, owner);
+	if (pid < 0)
+		return -errno;
+	worker->pid = pid;
+	/* What it was when the child became another user, it is for us too: no core of us. */
+	if (dumpable == 1)
+		(void)prctl(PR_SET_DUMPABLE, 1);
 	r = sd_event_add_child(
 		worker->event, &worker->child, worker->pid, WEXITED, on_child, worker);
 	if (r < 0)
