@@ -33,6 +33,9 @@
 #define HANGUP_USEC   1000000ULL /* from closing its connection to its exit */
 #define DRAIN_AT_ONCE 64	 /* messages before other sources have their turn */
 #define DRAIN_LAST    4096	 /* messages of the dead: more than a socket holds */
+/* Told at the edge: of a thousand workers that have something to say, epoll(7) would look at every
+ * one each time that we come back from one. */
+#define LISTENING (EPOLLIN | EPOLLET)
 
 struct worker {
 	sd_event *event;
@@ -154,6 +157,13 @@ static int arm(struct worker *worker, uint64_t usec)
 		on_deadline, worker);
 }
 
+/* What it says, and room for what it is to hear. Also looks whether there is any of it already. */
+static void listen_to(struct worker *worker)
+{
+	(void)sd_event_source_set_io_events(
+		worker->io, worker->full ? LISTENING | EPOLLOUT : LISTENING);
+}
+
 /* Reads at most `most` messages. Returns false when a handler freed the worker. */
 static bool drain(struct worker *worker, int most)
 {
@@ -184,6 +194,8 @@ static bool drain(struct worker *worker, int most)
 		if (!called(worker))
 			return false;
 	}
+	if (worker->io)
+		listen_to(worker); /* there may be more */
 	return true;
 }
 
@@ -207,7 +219,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 	(void)fd;
 	if (revents & EPOLLOUT && worker->full) {
 		worker->full = false;
-		(void)sd_event_source_set_io_events(worker->io, EPOLLIN);
+		listen_to(worker);
 		worker->calling = true;
 		if (worker->setup.on_room)
 			worker->setup.on_room(worker, worker->setup.userdata);
@@ -259,7 +271,7 @@ static int start(struct worker *worker, const struct passwd *pw)
 		worker->event, &worker->child, worker->pid, WEXITED, on_child, worker);
 	if (r < 0)
 		return r;
-	return sd_event_add_io(worker->event, &worker->io, worker->fd, EPOLLIN, on_io, worker);
+	return sd_event_add_io(worker->event, &worker->io, worker->fd, LISTENING, on_io, worker);
 }
 
 /* Never waits: a service whose queue is full is as good as none. */
@@ -274,7 +286,7 @@ static int reach(struct worker *worker, const char *path)
 	if (worker->fd < 0 || connect(worker->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
 	worker->served = true;
-	return sd_event_add_io(worker->event, &worker->io, worker->fd, EPOLLIN, on_io, worker);
+	return sd_event_add_io(worker->event, &worker->io, worker->fd, LISTENING, on_io, worker);
 }
 
 int worker_new(sd_event *event, const struct worker_setup *setup, struct worker **ret_worker)
@@ -444,6 +456,15 @@ void worker_allow_cpu(struct worker *worker, uint64_t usec)
 	}
 }
 
+uint64_t worker_cpu_left(const struct worker *worker)
+{
+	uint64_t used = cpu_used(worker);
+
+	if (used == UINT64_MAX || !worker->cpu)
+		return UINT64_MAX;
+	return used < worker->cpu_end ? worker->cpu_end - used : 0;
+}
+
 int worker_send(struct worker *worker, const void *msg, int fd)
 {
 	int r;
@@ -453,7 +474,7 @@ int worker_send(struct worker *worker, const void *msg, int fd)
 	r = ipc_send(worker->fd, msg, fd);
 	if (r == -EAGAIN && !worker->full) {
 		worker->full = true;
-		(void)sd_event_source_set_io_events(worker->io, EPOLLIN | EPOLLOUT);
+		listen_to(worker);
 	}
 	return r;
 }
