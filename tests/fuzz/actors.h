@@ -111,6 +111,12 @@ pid_t worker_pid(const struct worker *worker)
 	return 1;
 }
 
+uint64_t worker_cpu_left(const struct worker *worker)
+{
+	(void)worker;
+	return 0;
+}
+
 void worker_allow_cpu(struct worker *worker, uint64_t usec)
 {
 	(void)worker;
