@@ -260,7 +260,7 @@ int watch_list_printers(struct watch *watch, const char *only)
 		ippDeleteAttribute(request, ippFindAttribute(request, "printer-uri", IPP_TAG_URI));
 	(void)ippAddStrings(request, IPP_TAG_OPERATION, IPP_TAG_KEYWORD, "requested-attributes",
 		COUNT(printer_attrs), NULL, printer_attrs);
-	r = ipp_do(watch->http, request, &response);
+	r = ipp_do_list(watch->http, request, &response);
 	if (r == -ENOENT && only)
 		return watch_list_printers(watch, NULL);
 	if (r == -ENOENT) { /* cupsd's word for "no destinations" */
@@ -426,7 +426,7 @@ int watch_list_jobs(struct watch *watch, uint32_t only)
 		ipp_t *response;
 
 		before = first;
-		r = ipp_do(watch->http, jobs_request(only, first), &response);
+		r = ipp_do_list(watch->http, jobs_request(only, first), &response);
 		if (r < 0)
 			return r == -ENOENT && !only ? 0 : r;
 		r = note_jobs(watch, response, &count, &first);
