@@ -19,6 +19,7 @@
 #include "host/owed.h"
 #include "host/printer.h"
 #include "host/spares.h"
+#include "host/syncer.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/base/worker.h"
@@ -28,6 +29,8 @@
 #define SUBMIT_EACH   8	 /* of them for one workspace */
 #define PONG_USEC     30000000ULL
 #define WATCH_CPU     60000000ULL  /* usec of processor time between two answers */
+#define START_USEC    30000000ULL  /* until it is ready */
+#define PIECE_USEC    60000000ULL  /* for cupsd to take 64 KiB of a document */
 #define SUBMIT_CPU    600000000ULL /* of one job */
 #define SPARE_USEC    60000000ULL  /* that a worker is idle before it is ended */
 #define RESTART_FIRST 200000ULL
@@ -40,13 +43,15 @@ struct submit {
 	struct job *job;      /* NULL: none, or it let go */
 	struct uuid busy_for; /* its job's workspace, until it is ready again; null: nobody's */
 	bool ready;
+	uint32_t awaited; /* what its deadline is for, by type; 0: nothing */
 };
 
 struct spooler {
 	struct host *host;
 	struct worker *watch;
 	struct owed owed; /* to the watch */
-	bool pinged;	  /* its answer is due */
+	struct syncer *syncer;
+	bool pinged; /* its answer is due */
 	sd_event_source *restart;
 	uint32_t failures;
 	bool up, listed;
@@ -112,6 +117,7 @@ static void on_watch_message(
 			on_text(spooler, (const struct spool_text *)m, m->type == SPOOL_UP);
 		if (m->type == SPOOL_UP) {
 			owed_forget(&spooler->owed);
+			syncer_forget(spooler->syncer);
 			job_spooler_up(host);
 		}
 		return;
@@ -134,10 +140,6 @@ static void on_watch_message(
 	case SPOOL_JOB:
 		if (m->size == sizeof(struct spool_job))
 			job_on_host(host, (const struct spool_job *)m);
-		return;
-	case SPOOL_SYNCED:
-		if (m->size == sizeof(struct spool_look))
-			job_on_saved(host, ((const struct spool_look *)m)->host_job);
 		return;
 	case SPOOL_LISTING: job_listing(host); return;
 	case SPOOL_LISTED:
@@ -231,7 +233,12 @@ static void on_submit_message(
 	struct spooler *spooler = submit->spooler;
 
 	(void)fd;
-	(void)worker_deadline(worker, 0);
+	/* Another word than the one that is due leaves the deadline: a worker may be about to say
+	 * something of before when it is asked, and then stall. */
+	if (m->type == submit->awaited || m->type == SUBMIT_READY) {
+		submit->awaited = 0;
+		(void)worker_deadline(worker, 0);
+	}
 	if (m->type == SUBMIT_READY) {
 		struct job *job = submit->job;
 
@@ -299,6 +306,8 @@ static int submit_start(struct spooler *spooler)
 		free(submit);
 		return r;
 	}
+	submit->awaited = SUBMIT_READY;
+	(void)worker_deadline(submit->worker, START_USEC);
 	TAILQ_INSERT_TAIL(&spooler->submits, submit, link);
 	return 0;
 }
@@ -369,6 +378,10 @@ int spooler_new(struct host *host, struct spooler **ret_spooler)
 
 	if (!spooler)
 		return -ENOMEM;
+	if (syncer_new(host, &spooler->syncer) < 0) {
+		free(spooler);
+		return -ENOMEM;
+	}
 	spooler->host = host;
 	spooler->spares.keep = SUBMIT_SPARE;
 	TAILQ_INIT(&spooler->submits);
@@ -386,6 +399,7 @@ struct spooler *spooler_free(struct spooler *spooler)
 	while (!TAILQ_EMPTY(&spooler->submits))
 		submit_remove(TAILQ_FIRST(&spooler->submits));
 	spooler->watch = worker_free(spooler->watch);
+	spooler->syncer = syncer_free(spooler->syncer);
 	owed_forget(&spooler->owed);
 	spooler->restart = sd_event_source_disable_unref(spooler->restart);
 	spooler->trim = sd_event_source_disable_unref(spooler->trim);
@@ -433,11 +447,28 @@ struct submit *spooler_take(struct spooler *spooler, struct job *job)
 	return submit;
 }
 
+/* The word that a message is answered with, by type. */
+static uint32_t answer_to(uint32_t type)
+{
+	switch (type) {
+	case SUBMIT_OPEN: return SUBMIT_OPENED;
+	case SUBMIT_QUERY: return SUBMIT_OFFSET;
+	case SUBMIT_SEAL: return SUBMIT_SEALED;
+	case SUBMIT_SYNC: return SUBMIT_SYNCED;
+	case SUBMIT_RELEASE: return SUBMIT_RELEASED;
+	case SUBMIT_PING: return SUBMIT_PONG;
+	default: return SUBMIT_READY;
+	}
+}
+
 int submit_send(struct submit *submit, const void *msg, int fd, uint64_t usec)
 {
 	int r = worker_send(submit->worker, msg, fd);
 
-	return r < 0 ? r : worker_deadline(submit->worker, usec);
+	if (r < 0)
+		return r;
+	submit->awaited = answer_to(((const struct ipc_head *)msg)->type);
+	return worker_deadline(submit->worker, usec);
 }
 
 void submit_deadline(struct submit *submit, uint64_t usec)
@@ -478,11 +509,7 @@ void spooler_check(struct spooler *spooler)
 
 void spooler_sync(struct spooler *spooler, uint32_t host_job, int fd)
 {
-	struct spool_look m = {
-		.head = {.type = SPOOL_SYNC, .size = sizeof(m)}, .host_job = host_job};
-
-	if (spooler->watch)
-		(void)worker_send(spooler->watch, &m, fd); /* comes again */
+	syncer_ask(spooler->syncer, host_job, fd); /* comes again */
 }
 
 void spooler_look(struct spooler *spooler, uint32_t host_job)
@@ -494,8 +521,22 @@ void spooler_look(struct spooler *spooler, uint32_t host_job)
 		(void)worker_send(spooler->watch, &m, -1); /* comes again */
 }
 
+/* A worker that moves a document is owed nothing, and may stall with a cupsd that takes no more of
+ * it: whether it still looks up from that is asked now and then. */
+static void submit_ping(struct submit *submit)
+{
+	struct ipc_head ping = {.type = SUBMIT_PING, .size = sizeof(ping)};
+
+	if (submit->job && submit->job->stage == JOB_TRANSFER && !submit->awaited)
+		(void)submit_send(submit, &ping, -1, PIECE_USEC);
+}
+
 void spooler_tick(struct spooler *spooler)
 {
+	struct submit *submit;
+
+	TAILQ_FOREACH(submit, &spooler->submits, link)
+	submit_ping(submit);
 	job_worker_ready(spooler->host); /* a share may have become free otherwise */
 	/* One ping at a time: each more would put off what happens when none is answered. */
 	if (!spooler->watch || spooler->pinged)

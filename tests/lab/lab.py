@@ -55,10 +55,12 @@ TimeoutStopSec=2
 WantedBy=multi-user.target
 """
 
+# On a busy machine an emulated timer's ticks come so late that the kernel takes it for broken and stands still
+# ("8254 timer not connected to IO-APIC"): no_timer_check; and a disk may take longer than systemd waits for it.
 DOMAIN = """<domain type='{kind}'>
   <name>{name}</name><uuid>{uuid}</uuid><memory unit='MiB'>768</memory><vcpu>2</vcpu>
   <os><type arch='x86_64' machine='q35'>hvm</type><kernel>{kernel}</kernel><initrd>{initrd}</initrd>
-    <cmdline>root=/dev/vda rw console=ttyS0 quiet systemd.show_status=auto</cmdline></os>
+    <cmdline>root=/dev/vda rw console=ttyS0 quiet no_timer_check systemd.show_status=auto systemd.default_timeout_start_sec=600</cmdline></os>
   <features><acpi/><apic/></features><cpu mode='{cpu}'/>
   <on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>destroy</on_crash>
   <devices><emulator>/usr/bin/qemu-system-x86_64</emulator>

@@ -4,9 +4,12 @@
  * one; its workers are played (tests/fuzz/actors.h), and the clock is turned on.
  */
 #include <check.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
 
-#include "host/job.h"
+#include "host/job-parts.h"
 #include "host/spool/spool.h"
 #include "host/spooler.h"
 #include "proto/message.h"
@@ -19,10 +22,14 @@
 
 static struct host *host;
 static struct spool_cancel cancels[64]; /* what the watch was told to cancel */
-static int cancel_count, pings;
+static int cancel_count, pings, syncs;
 
 static void look_at_sent(const struct worker *worker, const struct ipc_head *msg)
 {
+	if (msg->type == SPOOL_SYNC) {
+		ck_assert_str_eq(worker->name, "platen-spool sync");
+		syncs++;
+	}
 	pings += strcmp(worker->name, "platen-spool watch") == 0 && msg->type == SPOOL_PING;
 	if (strcmp(worker->name, "platen-spool watch") != 0 || msg->type != SPOOL_CANCEL)
 		return;
@@ -102,7 +109,7 @@ static void pass(uint64_t seconds)
 
 static void setup(void)
 {
-	cancel_count = pings = 0;
+	cancel_count = pings = syncs = 0;
 	host = platend_begin("test-job-follow");
 	say_head(SPOOL_UP, sizeof(struct spool_text));
 	say_head(SPOOL_LISTED, sizeof(struct ipc_head));
@@ -227,6 +234,94 @@ START_TEST(test_a_job_that_is_given_up)
 }
 END_TEST
 
+/* A pool's job, of which cupsd has just written the file. */
+static struct job *saved(uint32_t host_job)
+{
+	struct timespec later[2] = {{.tv_sec = time(NULL) + 86400}, {.tv_sec = time(NULL) + 86400}};
+	struct job *job = unsure(host_job);
+	char path[128];
+	int fd;
+
+	(void)snprintf(
+		host->config.cups_spool, sizeof(host->config.cups_spool), "%s", platend_folder);
+	(void)snprintf(path, sizeof(path), "%s/c%05u", platend_folder, host_job);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(futimens(fd, later), 0);
+	(void)close_fd(fd);
+	job->row.pool = 1;
+	job_set_followed(job);
+	say_job(host_job, 3);
+	return job;
+}
+
+static void say_synced(uint32_t host_job, uint32_t error)
+{
+	struct spool_look m = {.head = {.type = SPOOL_SYNCED, .size = sizeof(m)},
+		.host_job = host_job,
+		.error = error};
+
+	worker_say(worker_find("platen-spool sync", 0), &m, sizeof(m), false);
+}
+
+/* The watch has nothing to do with it, which is ended when it does not answer. */
+START_TEST(test_a_disk_that_takes_its_time)
+{
+	struct job *one = saved(17), *other = saved(18);
+	struct worker *sync;
+
+	turn_on(1);
+	sync = worker_find("platen-spool sync", 0);
+	ck_assert_ptr_nonnull(sync);
+	ck_assert_uint_eq(sync->last.type, SPOOL_SYNC);
+	ck_assert_uint_eq(sync->deadline, 300000000);
+	ck_assert_int_eq(syncs, 1);
+	for (int i = 0; i < 100; i++)
+		turn_on(1);
+	ck_assert_int_eq(syncs, 1); /* one at a time, however long */
+	say_synced(17, EIO);
+	ck_assert(!one->saved);
+	for (int i = 0; i < 4 && !(one->saved && other->saved); i++) {
+		turn_on(1);
+		ck_assert_uint_eq(sync->deadline, 300000000);
+		say_synced(sync->serial, 0);
+		ck_assert_uint_eq(sync->deadline, 0);
+	}
+	ck_assert(one->saved && other->saved);
+}
+END_TEST
+
+/* What was under way for a cupsd that is gone says nothing of the next one's job of that number. */
+START_TEST(test_a_sync_is_of_one_spooler)
+{
+	struct job *job = saved(17);
+
+	turn_on(1);
+	ck_assert_int_eq(syncs, 1);
+	say_head(SPOOL_UP, sizeof(struct spool_text));
+	say_job(17, 3);
+	say_synced(17, 0);
+	ck_assert(!job->saved);
+	turn_on(1);
+	say_synced(17, 0);
+	ck_assert(job->saved);
+}
+END_TEST
+
+/* One that ends is started again, and not at every look. */
+START_TEST(test_a_sync_that_ends)
+{
+	ck_assert_ptr_nonnull(saved(17));
+	turn_on(1);
+	worker_leave(worker_find("platen-spool sync", 0), 1);
+	for (int i = 0; i < 5; i++)
+		turn_on(1);
+	ck_assert_ptr_null(worker_find("platen-spool sync", 0));
+	turn_on(10);
+	ck_assert_ptr_nonnull(worker_find("platen-spool sync", 0));
+}
+END_TEST
+
 /* All texts of it, or none. */
 START_TEST(test_texts_without_an_end)
 {
@@ -262,6 +357,9 @@ int main(void)
 	tcase_add_test(tc, test_a_watch_that_does_not_answer);
 	tcase_add_test(tc, test_what_is_owed_is_of_one_spooler);
 	tcase_add_test(tc, test_a_job_that_is_given_up);
+	tcase_add_test(tc, test_a_disk_that_takes_its_time);
+	tcase_add_test(tc, test_a_sync_is_of_one_spooler);
+	tcase_add_test(tc, test_a_sync_that_ends);
 	tcase_add_test(tc, test_texts_without_an_end);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

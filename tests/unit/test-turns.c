@@ -216,6 +216,85 @@ START_TEST(test_a_first_is_always_to_be_had)
 }
 END_TEST
 
+/* The one that was given the office's only job. */
+static struct worker *begin_one(void)
+{
+	all_ready();
+	say_job(0, MESSAGE_JOB_OPEN, 1, 1);
+	for (unsigned int i = 0; i < worker_count; i++)
+		if (workers[i]->last.type == SUBMIT_OPEN)
+			return workers[i];
+	return NULL;
+}
+
+static void say_progress(struct worker *worker, uint32_t type)
+{
+	struct submit_progress m = {.head = {.type = type, .size = sizeof(m)}, .host_job = 7};
+
+	worker_say(worker, &m, sizeof(m), false);
+}
+
+static void turn_on(uint64_t seconds)
+{
+	clock_ahead += seconds;
+	for (int turns = 0; turns < 4; turns++)
+		ck_assert_int_ge(sd_event_run(host->event, 0), 0);
+}
+
+static struct job *only_job(void)
+{
+	return TAILQ_FIRST(&host->jobs);
+}
+
+/* What a worker says of before does not take the time from what it was asked last. */
+START_TEST(test_a_seal_has_its_own_time)
+{
+	struct worker *worker = begin_one();
+
+	ck_assert_uint_eq(worker->deadline, 30000000);
+	say_job(0, MESSAGE_JOB_SEAL, 1, 1);
+	ck_assert_uint_eq(worker->last.type, SUBMIT_SEAL);
+	ck_assert_uint_eq(worker->deadline, 300000000);
+	say_progress(worker, SUBMIT_OPENED);
+	say_progress(worker, SUBMIT_OFFSET);
+	ck_assert_uint_eq(worker->deadline, 300000000);
+	say_progress(worker, SUBMIT_SEALED);
+	ck_assert_uint_eq(worker->deadline, 0);
+	turn_on(31);
+	ck_assert_uint_eq(worker->last.type, SUBMIT_RELEASE);
+	ck_assert_uint_eq(worker->deadline, 30000000);
+	say_progress(worker, SUBMIT_SYNCED);
+	ck_assert_uint_eq(worker->deadline, 30000000);
+	say_progress(worker, SUBMIT_RELEASED);
+	ck_assert_uint_eq(worker->deadline, 0);
+}
+END_TEST
+
+/* While nothing is asked of it but to move a document, it is asked whether it does; one that does
+ * not answer ends, and its job comes again: it was held. */
+START_TEST(test_a_document_that_is_not_taken)
+{
+	struct worker *worker = begin_one();
+
+	say_progress(worker, SUBMIT_OPENED);
+	ck_assert_uint_eq(worker->deadline, 0);
+	turn_on(31);
+	ck_assert_uint_eq(worker->last.type, SUBMIT_PING);
+	ck_assert_uint_eq(worker->deadline, 60000000);
+	say_head(worker, SUBMIT_PONG, sizeof(struct ipc_head));
+	ck_assert_uint_eq(worker->deadline, 0);
+	turn_on(31);
+	ck_assert_uint_eq(worker->deadline, 60000000);
+	worker->deadline = 1;
+	turn_on(31);
+	ck_assert_uint_eq(worker->deadline, 1); /* it is asked once */
+	worker_leave(worker, 1);
+	ck_assert_int_eq(only_job()->stage, JOB_ENDED);
+	ck_assert_uint_eq(only_job()->phase, JOB_PHASE_REFUSED);
+	ck_assert_uint_eq(only_job()->refusal, REFUSAL_FAILED);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("turns");
@@ -227,6 +306,8 @@ int main(void)
 	tcase_add_test(tc, test_a_free_worker_goes_to_who_has_fewest);
 	tcase_add_test(tc, test_a_share_is_a_share);
 	tcase_add_test(tc, test_a_first_is_always_to_be_had);
+	tcase_add_test(tc, test_a_seal_has_its_own_time);
+	tcase_add_test(tc, test_a_document_that_is_not_taken);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
