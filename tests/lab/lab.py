@@ -416,7 +416,8 @@ class Workspace:
                 text = log.read_text(errors="replace").strip("\n")
             except OSError:
                 continue
-            told.append(f"-- {log.name}\n" + ("\n".join(text.splitlines()[-25:])[-3000:] or "(nothing)"))
+            lines = [line for line in text.splitlines() if not line.startswith("-")]  # which are QEMU's arguments
+            told.append(f"-- {log.name}\n" + ("\n".join(lines[-25:])[-3000:] or "(nothing)"))
         return "\n".join(told)
 
     def put(self, place, data):
