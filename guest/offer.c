@@ -46,7 +46,7 @@ void offer_printer(struct agent *agent, const struct message_printer *printer)
 		return;
 	}
 	if (agent->whole)
-		queues_look_again(agent->queues); /* a person may have made one meanwhile */
+		queues_glance(agent->queues); /* a person may have made one meanwhile */
 	rendering_look(agent, p);
 	queues_due(agent->queues, p);
 	jobs_printer_changed(agent, p);

@@ -27,9 +27,10 @@ struct queues {
 	struct agent *agent;
 	struct requests *requests;
 	sd_event_source *retry, *turn;
-	bool up;   /* this spooler answers */
-	bool down; /* we were told that it does not */
-	bool look; /* it is to be listed */
+	bool up;     /* this spooler answers */
+	bool down;   /* we were told that it does not */
+	bool look;   /* it is to be listed */
+	bool glance; /* the same, after the queues that are known to be ours */
 	bool check_default;
 	bool ask_printing;	    /* whether any queue prints is to be asked for */
 	bool printing;		    /* one that is not ours does */
