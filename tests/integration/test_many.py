@@ -32,6 +32,22 @@ class ManyTest(unittest.TestCase):
             guest.spooler.stop()
             wait_for(lambda: self.count("guest", "ready", workspace="box") == 0, "the session's end")
 
+    def test_one_line_for_all_that_are_ready(self):
+        """A host that starts does not write a line for each printer of each workspace."""
+        guest = Guest(self.lab, self.host)
+        guest.start()
+        wait_for(lambda: self.count("guest", "ready", workspace="box") == PRINTERS, "all printers", 120)
+        line, = self.ready_lines()
+        self.assertIn(f"{PRINTERS} printers ready", line)
+        self.spooler.add_queue("another", "socket://192.0.2.250", vendor_ppd(self.lab.dir / "vendor.ppd", "Another"))
+        wait_for(lambda: self.count("guest", "ready", workspace="box") == PRINTERS + 1, "one more", 60)
+        _, line = self.ready_lines()
+        self.assertIn("1 printer ready", line)
+        self.assertIn("another", line)
+
+    def ready_lines(self):
+        return [line for line in self.lab.log("platend").splitlines() if "ready in the workspace" in line]
+
 
 if __name__ == "__main__":
     unittest.main()
