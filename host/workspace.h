@@ -65,7 +65,8 @@ struct workspace {
 	/* The offer: */
 	struct offer_entry *offers;
 	uint32_t offer_count, offer_size;
-	bool offer_begun; /* OFFER_BEGIN was sent in this session */
+	uint8_t offer_held[SHA256_SIZE]; /* what the guest says that it holds, or 0 */
+	bool offer_begun;		 /* OFFER_BEGIN was sent in this session */
 	bool offer_dirty;
 	uint32_t offer_initial; /* entries that belong to the first, bracketed offer */
 	bool offer_ended;
