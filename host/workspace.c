@@ -27,9 +27,12 @@
 #include "proto/base/worker.h"
 #include "proto/transport.h"
 
-#define REOPEN_FIRST 200000ULL	 /* usec */
-#define REOPEN_MOST  10000000ULL /* usec */
-#define CHANNEL_CPU  60000000ULL /* usec of processor time between two answers */
+#define REOPEN_FIRST 200000ULL		 /* usec */
+#define REOPEN_MOST  10000000ULL	 /* usec */
+#define LISTENING    (EPOLLIN | EPOLLET) /* at the edge, see proto/base/worker.c */
+#define CHANNEL_CPU  60000000ULL	 /* usec of processor time between two answers */
+/* usec of it that are left when it is asked for one: more than a tick can take. */
+#define CHANNEL_CPU_ASK 52000000ULL
 
 int workspace_new(struct host *host, const struct uuid *uuid, struct workspace **ret_workspace)
 {
@@ -382,7 +385,9 @@ void workspace_tick(struct workspace *ws)
 {
 	struct ipc_head ping = {.type = CHANNEL_PING, .size = sizeof(ping)};
 
-	(void)workspace_send(ws, &ping, -1);
+	/* One that sleeps has used nothing, and is let sleep. */
+	if (ws->channel && worker_cpu_left(ws->channel) < CHANNEL_CPU_ASK)
+		(void)workspace_send(ws, &ping, -1);
 }
 
 void workspace_disconnect(struct workspace *ws, const char *why)
@@ -400,8 +405,8 @@ static int on_listener(sd_event_source *source, int fd, uint32_t revents, void *
 	struct workspace *ws = userdata;
 	int connection = transport_unix_accept(fd);
 
-	(void)source;
 	(void)revents;
+	(void)sd_event_source_set_io_events(source, LISTENING); /* there may be another */
 	if (connection >= 0)
 		(void)workspace_connect(ws, TRANSPORT_UNIX, connection); /* it has logged */
 	return 0;
@@ -417,7 +422,7 @@ int workspace_listen(struct workspace *ws, const struct config_workspace *config
 	if (ws->listener < 0)
 		return ws->listener;
 	return sd_event_add_io(
-		ws->host->event, &ws->listener_io, ws->listener, EPOLLIN, on_listener, ws);
+		ws->host->event, &ws->listener_io, ws->listener, LISTENING, on_listener, ws);
 }
 
 void workspace_opened(struct workspace *ws, int error, const char *text, int *fd)

@@ -96,8 +96,8 @@ int workspace_connect(struct workspace *workspace, enum transport transport, int
 /* The answer to VIRT_OPEN: a descriptor, which is taken, or why there is none. */
 void workspace_opened(struct workspace *workspace, int error, const char *text, int *fd);
 
-/* Asks the channel whether it is alive: one that does not answer has so much processor time left
- * and no more. */
+/* Asks a channel that has used processor time whether it is alive: one that does not answer has so
+ * much left and no more. */
 void workspace_tick(struct workspace *ws);
 
 /* Ends the channel; the guest is told. */

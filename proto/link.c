@@ -29,11 +29,12 @@
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 #include "proto/frame.h"
+#include "proto/inbox.h"
 #include "proto/outbox.h"
 #include "proto/session.h"
 
-#define RX_SIZE	    (2 * FRAME_MAX) /* bytes: a whole frame always fits behind a consumed one */
-#define END_OF_FILE (-ECONNRESET)   /* how the end of the stream is called */
+#define END_OF_FILE  (-ECONNRESET) /* how the end of the stream is called */
+#define REST_TRAFFIC 16384	   /* bytes, after which memory is given back */
 
 enum phase {
 	PHASE_HUNTING, /* no session; the guest asks for one */
@@ -63,8 +64,8 @@ struct link {
 	uint64_t ping_time; /* the ping went out */
 	uint32_t keepalive; /* msec */
 	uint32_t serial;
-	uint8_t *rx;
-	size_t rx_used, rx_done; /* bytes read, bytes consumed of them */
+	size_t traffic; /* bytes read and queued since link_rest() */
+	struct inbox inbox;
 	struct outbox outbox;
 	char reason[192];
 };
@@ -153,11 +154,6 @@ int link_new(enum link_side side, int fd, bool persistent, struct link **ret_lin
 	link = calloc(1, sizeof(*link));
 	if (!link)
 		return -ENOMEM;
-	link->rx = malloc(RX_SIZE);
-	if (!link->rx) {
-		free(link);
-		return -ENOMEM;
-	}
 	link->fd = fd;
 	link->side = side;
 	link->persistent = persistent;
@@ -180,7 +176,7 @@ struct link *link_free(struct link *link)
 		return NULL;
 	link->fd = close_fd(link->fd);
 	outbox_deinit(&link->outbox);
-	free(link->rx);
+	inbox_deinit(&link->inbox);
 	free(link);
 	return NULL;
 }
@@ -194,7 +190,7 @@ short link_events(const struct link *link)
 {
 	short events = 0;
 
-	if (link->rx_used - link->rx_done < RX_SIZE)
+	if (inbox_has_room(&link->inbox))
 		events |= POLLIN;
 	if (outbox_waiting(&link->outbox))
 		events |= POLLOUT;
@@ -277,33 +273,19 @@ static int connect_error(int fd)
 
 static void do_read(struct link *link)
 {
-	ssize_t n;
+	size_t came = 0;
+	int r = inbox_read(&link->inbox, link->fd, &came);
 
-	link->again = false;
-	if (link->rx_done) {
-		memmove(link->rx, link->rx + link->rx_done, link->rx_used - link->rx_done);
-		link->rx_used -= link->rx_done;
-		link->rx_done = 0;
-	}
-	while (link->rx_used < RX_SIZE) {
-		n = read(link->fd, link->rx + link->rx_used, RX_SIZE - link->rx_used);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN) {
-			link->away = false; /* a port without a peer says end of file */
-			return;
-		}
-		if (n <= 0) {
-			link->end = n == 0 ? END_OF_FILE : -errno;
-			if (link->end == -ENOTCONN)
-				link->end = connect_error(link->fd);
-			return;
-		}
+	link->again = r > 0;
+	link->traffic += came;
+	if (came) {
 		link->away = link->drained = link->pinged = false;
 		link->heard = link->now;
-		link->rx_used += (size_t)n;
 	}
-	link->again = true;
+	if (r == 0)
+		link->away = false; /* a port without a peer says end of file */
+	else if (r < 0)
+		link->end = r == -ENOTCONN ? connect_error(link->fd) : r;
 }
 
 /* Writes what can be written. 0 or -errno. */
@@ -325,7 +307,7 @@ static void go_away(struct link *link)
 		return;
 	lose(link, "the host is away");
 	link->away = link->astray = true;
-	link->rx_used = link->rx_done = 0;
+	inbox_drop(&link->inbox);
 	outbox_drop(&link->outbox);
 	memset(link->host_nonce, 0, NONCE_SIZE);
 	ask(link);
@@ -392,8 +374,8 @@ static void take_token(struct link *link)
 {
 	struct token token;
 
-	(void)token_read(link->rx + link->rx_done, &token); /* it was looked at before */
-	link->rx_done += TOKEN_SIZE;
+	(void)token_read(inbox_at(&link->inbox), &token); /* it was looked at before */
+	inbox_take(&link->inbox, TOKEN_SIZE);
 	link->astray = false;
 	if (link->side == LINK_HOST) {
 		if (token.kind == TOKEN_SYNC)
@@ -417,8 +399,10 @@ static void take_token(struct link *link)
 /* Searches for a token. Returns whether one was taken. */
 static bool hunt(struct link *link)
 {
-	link->rx_done += token_find(link->rx + link->rx_done, link->rx_used - link->rx_done);
-	if (link->rx_used - link->rx_done < TOKEN_SIZE)
+	struct inbox *inbox = &link->inbox;
+
+	inbox_take(inbox, token_find(inbox_at(inbox), inbox_size(inbox)));
+	if (inbox_size(inbox) < TOKEN_SIZE)
 		return false;
 	take_token(link);
 	return true;
@@ -428,10 +412,10 @@ static bool hunt(struct link *link)
 static bool take_frame(struct link *link, size_t payload, struct message *m)
 {
 	enum session_sender sender = link->side == LINK_HOST ? SESSION_GUEST : SESSION_HOST;
-	const uint8_t *bytes = link->rx + link->rx_done + FRAME_HEAD_SIZE;
+	const uint8_t *bytes = inbox_at(&link->inbox) + FRAME_HEAD_SIZE;
 	char why[128];
 
-	link->rx_done += FRAME_HEAD_SIZE + payload;
+	inbox_take(&link->inbox, FRAME_HEAD_SIZE + payload);
 	if (link->phase != PHASE_ON)
 		return false; /* no one listens */
 	if (message_decode(bytes, payload, m, why) < 0) {
@@ -486,12 +470,12 @@ static bool look(struct link *link, struct message *m, bool *ret_more)
 	enum frame_kind kind;
 	size_t size = 0;
 
-	kind = frame_look(link->rx + link->rx_done, link->rx_used - link->rx_done, &size);
+	kind = frame_look(inbox_at(&link->inbox), inbox_size(&link->inbox), &size);
 	*ret_more = kind != FRAME_MORE;
 	switch (kind) {
 	case FRAME_MORE: return false;
 	case FRAME_TOKEN: take_token(link); return false;
-	case FRAME_PADDING: link->rx_done += size; return false;
+	case FRAME_PADDING: inbox_take(&link->inbox, size); return false;
 	case FRAME_WHOLE: return take_frame(link, size, m);
 	case FRAME_LARGE:
 	case FRAME_BAD: stray(link, kind, size); return false;
@@ -501,7 +485,7 @@ static bool look(struct link *link, struct message *m, bool *ret_more)
 
 enum link_event link_next(struct link *link, struct message *m)
 {
-	bool more = true;
+	bool more = inbox_size(&link->inbox) > 0;
 
 	while (more || link->lost || link->synced) {
 		if (link->lost) {
@@ -561,6 +545,7 @@ int link_send(struct link *link, const struct message *m)
 	size = message_encode(m, at + FRAME_HEAD_SIZE);
 	frame_head(at, at + FRAME_HEAD_SIZE, size);
 	outbox_commit(&link->outbox, FRAME_HEAD_SIZE + size);
+	link->traffic += size;
 	link->session = next;
 	if (m->head.type == MESSAGE_WELCOME)
 		link->session.version = m->welcome.version;
@@ -573,6 +558,18 @@ bool link_bulk_ready(const struct link *link)
 {
 	return link->phase == PHASE_ON && link->session.state == SESSION_OPEN &&
 	       !outbox_waiting(&link->outbox);
+}
+
+bool link_has_worked(const struct link *link)
+{
+	return link->traffic >= REST_TRAFFIC;
+}
+
+void link_rest(struct link *link)
+{
+	link->traffic = 0;
+	inbox_rest(&link->inbox);
+	outbox_rest(&link->outbox);
 }
 
 size_t link_queued(const struct link *link)

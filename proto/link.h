@@ -98,6 +98,11 @@ int link_send(struct link *link, const struct message *m);
  * JOB_DATA and DRIVER_DATA, so that a control message waits behind one frame at most. */
 bool link_bulk_ready(const struct link *link);
 
+/* Whether so much passed since link_rest() that its buffers hold memory; and gives that back. It
+ * costs the next bytes some: for an end that is at rest. */
+bool link_has_worked(const struct link *link);
+void link_rest(struct link *link);
+
 /* Bytes that wait to be written. */
 size_t link_queued(const struct link *link);
 

@@ -134,24 +134,14 @@ static bool is_options(const char *options, uint32_t size, size_t capacity, uint
 	const char *name, *value;
 	uint32_t pos = 0, count = 0;
 
-	if (size > capacity || (size && options[size - 1]))
+	if (size > capacity || (size && options[size - 1]) ||
+		!text_is_zero(options + size, capacity - size))
 		return false;
-	for (size_t i = size; i < capacity; i++)
-		if (options[i])
-			return false;
 	while (options_next(options, size, &pos, &name, &value)) {
 		if (!text_is_keyword(name) || !text_is_line(value) || ++count > most)
 			return false;
 	}
 	return pos == size;
-}
-
-static bool is_zero(const uint8_t *bytes, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		if (bytes[i])
-			return false;
-	return true;
 }
 
 /* What a printer has that is rendered in the guest, and no other has. */
@@ -166,12 +156,12 @@ static int check_rendering(const struct message *m, char *why)
 	LINE(printer, filters);
 	LINE(printer, package_name);
 	REQUIRE(is_keywords(p->filters), "filters", "are no keywords");
-	REQUIRE(guest == !is_zero(p->whole, sizeof(p->whole)) && guest == (p->whole_size > 0) &&
-			guest == (p->filters[0] != '\0'),
+	REQUIRE(guest == !text_is_zero(p->whole, sizeof(p->whole)) &&
+			guest == (p->whole_size > 0) && guest == (p->filters[0] != '\0'),
 		"whole", "does not fit the rendering");
 	REQUIRE(p->whole_size <= DRIVER_SIZE_MAX, "whole_size", "is out of range");
 	REQUIRE(guest || !package, "package", "comes without rendering in the guest");
-	REQUIRE(package == !is_zero(p->package, sizeof(p->package)) &&
+	REQUIRE(package == !text_is_zero(p->package, sizeof(p->package)) &&
 			package == (p->package_name[0] != '\0') && !strchr(p->package_name, '/') &&
 			(package || p->restart == LEVEL_NONE),
 		"package", "is not whole");
@@ -348,7 +338,7 @@ static int check_restart(const struct message *m, char *why)
 {
 	switch (m->head.type) {
 	case MESSAGE_RESTART_NEED:
-		REQUIRE(!is_zero(m->restart_need.need, NEED_SIZE), "need", "is 0");
+		REQUIRE(!text_is_zero(m->restart_need.need, NEED_SIZE), "need", "is 0");
 		REQUIRE(m->restart_need.level >= LEVEL_SPOOLER &&
 				m->restart_need.level < LEVEL_COUNT,
 			"level", "is unknown");

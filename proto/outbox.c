@@ -68,6 +68,12 @@ void outbox_drop(struct outbox *outbox)
 	outbox->used = outbox->done = outbox->rest = 0;
 }
 
+void outbox_rest(struct outbox *outbox)
+{
+	if (outbox_waiting(outbox) == 0)
+		outbox_deinit(outbox);
+}
+
 static void wrote(struct outbox *outbox, size_t size)
 {
 	while (size) {

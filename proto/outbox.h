@@ -34,6 +34,9 @@ void outbox_trim(struct outbox *outbox);
 /* Throws away everything: the reader is another one from here on. */
 void outbox_drop(struct outbox *outbox);
 
+/* Gives the array back if nothing waits. */
+void outbox_rest(struct outbox *outbox);
+
 /* Writes what the descriptor takes. 0, or -errno of write(2) other than EAGAIN and EINTR. */
 int outbox_write(struct outbox *outbox, int fd);
 

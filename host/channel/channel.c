@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@
 #define FRAMES_BURST  20000
 #define AWAKE_USEC    1000000	   /* at least so often when platend takes nothing */
 #define LISTEN_QUEUED (256 * 1024) /* bytes: above it platend is not read */
+#define IDLE_USEC     2000000	   /* nothing came and nothing went: memory is given back */
 
 struct channel {
 	int ipc;
@@ -266,12 +268,23 @@ static uint64_t watch_guest(struct channel *channel, struct pollfd *fd)
 	return most < credit ? most : credit;
 }
 
+/* Nothing goes on. A host has hundreds like us, nearly all at rest. */
+static void rest_link(struct link *link)
+{
+	link_rest(link);
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
+}
+
 static int wait(struct channel *channel)
 {
 	struct pollfd fds[2 + JOBS_OPEN_MAX];
 	struct document *held[JOBS_OPEN_MAX];
 	uint64_t most = UINT64_MAX;
+	bool is_spent = channel->link && link_has_worked(channel->link);
 	nfds_t n = 2;
+	int ready;
 
 	fds[0] = (struct pollfd){.fd = channel->ipc};
 	if (channel->platend_full)
@@ -291,8 +304,13 @@ static int wait(struct channel *channel)
 	}
 	if (channel->synced && feed_is_due(&channel->feed, !channel->platend_full))
 		most = 0;
-	if (poll(fds, n, most == UINT64_MAX ? -1 : most ? (int)(most / 1000 + 1) : 0) < 0)
+	if (is_spent && most > IDLE_USEC)
+		most = IDLE_USEC;
+	ready = poll(fds, n, most == UINT64_MAX ? -1 : most ? (int)(most / 1000 + 1) : 0);
+	if (ready < 0)
 		return errno == EINTR ? 0 : -errno;
+	if (ready == 0 && is_spent && most == IDLE_USEC)
+		rest_link(channel->link);
 	for (nfds_t i = 2; i < n; i++)
 		if (fds[i].revents)
 			document_drain(&channel->documents, held[i - 2]);

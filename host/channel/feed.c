@@ -15,9 +15,10 @@
 
 void feed_init(struct feed *feed)
 {
-	*feed = (struct feed){0};
+	feed->link = NULL;
+	feed->first = feed->count = feed->out = 0; /* the ring takes memory when it is used */
 	for (size_t i = 0; i < FEED_OPEN; i++)
-		feed->files[i].fd = -1;
+		feed->files[i] = (struct feed_file){.fd = -1};
 }
 
 void feed_reset(struct feed *feed)
@@ -61,8 +62,8 @@ bool feed_question(struct feed *feed, struct message *ret_question)
 	message_init(m, asked->is_package ? MESSAGE_PACKAGE_GET : MESSAGE_DRIVER_GET);
 	memcpy(asked->is_package ? m->package_get.package : m->driver_get.driver, asked->sha256,
 		SHA256_SIZE);
-	feed->first = (feed->first + 1) % OFFER_PRINTERS_MAX;
 	feed->count--;
+	feed->first = feed->count ? (feed->first + 1) % OFFER_PRINTERS_MAX : 0;
 	feed->out++;
 	return true;
 }

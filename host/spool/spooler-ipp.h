@@ -54,4 +54,7 @@ int watch_run(const char *socket, const char *run_dir);
 int watch_unsubscribe(const char *socket);
 int submit_run(const char *socket);
 
+/* Serves platend at IPC_FD, see spool.h. 0 when it closed the connection, or -errno. */
+int sync_run(void);
+
 #endif

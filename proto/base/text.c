@@ -65,12 +65,15 @@ bool text_terminated(const char *s, size_t size)
 {
 	size_t len = strnlen(s, size);
 
-	if (len == size)
-		return false;
-	for (size_t i = len; i < size; i++)
-		if (s[i])
-			return false;
-	return true;
+	return len < size && text_is_zero(s + len, size - len);
+}
+
+/* By comparing with itself one further: the C library takes 32 bytes at a time for that. */
+bool text_is_zero(const void *bytes, size_t size)
+{
+	const char *s = bytes;
+
+	return size == 0 || (s[0] == '\0' && memcmp(s, s + 1, size - 1) == 0);
 }
 
 bool text_is_utf8(const char *s, size_t len)

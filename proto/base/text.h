@@ -15,6 +15,9 @@
  * (so that a fixed array can be compared and hashed as a whole). */
 bool text_terminated(const char *s, size_t size);
 
+/* Whether all bytes are zero. */
+bool text_is_zero(const void *bytes, size_t size);
+
 /* Valid UTF-8 (RFC 3629: no surrogates, no overlong forms) of `len` bytes, without NUL. */
 bool text_is_utf8(const char *s, size_t len);
 

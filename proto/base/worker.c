@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
@@ -22,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -33,6 +33,9 @@
 #define HANGUP_USEC   1000000ULL /* from closing its connection to its exit */
 #define DRAIN_AT_ONCE 64	 /* messages before other sources have their turn */
 #define DRAIN_LAST    4096	 /* messages of the dead: more than a socket holds */
+/* Told at the edge: of a thousand workers that have something to say, epoll(7) would look at every
+ * one each time that we come back from one. */
+#define LISTENING (EPOLLIN | EPOLLET)
 
 struct worker {
 	sd_event *event;
@@ -69,8 +72,16 @@ static void hide(const char *const *hidden)
 	}
 }
 
-/* In the child, between fork and exec: only async-signal-safe calls but for the user database,
- * which was read before. */
+/* The user last: from there on others of that user could touch it. By system call, for the C
+ * library would tell the owner's threads. */
+static bool become_user(const struct passwd *pw)
+{
+	return syscall(SYS_setgroups, 0, NULL) == 0 && syscall(SYS_setgid, pw->pw_gid) == 0 &&
+	       syscall(SYS_setuid, pw->pw_uid) == 0;
+}
+
+/* In the child, between vfork and exec, in the owner's memory while the owner waits: it changes
+ * nothing there, and reads the user database not at all. */
 static void become(const struct worker_setup *setup, const struct passwd *pw, int sock, pid_t owner)
 {
 	sigset_t none;
@@ -81,16 +92,16 @@ static void become(const struct worker_setup *setup, const struct passwd *pw, in
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)setpgid(0, 0);
 	hide(setup->hidden);
-	if (pw && (setgroups(0, NULL) < 0 || setgid(pw->pw_gid) < 0 || setuid(pw->pw_uid) < 0))
-		_exit(126);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != owner)
-		_exit(126);
 	null = open("/dev/null", O_RDWR);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
 		_exit(126);
 	if (sock == IPC_FD ? fcntl(sock, F_SETFD, 0) < 0 : dup2(sock, IPC_FD) < 0)
 		_exit(126);
-	if (close_range(IPC_FD + 1, ~0U, 0) < 0)
+	if (close_from(IPC_FD + 1) < 0)
+		_exit(126);
+	if (pw && !become_user(pw))
+		_exit(126);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != owner)
 		_exit(126);
 	execv(setup->argv[0], (char *const *)(uintptr_t)setup->argv);
 	_exit(127);
@@ -146,6 +157,13 @@ static int arm(struct worker *worker, uint64_t usec)
 		on_deadline, worker);
 }
 
+/* What it says, and room for what it is to hear. Also looks whether there is any of it already. */
+static void listen_to(struct worker *worker)
+{
+	(void)sd_event_source_set_io_events(
+		worker->io, worker->full ? LISTENING | EPOLLOUT : LISTENING);
+}
+
 /* Reads at most `most` messages. Returns false when a handler freed the worker. */
 static bool drain(struct worker *worker, int most)
 {
@@ -176,6 +194,8 @@ static bool drain(struct worker *worker, int most)
 		if (!called(worker))
 			return false;
 	}
+	if (worker->io)
+		listen_to(worker); /* there may be more */
 	return true;
 }
 
@@ -199,7 +219,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 	(void)fd;
 	if (revents & EPOLLOUT && worker->full) {
 		worker->full = false;
-		(void)sd_event_source_set_io_events(worker->io, EPOLLIN);
+		listen_to(worker);
 		worker->calling = true;
 		if (worker->setup.on_room)
 			worker->setup.on_room(worker, worker->setup.userdata);
@@ -228,8 +248,8 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 static int start(struct worker *worker, const struct passwd *pw)
 {
 	_cleanup_close_ int sock = -1;
-	int fds[2], r;
-	pid_t owner = getpid();
+	int fds[2], dumpable = prctl(PR_GET_DUMPABLE), r;
+	pid_t owner = getpid(), pid;
 
 	r = ipc_pair(0, fds);
 	if (r < 0)
@@ -238,18 +258,20 @@ static int start(struct worker *worker, const struct passwd *pw)
 	sock = fds[1];
 	if (fcntl(worker->fd, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
-	worker->pid = fork();
-	if (worker->pid < 0) {
-		worker->pid = 0;
-		return -errno;
-	}
-	if (worker->pid == 0)
+	pid = vfork(); /* fork(2) would copy the map of all the memory that we have */
+	if (pid == 0)
 		become(&worker->setup, pw, sock, owner);
+	if (pid < 0)
+		return -errno;
+	worker->pid = pid;
+	/* What it was when the child became another user, it is for us too: no core of us. */
+	if (dumpable == 1)
+		(void)prctl(PR_SET_DUMPABLE, 1);
 	r = sd_event_add_child(
 		worker->event, &worker->child, worker->pid, WEXITED, on_child, worker);
 	if (r < 0)
 		return r;
-	return sd_event_add_io(worker->event, &worker->io, worker->fd, EPOLLIN, on_io, worker);
+	return sd_event_add_io(worker->event, &worker->io, worker->fd, LISTENING, on_io, worker);
 }
 
 /* Never waits: a service whose queue is full is as good as none. */
@@ -264,7 +286,7 @@ static int reach(struct worker *worker, const char *path)
 	if (worker->fd < 0 || connect(worker->fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
 	worker->served = true;
-	return sd_event_add_io(worker->event, &worker->io, worker->fd, EPOLLIN, on_io, worker);
+	return sd_event_add_io(worker->event, &worker->io, worker->fd, LISTENING, on_io, worker);
 }
 
 int worker_new(sd_event *event, const struct worker_setup *setup, struct worker **ret_worker)
@@ -434,6 +456,15 @@ void worker_allow_cpu(struct worker *worker, uint64_t usec)
 	}
 }
 
+uint64_t worker_cpu_left(const struct worker *worker)
+{
+	uint64_t used = cpu_used(worker);
+
+	if (used == UINT64_MAX || !worker->cpu)
+		return UINT64_MAX;
+	return used < worker->cpu_end ? worker->cpu_end - used : 0;
+}
+
 int worker_send(struct worker *worker, const void *msg, int fd)
 {
 	int r;
@@ -443,7 +474,7 @@ int worker_send(struct worker *worker, const void *msg, int fd)
 	r = ipc_send(worker->fd, msg, fd);
 	if (r == -EAGAIN && !worker->full) {
 		worker->full = true;
-		(void)sd_event_source_set_io_events(worker->io, EPOLLIN | EPOLLOUT);
+		listen_to(worker);
 	}
 	return r;
 }

@@ -86,6 +86,9 @@ pid_t worker_pid(const struct worker *worker);
  * replaces the last. */
 void worker_allow_cpu(struct worker *worker, uint64_t usec);
 
+/* usec of it that are left; UINT64_MAX: it has not started, has ended, or may use what it likes. */
+uint64_t worker_cpu_left(const struct worker *worker);
+
 /* Sends; never blocks. 0, -EAGAIN (on_room will tell), or -errno. The caller keeps `fd`. */
 int worker_send(struct worker *worker, const void *msg, int fd);
 

@@ -39,6 +39,7 @@ struct agent {
 struct load {
 	struct agent *agents;
 	uint32_t count, offered, changed, printed, aborted;
+	uint64_t first; /* usec: no link wants to be called before by itself */
 	int epoll;
 	uint8_t *document;
 	uint32_t document_size;
@@ -185,6 +186,8 @@ static void drive(struct load *load, struct agent *agent)
 		agent->link = link_free(agent->link); /* closes its descriptor */
 		return;
 	}
+	if (link_deadline(agent->link) < load->first)
+		load->first = link_deadline(agent->link);
 	if ((uint32_t)link_events(agent->link) != agent->events) {
 		struct epoll_event e = {.data.ptr = agent};
 
@@ -259,18 +262,24 @@ static void on_command(struct load *load)
 	}
 }
 
-/* Milliseconds until the first link wants to be called, and calls those that are due. */
+/* Milliseconds until the first link wants to be called, and calls those that are due. All are
+ * looked at only then: it is to cost a load of many no more for each than one of few. */
 static int keep_time(struct load *load)
 {
-	uint64_t now = now_usec(), first = now + 1000000;
+	uint64_t now = now_usec();
 
-	for (uint32_t i = 0; i < load->count; i++) {
-		if (load->agents[i].link && link_deadline(load->agents[i].link) <= now)
-			drive(load, &load->agents[i]);
-		if (load->agents[i].link && link_deadline(load->agents[i].link) < first)
-			first = link_deadline(load->agents[i].link);
+	if (load->first <= now) {
+		load->first = now + 1000000;
+		for (uint32_t i = 0; i < load->count; i++) {
+			struct agent *agent = &load->agents[i];
+
+			if (agent->link && link_deadline(agent->link) <= now)
+				drive(load, agent);
+			if (agent->link && link_deadline(agent->link) < load->first)
+				load->first = link_deadline(agent->link);
+		}
 	}
-	return first > now ? (int)((first - now) / 1000) + 1 : 0;
+	return load->first > now ? (int)((load->first - now) / 1000) + 1 : 0;
 }
 
 int main(int argc, char **argv)

@@ -11,7 +11,6 @@ from harness import wait_for
 from test_units import Deployed
 
 TIMEOUT = 600
-LAB_ONLY = "it fetches and builds a guest with another init"
 SYSVINIT = ("sysvinit-core,initscripts,lsb-base,procps,passwd,cups-daemon,cups-client,libcups2,libprotobuf-c1,libinih1,libxxhash0,"
             "libnettle8,zlib1g,libsystemd0")
 

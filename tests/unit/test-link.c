@@ -99,6 +99,46 @@ START_TEST(test_host_bulk)
 }
 END_TEST
 
+/* At rest an end gives its memory back, and nothing is lost by it: not what it has read half, nor
+ * what waits to be written. */
+START_TEST(test_rest)
+{
+	static uint8_t data[FRAME_DATA_MAX];
+
+	meet(&guest, &host);
+	ck_assert(link_has_worked(host.link)); /* the zeros that a session begins with */
+	link_rest(host.link);
+	link_rest(guest.link);
+	ck_assert(!link_has_worked(host.link));
+	tick(&host, 1);
+	tick(&guest, 1);
+	ck_assert_int_eq(say(&host, MESSAGE_PRINTER), 0);
+	link_rest(host.link); /* it waits to be written */
+	ck_assert_uint_gt(link_queued(host.link), 0);
+	converse(&guest, &host, ALL);
+	ck_assert_str_eq(guest.log, "Printer");
+	ck_assert(!link_has_worked(host.link)); /* a message or two is nothing */
+	end_forget(&guest);
+
+	ck_assert_int_eq(say_data(&guest, data, sizeof(data)), 0);
+	(void)end_step(&guest);
+	ck_assert_uint_gt(carry(guest.far, host.far, 1000), 0);
+	(void)end_step(&host);
+	link_rest(host.link); /* it has half a frame */
+	converse(&guest, &host, ALL);
+	ck_assert_str_eq(host.log, "JobData");
+	ck_assert(link_has_worked(host.link) && link_has_worked(guest.link));
+	link_rest(host.link);
+	tick(&host, 1);
+	ck_assert_str_eq(host.log, "JobData");
+	guest.far = close_fd(guest.far);
+	(void)end_step(&guest);
+	link_rest(guest.link);
+	(void)end_step(&guest);
+	ck_assert_int_eq(guest.result, -ECONNRESET);
+}
+END_TEST
+
 static size_t frame(uint8_t *buf, const void *payload, size_t size)
 {
 	memmove(buf + FRAME_HEAD_SIZE, payload, size);
@@ -506,6 +546,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_start, 0, 3);
 	tcase_add_loop_test(tc, test_short_reads, 0, 6);
 	tcase_add_test(tc, test_host_bulk);
+	tcase_add_test(tc, test_rest);
 	tcase_add_loop_test(tc, test_violation, 0, 12);
 	tcase_add_test(tc, test_violation_when_full);
 	tcase_add_test(tc, test_violation_by_host);

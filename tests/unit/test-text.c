@@ -17,6 +17,24 @@
 #define X120	    X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10
 
 /* An end within the array, and nothing behind it. */
+/* Every place of a byte that is not zero, at lengths around those that the C library takes at once;
+ * one behind the end does not count. */
+START_TEST(test_zero)
+{
+	static char bytes[130];
+
+	ck_assert(text_is_zero("x", 0));
+	for (size_t size = 0; size < sizeof(bytes); size++) {
+		ck_assert(text_is_zero(bytes, size));
+		for (size_t at = 0; at < sizeof(bytes); at++) {
+			bytes[at] = (char)(at % 2 ? 1 : 0x80);
+			ck_assert(text_is_zero(bytes, size) == (at >= size));
+			bytes[at] = 0;
+		}
+	}
+}
+END_TEST
+
 START_TEST(test_terminated)
 {
 	static const struct {
@@ -286,6 +304,7 @@ int main(void)
 	int failed;
 
 	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, test_zero);
 	tcase_add_test(tc, test_terminated);
 	tcase_add_test(tc, test_utf8);
 	tcase_add_test(tc, test_kinds);

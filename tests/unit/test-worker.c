@@ -203,7 +203,11 @@ END_TEST
 START_TEST(test_cpu)
 {
 	ck_assert_int_eq(start(_i ? "spin-deaf" : "spin"), 0);
+	ck_assert_uint_eq(worker_cpu_left(worker), UINT64_MAX);
 	worker_allow_cpu(worker, 60000000);
+	ck_assert_uint_le(worker_cpu_left(worker), 60000000);
+	while (worker_cpu_left(worker) > 60000000 - 50000)
+		; /* it spins, and it is seen */
 	worker_allow_cpu(worker, 300000);
 	run_out();
 	ck_assert(WIFSIGNALED(status));
@@ -213,6 +217,7 @@ START_TEST(test_cpu)
 	ck_assert_int_eq(start("echo"), 0);
 	worker_allow_cpu(worker, 100000);
 	ck_assert_int_ge(sd_event_run(event, 2000000), 0); /* it is looked at */
+	ck_assert_uint_gt(worker_cpu_left(worker), 0);
 	ck_assert_int_eq(tell(1, -1), 0);
 	run_to(1);
 }
