@@ -12,6 +12,7 @@ from harness import VENDOR_PPD, wait_for
 from test_host import HOST_PACKAGES, HostVm, confined
 
 TIMEOUT = 600
+LAB_ONLY = "a host as a VM with a Samba: minutes; host shows that what runs is confined"
 PASSWORD = "Ge heim%1;"
 SMB_CONF = """[global]
 workgroup = TEST
