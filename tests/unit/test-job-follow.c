@@ -196,6 +196,45 @@ START_TEST(test_a_watch_that_does_not_answer)
 }
 END_TEST
 
+/* So many turns that each job has been looked at. */
+static void look_on(uint64_t seconds)
+{
+	turn_on(seconds);
+	for (int turns = 0; turns < 20; turns++)
+		pass(0);
+}
+
+/* A person in the workspace cancels, and the spooler does not do it: it is asked again until the
+ * job is over, and never for a job that nobody cancels. */
+START_TEST(test_a_cancel_that_failed)
+{
+	struct job *job = unsure(17), *other = unsure(18);
+	struct ledger_key key = key_of(17);
+	int before;
+
+	say_job(17, 5);
+	say_job(18, 5);
+	job->open = true;
+	job->ref = 4;
+	job->workspace = workspace_find(host, &key.workspace);
+	job_cancel(job->workspace, 4);
+	ck_assert_int_eq(cancel_count, 1);
+	look_on(31);
+	ck_assert_int_ge(cancel_count, 2);
+	before = cancel_count;
+	look_on(61);
+	ck_assert_int_gt(cancel_count, before);
+	for (int i = 0; i < cancel_count; i++)
+		ck_assert_uint_eq(cancels[i].host_job, 17);
+	say_job(17, CANCELED);
+	ck_assert_uint_eq(ledger_state(17), LEDGER_CANCELED);
+	before = cancel_count;
+	look_on(61);
+	ck_assert_int_eq(cancel_count, before);
+	ck_assert_int_eq(other->stage, JOB_FOLLOWED);
+}
+END_TEST
+
 /* A new cupsd gives numbers out again: what was owed for the old one is not asked of it. */
 START_TEST(test_what_is_owed_is_of_one_spooler)
 {
@@ -355,6 +394,7 @@ int main(void)
 	tcase_add_test(tc, test_a_held_job_that_is_cancelled);
 	tcase_add_test(tc, test_a_watch_that_is_slow);
 	tcase_add_test(tc, test_a_watch_that_does_not_answer);
+	tcase_add_test(tc, test_a_cancel_that_failed);
 	tcase_add_test(tc, test_what_is_owed_is_of_one_spooler);
 	tcase_add_test(tc, test_a_job_that_is_given_up);
 	tcase_add_test(tc, test_a_disk_that_takes_its_time);
