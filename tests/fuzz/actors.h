@@ -21,7 +21,9 @@
 #include "proto/base/worker.h"
 #include "tests/fuzz/fuzz.h"
 
+#ifndef WORKERS_MAX
 #define WORKERS_MAX 128
+#endif
 
 struct worker {
 	struct worker_setup setup;
