@@ -37,6 +37,17 @@
  * one each time that we come back from one. */
 #define LISTENING (EPOLLIN | EPOLLET)
 
+/* Where there are two of each (i386, arm), the first takes 16 bits, and makes root of 65536. */
+#ifdef SYS_setuid32
+#define CALL_SETGROUPS SYS_setgroups32
+#define CALL_SETGID    SYS_setgid32
+#define CALL_SETUID    SYS_setuid32
+#else
+#define CALL_SETGROUPS SYS_setgroups
+#define CALL_SETGID    SYS_setgid
+#define CALL_SETUID    SYS_setuid
+#endif
+
 struct worker {
 	sd_event *event;
 	struct worker_setup setup;
@@ -76,8 +87,9 @@ static void hide(const char *const *hidden)
  * library would tell the owner's threads. */
 static bool become_user(const struct passwd *pw)
 {
-	return syscall(SYS_setgroups, 0, NULL) == 0 && syscall(SYS_setgid, pw->pw_gid) == 0 &&
-	       syscall(SYS_setuid, pw->pw_uid) == 0;
+	return syscall(CALL_SETGROUPS, 0, NULL) == 0 && syscall(CALL_SETGID, pw->pw_gid) == 0 &&
+	       syscall(CALL_SETUID, pw->pw_uid) == 0 && geteuid() == pw->pw_uid &&
+	       getegid() == pw->pw_gid;
 }
 
 /* In the child, between vfork and exec, in the owner's memory while the owner waits: it changes
