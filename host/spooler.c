@@ -190,7 +190,7 @@ static void on_watch_exit(struct worker *worker, int status, bool timed_out, voi
 		worker_end_text(status, timed_out, why));
 	spooler->watch = worker_free(worker);
 	owed_forget(&spooler->owed);
-	spooler->pinged = false;
+	spooler->pinged = spooler->owed.ping = false;
 	spooler->up = spooler->listed = false;
 	(void)text_printf(
 		spooler->text, sizeof(spooler->text), "platen-spool is being started again");

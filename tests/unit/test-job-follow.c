@@ -235,6 +235,25 @@ START_TEST(test_a_cancel_that_failed)
 }
 END_TEST
 
+/* A ping that one of them was owed is not the next one's: there is no deadline for its answer. */
+START_TEST(test_a_ping_is_of_one_watch)
+{
+	watch()->full = true;
+	turn_on(31);
+	ck_assert_int_eq(pings, 0);
+	worker_leave(watch(), 1);
+	for (int turns = 0; turns < 10 && !watch(); turns++)
+		pass(1);
+	ck_assert_ptr_nonnull(watch());
+	worker_room(watch());
+	ck_assert_int_eq(pings, 0);
+	ck_assert_uint_eq(watch()->deadline, 0);
+	look_on(31);
+	ck_assert_int_eq(pings, 1);
+	ck_assert_uint_ne(watch()->deadline, 0);
+}
+END_TEST
+
 /* A new cupsd gives numbers out again: what was owed for the old one is not asked of it. */
 START_TEST(test_what_is_owed_is_of_one_spooler)
 {
@@ -395,6 +414,7 @@ int main(void)
 	tcase_add_test(tc, test_a_watch_that_is_slow);
 	tcase_add_test(tc, test_a_watch_that_does_not_answer);
 	tcase_add_test(tc, test_a_cancel_that_failed);
+	tcase_add_test(tc, test_a_ping_is_of_one_watch);
 	tcase_add_test(tc, test_what_is_owed_is_of_one_spooler);
 	tcase_add_test(tc, test_a_job_that_is_given_up);
 	tcase_add_test(tc, test_a_disk_that_takes_its_time);
