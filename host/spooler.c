@@ -373,14 +373,12 @@ static int on_trim(sd_event_source *source, uint64_t usec, void *userdata)
 /* One more is idle, or one less. */
 static void pool_look(struct spooler *spooler)
 {
-	uint64_t now;
-
-	if (!spares_changed(&spooler->spares, pool_idle(spooler)) ||
-		sd_event_now(spooler->host->event, CLOCK_MONOTONIC, &now) < 0)
+	if (!spares_changed(&spooler->spares, pool_idle(spooler)))
 		return;
 	spooler->trim = sd_event_source_disable_unref(spooler->trim);
-	(void)sd_event_add_time(spooler->host->event, &spooler->trim, CLOCK_MONOTONIC,
-		now + SPARE_USEC, 5000000, on_trim, spooler);
+	if (sd_event_add_time_relative(spooler->host->event, &spooler->trim, CLOCK_MONOTONIC,
+		    SPARE_USEC, 5000000, on_trim, spooler) < 0)
+		spooler->spares.is_counting = false; /* the next change begins the while */
 }
 
 int spooler_new(struct host *host, struct spooler **ret_spooler)

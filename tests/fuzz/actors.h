@@ -37,6 +37,7 @@ struct worker {
 static struct worker *workers[WORKERS_MAX];
 static unsigned int worker_count;
 static uint64_t clock_ahead; /* seconds */
+static uint64_t cpu_left;    /* usec of processor time, of every worker */
 
 /* The fuzzer's: judges what a worker is sent. */
 static void look_at_sent(const struct worker *worker, const struct ipc_head *msg);
@@ -116,7 +117,7 @@ pid_t worker_pid(const struct worker *worker)
 uint64_t worker_cpu_left(const struct worker *worker)
 {
 	(void)worker;
-	return 0;
+	return cpu_left;
 }
 
 void worker_allow_cpu(struct worker *worker, uint64_t usec)
