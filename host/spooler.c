@@ -263,7 +263,10 @@ static void submit_remove(struct submit *submit)
 	struct spooler *spooler = submit->spooler;
 
 	TAILQ_REMOVE(&spooler->submits, submit, link);
-	submit->worker = worker_free(submit->worker);
+	if (spooler->host->ending) /* it may sync a document */
+		submit->worker = worker_abandon(submit->worker);
+	else
+		submit->worker = worker_free(submit->worker);
 	free(submit);
 }
 
@@ -341,6 +344,8 @@ static void pool_fill(struct spooler *spooler)
 {
 	uint32_t idle = pool_idle(spooler), all = idle + at_work(spooler);
 
+	if (spooler->host->ending)
+		return;
 	for (; idle < SUBMIT_SPARE && all < SUBMIT_ALL; idle++, all++)
 		if (submit_start(spooler) < 0) {
 			restart_later(spooler);

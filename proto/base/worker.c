@@ -329,17 +329,15 @@ int worker_new(sd_event *event, const struct worker_setup *setup, struct worker 
 	return 0;
 }
 
-struct worker *worker_free(struct worker *worker)
+static void release(struct worker *worker, bool reap)
 {
-	if (!worker)
-		return NULL;
 	worker->child = sd_event_source_disable_unref(worker->child);
 	worker->io = sd_event_source_disable_unref(worker->io);
 	worker->timer = sd_event_source_disable_unref(worker->timer);
 	worker->cpu = sd_event_source_disable_unref(worker->cpu);
 	if (worker->pid > 0) {
 		slay(worker);
-		while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
+		while (reap && waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
 	worker->fd = close_fd(worker->fd);
@@ -348,6 +346,19 @@ struct worker *worker_free(struct worker *worker)
 		worker->doomed = true;
 	else
 		free(worker);
+}
+
+struct worker *worker_free(struct worker *worker)
+{
+	if (worker)
+		release(worker, true);
+	return NULL;
+}
+
+struct worker *worker_abandon(struct worker *worker)
+{
+	if (worker)
+		release(worker, false);
 	return NULL;
 }
 

@@ -35,7 +35,7 @@ struct worker {
 };
 
 static struct worker *workers[WORKERS_MAX];
-static unsigned int worker_count;
+static unsigned int worker_count, abandoned_count;
 static uint64_t clock_ahead; /* seconds */
 static uint64_t cpu_left;    /* usec of processor time, of every worker */
 
@@ -93,6 +93,12 @@ struct worker *worker_free(struct worker *worker)
 	else
 		free(worker);
 	return NULL;
+}
+
+struct worker *worker_abandon(struct worker *worker)
+{
+	abandoned_count += worker != NULL;
+	return worker_free(worker);
 }
 
 struct worker *worker_dismiss(struct worker *worker, unsigned int *left)

@@ -349,6 +349,26 @@ START_TEST(test_a_disk_that_takes_its_time)
 }
 END_TEST
 
+/* Whoever stops platend does not wait for it: neither for that worker nor for those of documents.
+ */
+START_TEST(test_an_end_that_waits_for_no_disk)
+{
+	unsigned int submits = 0;
+
+	ck_assert_ptr_nonnull(saved(17));
+	turn_on(1);
+	ck_assert_int_eq(syncs, 1);
+	for (unsigned int i = 0; i < worker_count; i++)
+		submits += strcmp(workers[i]->name, "platen-spool submit") == 0;
+	ck_assert_uint_gt(submits, 0);
+	abandoned_count = 0;
+	host->ending = true;
+	platend_end(host);
+	host = NULL;
+	ck_assert_uint_eq(abandoned_count, submits + 1);
+}
+END_TEST
+
 /* What was under way for a cupsd that is gone says nothing of the next one's job of that number. */
 START_TEST(test_a_sync_is_of_one_spooler)
 {
@@ -418,6 +438,7 @@ int main(void)
 	tcase_add_test(tc, test_what_is_owed_is_of_one_spooler);
 	tcase_add_test(tc, test_a_job_that_is_given_up);
 	tcase_add_test(tc, test_a_disk_that_takes_its_time);
+	tcase_add_test(tc, test_an_end_that_waits_for_no_disk);
 	tcase_add_test(tc, test_a_sync_is_of_one_spooler);
 	tcase_add_test(tc, test_a_sync_that_ends);
 	tcase_add_test(tc, test_texts_without_an_end);

@@ -224,6 +224,25 @@ START_TEST(test_cpu)
 }
 END_TEST
 
+/* Abandoned, it is killed and not waited for: that is left to whoever has it then, here still us.
+ */
+START_TEST(test_abandoned)
+{
+	pid_t pid;
+	int how;
+
+	ck_assert_ptr_null(worker_abandon(NULL));
+	ck_assert_int_eq(start("hang"), 0);
+	pid = worker_pid(worker);
+	worker = worker_abandon(worker);
+	ck_assert_ptr_null(worker);
+	ck_assert_int_eq(waitpid(pid, &how, 0), pid);
+	ck_assert(WIFSIGNALED(how));
+	ck_assert_int_eq(WTERMSIG(how), SIGKILL);
+	ck_assert_int_eq(exits, 0);
+}
+END_TEST
+
 /* Dismissed, it still reads what was sent, is not heard any more, and is gone by itself: also one
  * that hangs. */
 START_TEST(test_dismissed)
@@ -520,6 +539,7 @@ int main(void)
 	tcase_add_test(tc, test_hidden);
 	tcase_add_test(tc, test_ended_unheard);
 	tcase_add_loop_test(tc, test_cpu, 0, 2);
+	tcase_add_test(tc, test_abandoned);
 	tcase_add_loop_test(tc, test_dismissed, 0, 2);
 	tcase_add_loop_test(tc, test_ends, 0, 9);
 	tcase_add_test(tc, test_deadline_moves);
