@@ -92,8 +92,10 @@ static bool become_user(const struct passwd *pw)
 	       getegid() == pw->pw_gid;
 }
 
-/* In the child, between vfork and exec, in the owner's memory while the owner waits: it changes
- * nothing there, and reads the user database not at all. */
+/* In the child, between vfork and exec, in the owner's memory while the owner waits. What it
+ * changes there is errno, which nobody looks at then, and that the memory may be dumped, which the
+ * kernel takes away when its user changes: start() gives that back. It reads the user database not
+ * at all: that would leave memory and descriptors behind. */
 static void become(const struct worker_setup *setup, const struct passwd *pw, int sock, pid_t owner)
 {
 	sigset_t none;
@@ -148,8 +150,8 @@ static void slay(const struct worker *worker)
 {
 	if (worker->pid <= 0)
 		return;
-	(void)kill(-worker->pid, SIGKILL); /* not there yet when it has just been forked */
-	(void)kill(worker->pid, SIGKILL);
+	(void)kill(-worker->pid, SIGKILL); /* its group, made before vfork(2) came back */
+	(void)kill(worker->pid, SIGKILL);  /* or it could make none */
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata);
@@ -270,7 +272,9 @@ static int start(struct worker *worker, const struct passwd *pw)
 	sock = fds[1];
 	if (fcntl(worker->fd, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
-	pid = vfork(); /* fork(2) would copy the map of all the memory that we have */
+	/* fork(2) would copy the map of all the memory that we have. The price is that we wait
+	 * until the child is at its exec, also for the mounts of hide(). */
+	pid = vfork();
 	if (pid == 0)
 		become(&worker->setup, pw, sock, owner);
 	if (pid < 0)
