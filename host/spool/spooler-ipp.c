@@ -72,6 +72,7 @@ static ssize_t read_list(void *http, ipp_uchar_t *buf, size_t size)
 	return done ? (ssize_t)done : n;
 }
 
+/* The twin of ask() in guest/queues/cupsd.c, of which the host's programs see nothing. */
 int ipp_do_list(http_t *http, ipp_t *request, ipp_t **ret_response)
 {
 	http_status_t status = cupsSendRequest(http, request, "/", ippLength(request));
