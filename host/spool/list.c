@@ -21,7 +21,7 @@ static const char *const printer_attrs[] = {"printer-name", "printer-info", "pri
 	"printer-state-message", "printer-is-accepting-jobs", "printer-type", "device-uri",
 	"member-names", "printer-config-change-time", "job-sheets-default", "number-up-default",
 	"marker-names", "marker-types", "marker-colors", "marker-levels", "marker-low-levels",
-	"marker-high-levels"};
+	"marker-high-levels", "requesting-user-name-allowed", "requesting-user-name-denied"};
 
 static const char *const job_attrs[] = {"job-id", "job-state", "job-state-reasons",
 	"job-printer-state-message", "job-impressions-completed", "job-media-sheets-completed",
@@ -247,13 +247,17 @@ static int note_all(struct watch *watch, ipp_t *response, const char *first, boo
 }
 
 /* Whether more may be other than it was told than the printer of this answer: it came, another
- * printer was the default, or a class has a member at another device. */
+ * printer was the default, or a class has a member at another device. Or it is not for everybody:
+ * whether it is for us only the list of all tells, which leaves it out. */
 static bool is_more(struct watch *watch, ipp_t *response, const char *first)
 {
 	struct spool_printer p;
 	bool is_class, classes = false;
 	const struct watch_printer *known;
 
+	if (ippFindAttribute(response, "requesting-user-name-allowed", IPP_TAG_ZERO) ||
+		ippFindAttribute(response, "requesting-user-name-denied", IPP_TAG_ZERO))
+		return true;
 	read_printer(response, &p, &is_class);
 	known = printer_find(watch, p.name);
 	for (size_t i = 0; i < watch->count; i++) {
