@@ -203,7 +203,7 @@ static int read_default(struct watch *watch, char name[static NAME_SIZE])
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
-		return r == -EIO ? 0 : r;
+		return r == -EIO || r == -EACCES ? 0 : r;
 	ipp_text(response, "printer-name", name, NAME_SIZE);
 	ippDelete(response);
 	return 0;
@@ -288,13 +288,13 @@ int watch_list_printers(struct watch *watch, const char *only)
 	(void)ippAddStrings(request, IPP_TAG_OPERATION, IPP_TAG_KEYWORD, "requested-attributes",
 		COUNT(printer_attrs), NULL, printer_attrs);
 	r = ipp_do_list(watch->http, request, &response);
-	if (r == -ENOENT && only)
+	if (r < 0 && r != -ECONNRESET && only) /* it is gone, or refused: the list tells */
 		return watch_list_printers(watch, NULL);
 	if (r == -ENOENT) { /* cupsd's word for "no destinations" */
 		for (size_t i = 0; i < watch->count; i++)
 			watch->printers[i].seen = false;
 		printers_gone(watch);
-		return 0;
+		return 1;
 	}
 	if (r < 0)
 		return r;
@@ -310,7 +310,7 @@ int watch_list_printers(struct watch *watch, const char *only)
 	if (r == 0 && !only)
 		printers_gone(watch);
 	ippDelete(response);
-	return r;
+	return r == 0 && !only ? 1 : r;
 }
 
 /* 0 for what is not there, has no value, or makes no sense. */

@@ -36,11 +36,18 @@ ipp_t *ipp_request(ipp_op_t op, const char *printer, const char *user)
 	return request;
 }
 
-/* Takes or deletes an answer. */
+/* Takes or deletes an answer. One that libcups made nothing of may have been a refusal by HTTP, as
+ * of a printer with a strict policy: cupsd is there. */
 static int take(ipp_t *response, ipp_status_t status, ipp_t **ret_response)
 {
 	if (!response)
-		return -ECONNRESET;
+		switch (status) {
+		case IPP_STATUS_ERROR_NOT_AUTHORIZED:
+		case IPP_STATUS_ERROR_NOT_AUTHENTICATED:
+		case IPP_STATUS_ERROR_CUPS_AUTHENTICATION_CANCELED:
+		case IPP_STATUS_ERROR_FORBIDDEN: return -EACCES;
+		default: return -ECONNRESET;
+		}
 	if (status > IPP_STATUS_OK_CONFLICTING) {
 		ippDelete(response);
 		return status == IPP_STATUS_ERROR_NOT_FOUND ? -ENOENT : -EIO;
