@@ -293,7 +293,7 @@ int queue_put(struct cupsd *cupsd, const struct queues_put *put, int driver)
 	int r = queue_look(cupsd, put->name, &look);
 	bool is_new = r == -ENOENT;
 
-	if (r < 0 && !is_new)
+	if (r < 0 && (!is_new || put->there))
 		return r;
 	/* The old driver is lost once cupsd has the new one, and an empty one it does not notice.
 	 */
