@@ -49,6 +49,7 @@ static void put(struct queues *queues, struct printer *p)
 		.there = p->queue == QUEUE_OURS,
 		.defaults_size = offer->defaults_size};
 	_cleanup_close_ int fd = drivers_open(queues->agent->drivers, printers_driver(p));
+	struct queues_state made;
 
 	if (fd < 0) {
 		if (fd == -ENOENT) /* it was not what it seemed: asked for anew */
@@ -63,6 +64,8 @@ static void put(struct queues *queues, struct printer *p)
 	memcpy(m.fingerprint, p->fingerprint, sizeof(m.fingerprint));
 	memcpy(p->asked_of, p->fingerprint, sizeof(p->asked_of));
 	memcpy(m.defaults, offer->defaults, sizeof(m.defaults));
+	reconcile_state_plain(p, offer->accepting, &made);
+	queues->showing = reconcile_state_digest(&made);
 	send(queues, ASKED_PUT, p, &m, fd);
 }
 

@@ -19,6 +19,7 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/device.h"
+#include "proto/offer-digest.h"
 
 const char *report_name(uint32_t code)
 {
@@ -92,6 +93,7 @@ struct printer *offer_driver(struct workspace *ws, const uint8_t sha256[static S
 static void entry_add(struct workspace *ws, struct printer *printer)
 {
 	struct offer_entry *entry;
+	char *name;
 
 	if (ws->offer_count == ws->offer_size) {
 		uint32_t size = ws->offer_size ? ws->offer_size * 2 : 8;
@@ -102,13 +104,26 @@ static void entry_add(struct workspace *ws, struct printer *printer)
 		ws->offers = grown;
 		ws->offer_size = size;
 	}
+	name = strdup(printer->is.name);
+	if (!name)
+		return;
 	entry = &ws->offers[ws->offer_count++];
-	*entry = (struct offer_entry){.printer = printer, .tell = true, .tell_state = true};
-	(void)text_copy(entry->name, sizeof(entry->name), printer->is.name);
+	*entry = (struct offer_entry){
+		.printer = printer, .tell = true, .tell_state = true, .name = name};
 }
 
-static void entry_withdraw(struct offer_entry *entry)
+/* One less to be heard of. */
+static void entry_heard(struct workspace *ws, struct offer_entry *entry)
 {
+	if (!entry->told || entry->heard)
+		return;
+	entry->heard = true;
+	ws->offer_unheard--;
+}
+
+static void entry_withdraw(struct workspace *ws, struct offer_entry *entry)
+{
+	entry_heard(ws, entry);
 	entry->printer = NULL;
 	entry->tell = entry->tell_state = false;
 	entry->tell_gone = entry->told;
@@ -145,20 +160,22 @@ void offer_update(struct workspace *ws)
 			ws->offer_count < OFFER_PRINTERS_MAX * 16)
 			entry_add(ws, printer);
 		else if (!offered && printer->place != UINT32_MAX)
-			entry_withdraw(&ws->offers[printer->place]);
+			entry_withdraw(ws, &ws->offers[printer->place]);
 	}
 	offer_pump(ws);
 }
 
 void offer_deinit(struct workspace *ws)
 {
-	for (uint32_t i = 0; i < ws->offer_count; i++)
+	for (uint32_t i = 0; i < ws->offer_count; i++) {
 		free(ws->offers[i].report_text);
+		free(ws->offers[i].name);
+	}
 	free(ws->offers);
 	ws->offers = NULL;
 	ws->offer_count = ws->offer_size = 0;
 	ws->offer_begun = ws->offer_ended = false;
-	ws->offer_initial = 0;
+	ws->offer_unheard = ws->offer_ready = 0;
 }
 
 void offer_restart(struct workspace *ws)
@@ -192,7 +209,7 @@ void offer_printer_gone(struct workspace *ws, const struct printer *printer)
 
 	if (!entry)
 		return;
-	entry_withdraw(entry);
+	entry_withdraw(ws, entry);
 	offer_pump(ws);
 }
 
@@ -230,14 +247,13 @@ static void fill_rendering(const struct printer *printer, struct message_printer
 	memcpy(p->package_name, package->name, sizeof(p->package_name));
 }
 
-static int send_printer(struct workspace *ws, struct offer_entry *entry, uint32_t index)
+static void fill_printer(const struct offer_entry *entry, uint32_t index, struct message *m)
 {
 	const struct spool_printer *is = &entry->printer->is;
 	const struct fetch_result *driver = &entry->printer->driver;
-	struct message m;
-	struct message_printer *p = &m.printer;
+	struct message_printer *p = &m->printer;
 
-	message_init(&m, MESSAGE_PRINTER);
+	message_init(m, MESSAGE_PRINTER);
 	p->index = index;
 	p->kind = is->kind;
 	p->is_default = is->is_default;
@@ -252,8 +268,16 @@ static int send_printer(struct workspace *ws, struct offer_entry *entry, uint32_
 	p->defaults_size = is->defaults_size;
 	memcpy(p->defaults, is->defaults, is->defaults_size);
 	fill_rendering(entry->printer, p);
+}
+
+static int send_printer(struct workspace *ws, struct offer_entry *entry, uint32_t index)
+{
+	struct message m;
+
+	fill_printer(entry, index, &m);
 	if (!is_sendable(ws, entry, &m))
 		return 0;
+	ws->offer_unheard += !entry->told;
 	entry->told = true;
 	return workspace_send(ws, &m, -1);
 }
@@ -266,15 +290,12 @@ static void copy_reasons(char *to, size_t size, const char *from)
 		memset(to, 0, size);
 }
 
-static int send_state(struct workspace *ws, struct offer_entry *entry, uint32_t index)
+static void fill_state(const struct offer_entry *entry, uint32_t index, struct message *m)
 {
 	const struct spool_printer *is = &entry->printer->is;
-	struct message m;
-	struct message_printer_state *s = &m.printer_state;
+	struct message_printer_state *s = &m->printer_state;
 
-	if (!entry->told)
-		return 0;
-	message_init(&m, MESSAGE_PRINTER_STATE);
+	message_init(m, MESSAGE_PRINTER_STATE);
 	s->index = index;
 	s->state = is->state;
 	s->accepting = is->accepting;
@@ -287,6 +308,15 @@ static int send_state(struct workspace *ws, struct offer_entry *entry, uint32_t 
 	text_copy_line(s->marker_low_levels, sizeof(s->marker_low_levels), is->marker_low_levels);
 	text_copy_line(
 		s->marker_high_levels, sizeof(s->marker_high_levels), is->marker_high_levels);
+}
+
+static int send_state(struct workspace *ws, struct offer_entry *entry, uint32_t index)
+{
+	struct message m;
+
+	if (!entry->told)
+		return 0;
+	fill_state(entry, index, &m);
 	return is_sendable(ws, entry, &m) ? workspace_send(ws, &m, -1) : 0;
 }
 
@@ -299,17 +329,64 @@ static int send_gone(struct workspace *ws, uint32_t index)
 	return workspace_send(ws, &m, -1);
 }
 
-static int send_bracket(struct workspace *ws, enum message_type type)
+/* Whether the guest holds all that there is to tell. */
+static bool is_held(const struct workspace *ws, uint8_t ret_digest[static SHA256_SIZE])
+{
+	struct message printer, state;
+	struct offer_digest digest;
+	char why[128];
+
+	offer_digest_begin(&digest);
+	for (uint32_t i = 0; i < ws->offer_count; i++) {
+		if (!ws->offers[i].printer)
+			continue;
+		fill_printer(&ws->offers[i], i, &printer);
+		fill_state(&ws->offers[i], i, &state);
+		if (message_check(&printer, printer.head.size, why) < 0 ||
+			message_check(&state, state.head.size, why) < 0)
+			return false; /* left out, and said so, when it is to be sent */
+		offer_digest_add(&digest, &printer.printer, &state.printer_state);
+	}
+	offer_digest_end(&digest, ret_digest);
+	return digest.count && memcmp(ret_digest, ws->offer_held, SHA256_SIZE) == 0;
+}
+
+/* Takes a whole offer for told: the guest holds it from an earlier session. */
+static void note_held(struct workspace *ws)
+{
+	for (uint32_t i = 0; i < ws->offer_count; i++) {
+		struct offer_entry *entry = &ws->offers[i];
+
+		entry->told = entry->printer != NULL;
+		ws->offer_unheard += entry->told;
+		entry->tell = entry->tell_state = entry->tell_gone = false;
+	}
+}
+
+static int send_begin(struct workspace *ws)
+{
+	static const uint8_t none[SHA256_SIZE];
+	struct message m;
+	int r;
+
+	message_init(&m, MESSAGE_OFFER_BEGIN);
+	m.offer_begin.unchanged =
+		memcmp(ws->offer_held, none, SHA256_SIZE) != 0 && is_held(ws, m.offer_begin.offer);
+	for (uint32_t i = 0; i < ws->offer_count; i++)
+		m.offer_begin.count += ws->offers[i].printer != NULL;
+	if (m.offer_begin.count > OFFER_PRINTERS_MAX)
+		m.offer_begin.count = OFFER_PRINTERS_MAX;
+	r = workspace_send(ws, &m, -1);
+	if (r == 0 && m.offer_begin.unchanged)
+		note_held(ws);
+	return r;
+}
+
+static int send_end(struct workspace *ws)
 {
 	struct message m;
 
-	message_init(&m, type);
-	if (type == MESSAGE_OFFER_BEGIN) {
-		for (uint32_t i = 0; i < ws->offer_count; i++)
-			m.offer_begin.count += ws->offers[i].printer != NULL;
-		if (m.offer_begin.count > OFFER_PRINTERS_MAX)
-			m.offer_begin.count = OFFER_PRINTERS_MAX;
-	}
+	message_init(&m, MESSAGE_OFFER_END);
 	return workspace_send(ws, &m, -1);
 }
 
@@ -336,7 +413,7 @@ void offer_pump(struct workspace *ws)
 	if (!ws->greeted || !ws->channel || !ws->host->settled)
 		return;
 	if (!ws->offer_begun) {
-		r = send_bracket(ws, MESSAGE_OFFER_BEGIN);
+		r = send_begin(ws);
 		if (r < 0)
 			return;
 		ws->offer_begun = true;
@@ -348,7 +425,7 @@ void offer_pump(struct workspace *ws)
 	for (uint32_t i = 0; i < ws->offer_count && r == 0; i++)
 		r = tell_entry(ws, &ws->offers[i], i);
 	if (r == 0 && !ws->offer_ended) {
-		r = send_bracket(ws, MESSAGE_OFFER_END);
+		r = send_end(ws);
 		ws->offer_ended = r == 0;
 	}
 	for (uint32_t i = 0; i < ws->offer_count && r == 0; i++) {
@@ -359,26 +436,62 @@ void offer_pump(struct workspace *ws)
 	}
 }
 
-void offer_report(struct workspace *ws, const struct message_printer_report *report)
+/* Whether a report is news, for a log. */
+static bool is_news(const struct offer_entry *entry, const struct message_printer_report *report)
 {
-	struct offer_entry *entry;
-	struct log_about about = {.workspace = ws->name};
+	const char *text = entry->report_text ? entry->report_text : "";
 
-	if (report->index >= ws->offer_count)
-		return;
-	entry = &ws->offers[report->index];
-	about.printer = entry->name;
-	if ((entry->report != report->code || entry->rendering != report->rendering ||
-		    (report->text[0] && strcmp(report->text, entry->report_text ? entry->report_text
-										: "") != 0)) &&
-		report->code != REPORT_GONE && quota_line(ws))
+	return report->code != REPORT_GONE &&
+	       (entry->report != report->code || entry->rendering != report->rendering ||
+		       (report->text[0] && strcmp(report->text, text) != 0));
+}
+
+static void tell_report(struct workspace *ws, const struct offer_entry *entry,
+	const struct message_printer_report *report)
+{
+	struct log_about about = {.workspace = ws->name, .printer = entry->name};
+
+	if (quota_line(ws))
 		log_line(report->code == REPORT_READY && !report->text[0] ? LOG_INFO : LOG_WARNING,
 			&about, "%s in the workspace%s%s",
 			report->code == REPORT_READY ? "ready" : report_name(report->code),
 			report->text[0] ? ": " : "", report->text);
+}
+
+/* The last of those that were told is heard of: one line for all that are ready, for a host that
+ * starts would write one for each printer of each workspace otherwise. */
+static void tell_ready(struct workspace *ws, const struct offer_entry *last)
+{
+	struct log_about about = {.workspace = ws->name};
+
+	if (ws->offer_unheard || !ws->offer_ready)
+		return;
+	if (ws->offer_ready == 1)
+		about.printer = last->report == REPORT_READY ? last->name : NULL;
+	if (quota_line(ws))
+		log_line(LOG_INFO, &about, "%u printer%s ready in the workspace", ws->offer_ready,
+			ws->offer_ready == 1 ? "" : "s");
+	ws->offer_ready = 0;
+}
+
+void offer_report(struct workspace *ws, const struct message_printer_report *report)
+{
+	struct offer_entry *entry;
+	bool is_first;
+
+	if (report->index >= ws->offer_count)
+		return;
+	entry = &ws->offers[report->index];
+	is_first = entry->printer && entry->told && !entry->heard;
+	entry_heard(ws, entry);
+	if (is_first && report->code == REPORT_READY && !report->text[0])
+		ws->offer_ready++;
+	else if (is_news(entry, report))
+		tell_report(ws, entry, report);
 	entry->report = report->code;
 	entry->rendering = report->rendering;
 	free(entry->report_text);
 	entry->report_text = report->text[0] ? strdup(report->text) : NULL;
+	tell_ready(ws, entry);
 	restarts_look(ws->restarts);
 }

@@ -25,10 +25,11 @@ enum transport {
 struct offer_entry {
 	struct printer *printer; /* NULL: gone */
 	bool told;		 /* PRINTER was sent */
+	bool heard;		 /* the guest said what became of it, or it is gone */
 	bool tell, tell_state, tell_gone;
 	uint32_t report;    /* enum report_code, 0: none yet */
 	uint32_t rendering; /* enum rendering in force there */
-	char name[NAME_SIZE];
+	char *name;
 	char *report_text;
 };
 
@@ -65,10 +66,11 @@ struct workspace {
 	/* The offer: */
 	struct offer_entry *offers;
 	uint32_t offer_count, offer_size;
-	bool offer_begun; /* OFFER_BEGIN was sent in this session */
-	bool offer_dirty;
-	uint32_t offer_initial; /* entries that belong to the first, bracketed offer */
+	uint8_t offer_held[SHA256_SIZE]; /* what the guest says that it holds, or 0 */
+	bool offer_begun;		 /* OFFER_BEGIN was sent in this session */
 	bool offer_ended;
+	uint32_t offer_unheard; /* entries that were told, and are not heard of yet */
+	uint32_t offer_ready;	/* entries that became ready since the last line about it */
 };
 
 int workspace_new(struct host *host, const struct uuid *uuid, struct workspace **ret_workspace);
