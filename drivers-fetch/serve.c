@@ -48,7 +48,7 @@ static int become(const struct server *server, int connection, pid_t owner)
 {
 	(void)setpgid(0, 0);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != owner ||
-		dup2(connection, IPC_FD) < 0 || close_range(IPC_FD + 1, ~0U, 0) < 0)
+		dup2(connection, IPC_FD) < 0 || close_from(IPC_FD + 1) < 0)
 		_exit(126);
 	(void)sigprocmask(SIG_SETMASK, &server->before, NULL);
 	return 1;

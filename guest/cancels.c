@@ -21,6 +21,7 @@
 struct cancels {
 	char path[AGENT_PATH_SIZE + 16];
 	size_t count;
+	bool unwritten; /* the file is behind */
 	struct cancel list[CANCELS_MOST];
 };
 
@@ -88,7 +89,7 @@ struct cancels *cancels_free(struct cancels *cancels)
 }
 
 /* Writes the file anew. It is small and rarely there, so it is synced. */
-static int write_all(const struct cancels *cancels)
+static int write_file(const struct cancels *cancels)
 {
 	char fresh[sizeof(cancels->path) + 4], uuid[UUID_TEXT_SIZE];
 	FILE *file;
@@ -114,11 +115,20 @@ static int write_all(const struct cancels *cancels)
 	return r;
 }
 
+static int write_all(struct cancels *cancels)
+{
+	int r = write_file(cancels);
+
+	cancels->unwritten = r < 0;
+	return r;
+}
+
 int cancels_add(struct cancels *cancels, const struct cancel *cancel)
 {
-	if (find(cancels, cancel) < cancels->count)
+	if (find(cancels, cancel) == cancels->count)
+		put(cancels, cancel);
+	else if (!cancels->unwritten)
 		return 0;
-	put(cancels, cancel);
 	return write_all(cancels);
 }
 

@@ -24,7 +24,8 @@ struct cancels;
 int cancels_new(const char *state_dir, struct cancels **ret_cancels);
 struct cancels *cancels_free(struct cancels *cancels);
 
-/* Changes are written at once; 0 or -errno, the change then holds for this run only. */
+/* Changes are written at once; 0 or -errno, the change then holds for this run, until one is
+ * written. */
 int cancels_add(struct cancels *cancels, const struct cancel *cancel);
 int cancels_remove(struct cancels *cancels, const struct cancel *cancel);
 

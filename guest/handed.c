@@ -35,6 +35,7 @@ struct entry {
 	uint16_t file;
 	uint8_t kind; /* HANDED_NOT: free */
 	uint8_t times;
+	bool unwritten; /* what is on disk may be another */
 	struct uuid by; /* the ledger that it was sealed with, or null */
 };
 
@@ -180,6 +181,8 @@ static int write_all(struct handed *handed)
 		return r;
 	}
 	handed->fd = steal_fd(&fd);
+	for (size_t i = 0; i < HANDED_MOST; i++)
+		handed->entries[i].unwritten = false;
 	*strrchr(fresh, '/') = '\0';
 	fd = open(fresh, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
@@ -252,7 +255,7 @@ static int put(struct handed *handed, const struct cancel *id, uint32_t number,
 		handed->entries[i] = (struct entry){.job = id->job, .file = (uint16_t)id->file};
 	}
 	e = &handed->entries[i];
-	if (e->kind == kind && kind != HANDED_AGAIN && e->number == number &&
+	if (e->kind == kind && !e->unwritten && kind != HANDED_AGAIN && e->number == number &&
 		(!by || uuid_equal(&e->by, by)))
 		return 0;
 	e->by = by ? *by : e->by;
@@ -263,6 +266,7 @@ static int put(struct handed *handed, const struct cancel *id, uint32_t number,
 	r = write_entry(handed, i);
 	if (r == 0 && kind == HANDED_SEALED && fdatasync(handed->fd) < 0)
 		r = -errno;
+	e->unwritten = r < 0;
 	return r;
 }
 

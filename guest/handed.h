@@ -33,7 +33,8 @@ struct handed *handed_free(struct handed *handed);
 /*
  * Notes something of a file of a job that has this number in the spooler, instead of what was noted
  * before. HANDED_SEALED is on disk when this returns; the others are written, and only what a loss
- * of power takes of them is lost. 0 or -errno; what was not written holds for this run.
+ * of power takes of them is lost. 0 or -errno; what was not written holds for this run, and is
+ * written when the same is noted once more.
  */
 int handed_note(
 	struct handed *handed, const struct cancel *id, uint32_t number, enum handed_kind kind);

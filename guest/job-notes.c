@@ -3,7 +3,8 @@
  * What of a job is written down, so that an agent after this one knows it.
  *
  * A cancel that the host has not heard of (cancels.c), and what the host was given and has said
- * (handed.c). What cannot be written holds for this run, and the log says so.
+ * (handed.c). What cannot be written holds for this run, and the log says so; but what is not known
+ * to be on disk is not sealed, or nobody would know of it if this agent died.
  */
 #include "guest/job-notes.h"
 
@@ -11,6 +12,8 @@
 
 #include "guest/cancels.h"
 #include "proto/base/log.h"
+
+#define NOT_KEPT "the list of jobs that were handed over cannot be kept"
 
 static void failed(const struct job *job, const char *what, int error)
 {
@@ -37,13 +40,25 @@ void job_note(struct job *job, enum handed_kind kind)
 
 	if (kind == HANDED_NOT)
 		r = handed_forget(handed, &job->id);
-	else if (kind == HANDED_SEALED)
-		r = handed_seal(handed, &job->id, job->number, &job->sealed_by);
 	else
 		r = handed_note(handed, &job->id, job->number, kind);
 
 	if (r < 0)
-		failed(job, "the list of jobs that were handed over cannot be kept", r);
+		failed(job, NOT_KEPT, r);
+}
+
+int job_note_seal(struct job *job)
+{
+	int r;
+
+	job->sealed_by = job->agent->ledger;
+	r = handed_seal(job->agent->handed, &job->id, job->number, &job->sealed_by);
+	if (r < 0 && !job->unnoted)
+		failed(job, NOT_KEPT, r);
+	job->unnoted = r < 0;
+	if (r < 0 && job->stage == JOB_SENDING)
+		(void)handed_forget(job->agent->handed, &job->id); /* it is not sealed then */
+	return r;
 }
 
 void job_recall(struct job *job)
@@ -56,9 +71,8 @@ void job_note_sealed(struct job *job)
 {
 	job->mine = false;
 	job->sealed = true;
-	job->sealed_by = job->agent->ledger;
 	if (job->open)
-		job_note(job, HANDED_SEALED);
+		(void)job_note_seal(job);
 }
 
 void job_note_done(struct job *job)

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/channel.h"
 #include "guest/held.h"
 #include "guest/identity.h"
 #include "guest/job-notes.h"
@@ -24,11 +25,12 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 
-#define RETRY_FIRST   1000000ULL /* usec; doubles with each refusal */
-#define RETRY_MOST    60000000ULL
-#define ACCURACY_USEC 50000ULL
-#define PROGRESS_STEP 10	 /* percent */
-#define DOUBT_USEC    1500000ULL /* in which a backend that was let go comes again */
+#define RETRY_FIRST	1000000ULL /* usec; doubles with each refusal */
+#define RETRY_MOST	60000000ULL
+#define ACCURACY_USEC	50000ULL
+#define PROGRESS_STEP	10 /* percent */
+#define NOTE_AGAIN_USEC 2000000ULL
+#define DOUBT_USEC	1500000ULL /* in which a backend that was let go comes again */
 
 static struct log_about about_of(const struct job *job, char uuid[static UUID_TEXT_SIZE])
 {
@@ -139,6 +141,34 @@ static void keep_cancel(struct job *job)
 	jobs_kick(job->agent);
 }
 
+/* The host has not said what it has of a job that it may have had since an earlier session: it
+ * cannot look, or has no room for it now. */
+static bool is_cancel_unheard(const struct job *job, const struct message_job_state *s)
+{
+	return job->cancelled && job->stage == JOB_ASKED && s->phase == JOB_PHASE_REFUSED &&
+	       s->refusal != REFUSAL_EMPTY && (job->sealed || !job->open);
+}
+
+static uint64_t next_wait(struct job *job)
+{
+	uint64_t wait = RETRY_FIRST << (job->refusals < 6 ? job->refusals : 6);
+
+	job->refusals++;
+	return wait < RETRY_MOST ? wait : RETRY_MOST;
+}
+
+/* Here it is over; the host is told again after a while. */
+static void cancel_later(struct job *job, const struct message_job_state *s)
+{
+	SAY(job->refusals ? LOG_DEBUG : LOG_NOTICE, job,
+		"cancelled; the host is told again later, it could not tell whether it has it: %s",
+		s->text);
+	job_close_ref(job);
+	end_backend(job, BACKEND_EXIT_CANCEL, "");
+	keep_cancel(job);
+	job_delay(job, next_wait(job));
+}
+
 void job_forget_cancel(struct job *job)
 {
 	job_note_cancel(job, false);
@@ -235,6 +265,8 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 	job->delayed = job->on_printer = false;
 	if (job->in_doubt)
 		queues_kick(job->agent->queues);
+	else if (job->stage == JOB_SENDING)
+		channel_kick(job->agent->channel); /* what could not be sealed */
 	else
 		job_try(job);
 	return 0;
@@ -432,20 +464,17 @@ void job_accepted(struct job *job, const struct message_job_accept *accept)
 /* Not taken now: asked again after a while, or when the printer changes. */
 static void try_later(struct job *job, const struct outcome *outcome, uint32_t refusal)
 {
-	uint64_t wait = RETRY_FIRST << (job->refusals < 6 ? job->refusals : 6);
-
 	SAY(job->refusals ? LOG_DEBUG : LOG_NOTICE, job, "not taken yet: %s", outcome->text);
 	/* Of an earlier session, it is not certain yet. */
 	job->sealed = job->sealed && job->stage == JOB_ASKED;
 	job->mine = !job->sealed;
 	if (job->mine)
 		job_note(job, HANDED_NOT);
-	job->refusals++;
 	if (outcome->kind == OUTCOME_ANEW)
 		transfer_forget(&job->transfer);
 	job_close_ref(job);
 	show(job, outcome->text, "connecting-to-device");
-	job_delay(job, wait < RETRY_MOST ? wait : RETRY_MOST);
+	job_delay(job, next_wait(job));
 	job->on_printer = refusal == REFUSAL_NOT_ACCEPTING || refusal == REFUSAL_SPOOLER_DOWN ||
 			  refusal == REFUSAL_PRINTER_GONE;
 }
@@ -474,6 +503,8 @@ void job_told(struct job *job, const struct message_job_state *s)
 	struct outcome outcome = outcome_of(s, job->cancelled);
 
 	job->status.pages = s->pages;
+	if (is_cancel_unheard(job, s))
+		return cancel_later(job, s);
 	if (s->phase == JOB_PHASE_ASK && job->cancelled && !job->cancel_told) {
 		job->stage =
 			JOB_SEALED; /* its cancel is a person's decision: the host is to know */
@@ -509,8 +540,11 @@ static void seal(struct job *job)
 {
 	struct message m;
 
-	job->sealed_by = job->agent->ledger;
-	job_note(job, HANDED_SEALED);
+	if (job_note_seal(job) < 0) {
+		show(job, "Waiting for this workspace's disk: platen-agent cannot write there",
+			"spool-area-full");
+		return job_delay(job, NOTE_AGAIN_USEC);
+	}
 	message_init(&m, MESSAGE_JOB_SEAL);
 	m.job_seal.ref = job->ref;
 	m.job_seal.size = job->transfer.size;
@@ -518,7 +552,8 @@ static void seal(struct job *job)
 	if (peer_send(job->agent, &m) < 0)
 		return; /* again with the next turn */
 	job->stage = JOB_SEALED;
-	job_note_sealed(job);
+	job->mine = false;
+	job->sealed = true;
 	show(job, "The host takes the job", "");
 }
 

@@ -34,6 +34,7 @@ struct job {
 	bool mine;	       /* the host has not got it whole: that is certain */
 	uint32_t asked;	       /* by the host, with JOB_PHASE_ASK */
 	bool sealed;	       /* the host may have got it whole, and nothing was heard since */
+	bool unnoted;	       /* that it is handed over could not be written down */
 	struct uuid sealed_by; /* with sealed: the ledger of the host that may have it */
 	bool cancelled;	       /* in this spooler */
 	bool cancel_told;      /* in this session */

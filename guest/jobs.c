@@ -152,7 +152,8 @@ bool jobs_feed(struct agent *agent)
 	TAILQ_FOREACH(job, &agent->jobs, link)
 	{
 		job_tell_cancel(job);
-		if (job->stage != JOB_SENDING || job->cancelled || !transfer_is_due(&job->transfer))
+		if (job->stage != JOB_SENDING || job->cancelled || job->delayed ||
+			!transfer_is_due(&job->transfer))
 			continue;
 		/* Whoever was served goes to the end of the line. */
 		TAILQ_REMOVE(&agent->jobs, job, link);

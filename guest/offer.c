@@ -13,16 +13,54 @@
 #include "guest/queues.h"
 #include "guest/rendering.h"
 #include "guest/peer.h"
+#include "proto/base/cleanup.h"
 #include "proto/base/log.h"
+#include "proto/offer-digest.h"
 
-/* An offer of before is still true: its printers keep their indexes. */
+/* An offer of before is still true, with all states: its printers keep their indexes. */
 static void keep_offer(struct agent *agent)
 {
 	struct printer *p;
 
 	TAILQ_FOREACH(p, &agent->printers.all, link)
-	if (p->offered && p->offer && printers_offer(&agent->printers, p, p->offer) < 0)
-		log_line(LOG_ERR, NULL, "no memory for the offer");
+	{
+		if (!p->offered || !p->offer)
+			continue;
+		if (printers_offer(&agent->printers, p, p->offer) < 0) {
+			log_line(LOG_ERR, NULL, "no memory for the offer");
+			continue;
+		}
+		p->state_told = p->state != NULL;
+		rendering_look(agent, p);
+		jobs_printer_changed(agent, p);
+	}
+}
+
+static int by_index(const void *a, const void *b)
+{
+	const struct printer *const *one = a, *const *other = b;
+
+	return (*one)->offer->index < (*other)->offer->index ? -1 : 1;
+}
+
+void offer_held(const struct agent *agent, uint8_t ret_digest[static SHA256_SIZE])
+{
+	_cleanup_free_ struct printer **all =
+		calloc(agent->printers.count + 1, sizeof(struct printer *));
+	struct offer_digest digest;
+	struct printer *p;
+	size_t count = 0;
+
+	offer_digest_begin(&digest);
+	if (all)
+		TAILQ_FOREACH(p, &agent->printers.all, link)
+	if (p->offered && p->offer)
+		all[count++] = p;
+	if (count)
+		qsort(all, count, sizeof(all[0]), by_index);
+	for (size_t i = 0; i < count; i++)
+		offer_digest_add(&digest, all[i]->offer, all[i]->state);
+	offer_digest_end(&digest, ret_digest);
 }
 
 void offer_begin(struct agent *agent, const struct message_offer_begin *begin)
@@ -46,7 +84,7 @@ void offer_printer(struct agent *agent, const struct message_printer *printer)
 		return;
 	}
 	if (agent->whole)
-		queues_look_again(agent->queues); /* a person may have made one meanwhile */
+		queues_glance(agent->queues); /* a person may have made one meanwhile */
 	rendering_look(agent, p);
 	queues_due(agent->queues, p);
 	jobs_printer_changed(agent, p);

@@ -5,6 +5,9 @@
 
 #include "guest/agent.h"
 
+/* A digest of all that is held of the host's offer (proto/offer-digest.h), for Hello. */
+void offer_held(const struct agent *agent, uint8_t ret_digest[static SHA256_SIZE]);
+
 void offer_begin(struct agent *agent, const struct message_offer_begin *begin);
 void offer_printer(struct agent *agent, const struct message_printer *printer);
 void offer_gone(struct agent *agent, uint32_t index);

@@ -212,6 +212,7 @@ void peer_synced(struct agent *agent)
 	m.hello.version_max = PROTOCOL_VERSION_MAX;
 	(void)text_copy(m.hello.agent, sizeof(m.hello.agent), "platen-agent " PLATEN_VERSION);
 	read_machine(&m.hello.machine);
+	offer_held(agent, m.hello.offer);
 	(void)channel_send(agent->channel, &m); /* it fails only with the session */
 }
 

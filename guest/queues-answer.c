@@ -84,7 +84,7 @@ static void failed(
 	queues_put_off(queues, p);
 }
 
-static void succeeded(struct queues *queues, enum asked asked, struct printer *p)
+static void succeeded(struct queues *queues, enum asked asked, struct printer *p, bool made)
 {
 	struct printer *other;
 
@@ -97,7 +97,7 @@ static void succeeded(struct queues *queues, enum asked asked, struct printer *p
 		queues->count += p->queue != QUEUE_OURS;
 		p->queue = QUEUE_OURS;
 		memcpy(p->made_of, p->asked_of, sizeof(p->made_of));
-		p->shown = 0; /* a new driver clears it */
+		p->shown = made ? queues->showing : 0; /* a new driver clears it */
 		queues->check_default |= p->offered && p->offer->is_default;
 		break;
 	case ASKED_REMOVE:
@@ -155,7 +155,7 @@ void queues_on_done(const struct queues_done *done, void *userdata)
 		else if (done->error < 0)
 			failed(queues, asked, p, done);
 		else
-			succeeded(queues, asked, p);
+			succeeded(queues, asked, p, done->made != 0);
 	}
 	if (!done)
 		queues->up = false; /* the next worker tells */

@@ -48,6 +48,7 @@ static void put(struct queues *queues, struct printer *p)
 		.accepting = offer->accepting,
 		.defaults_size = offer->defaults_size};
 	_cleanup_close_ int fd = drivers_open(queues->agent->drivers, printers_driver(p));
+	struct queues_state made;
 
 	if (fd < 0) {
 		if (fd == -ENOENT) /* it was not what it seemed: asked for anew */
@@ -62,6 +63,8 @@ static void put(struct queues *queues, struct printer *p)
 	memcpy(m.fingerprint, p->fingerprint, sizeof(m.fingerprint));
 	memcpy(p->asked_of, p->fingerprint, sizeof(p->asked_of));
 	memcpy(m.defaults, offer->defaults, sizeof(m.defaults));
+	reconcile_state_plain(p, offer->accepting, &made);
+	queues->showing = reconcile_state_digest(&made);
 	send(queues, ASKED_PUT, p, &m, fd);
 }
 

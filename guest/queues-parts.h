@@ -27,22 +27,23 @@ struct queues {
 	struct agent *agent;
 	struct requests *requests;
 	sd_event_source *retry, *turn;
-	bool up;   /* this spooler answers */
-	bool down; /* we were told that it does not */
-	bool look; /* it is to be listed */
+	bool up;     /* this spooler answers */
+	bool down;   /* we were told that it does not */
+	bool look;   /* it is to be listed */
+	bool glance; /* the same, after the queues that are known to be ours */
 	bool check_default;
-	bool ask_printing;	    /* whether any queue prints is to be asked for */
-	bool printing;		    /* one that is not ours does */
-	enum asked asked;	    /* the request under way */
-	struct printer *about;	    /* whom it is about, pinned; NULL with LIST */
-	uint32_t number;	    /* with JOB */
-	uint32_t spoolers;	    /* found so far */
-	uint64_t showing;	    /* digest of the state that is being set */
-	uint64_t look_after;	    /* usec: a listing failed, not before then */
-	uint64_t taken_look;	    /* usec: queues made by hand are looked at again; 0: none */
-	uint64_t pruned;	    /* usec: unused drivers were last looked for */
-	uint32_t listings;	    /* that failed, in a row */
-	uint32_t count;		    /* queues of ours */
+	bool ask_printing;     /* whether any queue prints is to be asked for */
+	bool printing;	       /* one that is not ours does */
+	enum asked asked;      /* the request under way */
+	struct printer *about; /* whom it is about, pinned; NULL with LIST */
+	uint32_t number;       /* with JOB */
+	uint32_t spoolers;     /* found so far */
+	uint64_t showing;    /* digest of the state that is being set, or of what a new queue has */
+	uint64_t look_after; /* usec: a listing failed, not before then */
+	uint64_t taken_look; /* usec: queues made by hand are looked at again; 0: none */
+	uint64_t pruned;     /* usec: unused drivers were last looked for */
+	uint32_t listings;   /* that failed, in a row */
+	uint32_t count;	     /* queues of ours */
 	char spooler[VERSION_SIZE]; /* "CUPS/2.4" */
 	char trouble[MESSAGE_SIZE]; /* why it does not answer */
 };

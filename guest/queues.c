@@ -46,6 +46,12 @@ void queues_look_again(struct queues *queues)
 	queues_kick(queues);
 }
 
+void queues_glance(struct queues *queues)
+{
+	queues->glance = true;
+	queues_kick(queues);
+}
+
 static void arm_retry(struct queues *queues, uint64_t when)
 {
 	uint64_t armed;
@@ -231,13 +237,19 @@ void queues_next(struct queues *queues)
 		if (queues->look) {
 			if (agent_now() < queues->look_after)
 				return;
-			queues->look = false;
+			queues->look = queues->glance = false;
 			queues_ask_list(queues);
 			return;
 		}
 		if (queues->check_default && queues_ask_default(queues))
 			return;
 		p = printers_next_due(&queues->agent->printers);
+		if (queues->glance && (!p || p->queue != QUEUE_OURS)) {
+			if (p)
+				printers_due(&queues->agent->printers, p);
+			queues->look = true;
+			continue;
+		}
 		if (!p && queues_ask_ended(queues))
 			return;
 		if (!p)

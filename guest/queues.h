@@ -12,8 +12,10 @@ struct queues *queues_free(struct queues *queues);
 void queues_due(struct queues *queues, struct printer *printer);
 void queues_kick(struct queues *queues);
 
-/* This spooler's queues are to be listed again: a person may have changed them. */
+/* This spooler's queues are to be listed again: a person may have changed them. A glance is for the
+ * sake of queues that are not here yet: one that is does not wait for it. */
 void queues_look_again(struct queues *queues);
+void queues_glance(struct queues *queues);
 
 /* respool_printing() is to be told whether a queue that is not Platen's prints: when the spooler
  * says so, which may be late, or never if it does not answer. */

@@ -127,6 +127,14 @@ static void copy_state(const struct message_printer_state *is, struct queues_sta
 #undef COPY
 }
 
+void reconcile_state_plain(
+	const struct printer *p, uint32_t accepting, struct queues_state *ret_state)
+{
+	*ret_state = (struct queues_state){
+		.head = {.type = QUEUES_STATE, .size = sizeof(*ret_state)}, .accepting = accepting};
+	(void)text_copy(ret_state->name, sizeof(ret_state->name), p->name);
+}
+
 bool reconcile_state(
 	const struct printer *p, const struct circumstances *c, struct queues_state *ret_state)
 {
@@ -137,9 +145,7 @@ bool reconcile_state(
 		return false;
 	if (c->presence == PRESENCE_HERE && (leaving ? !c->whole : !p->state_told))
 		return false; /* it is about to be told */
-	*s = (struct queues_state){
-		.head = {.type = QUEUES_STATE, .size = sizeof(*s)}, .accepting = 1};
-	(void)text_copy(s->name, sizeof(s->name), p->name);
+	reconcile_state_plain(p, 1, s);
 	if (p->state)
 		copy_state(p->state, s);
 	if (leaving && c->presence == PRESENCE_HERE) {

@@ -54,6 +54,10 @@ void reconcile_fingerprint(
 bool reconcile_state(const struct printer *printer, const struct circumstances *c,
 	struct queues_state *ret_state);
 
+/* The state of a queue that was just made: idle, with nothing to say. */
+void reconcile_state_plain(
+	const struct printer *printer, uint32_t accepting, struct queues_state *ret_state);
+
 /* A digest of such a state, never 0, for printer->shown. */
 uint64_t reconcile_state_digest(const struct queues_state *state);
 

@@ -7,6 +7,7 @@
  */
 #include "host/doctor.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,6 +42,25 @@ static void check_spooler(struct host *host, json_t *checks)
 			"all works, only later: see \"The notifier\" in platend(8)");
 	else
 		check(checks, "events", NULL, "ok", "of cupsd arrive", "");
+}
+
+/* What a wrong `cups-spool` costs shows only when the power goes, so it is said before. */
+static void check_documents(struct host *host, json_t *checks)
+{
+	char text[MESSAGE_SIZE];
+	int error = access(host->config.cups_spool, X_OK) < 0 ? errno : 0;
+
+	(void)text_printf(text, sizeof(text), "%s: %s", host->config.cups_spool,
+		error		 ? strerror(error)
+		: host->unsynced ? "the spooler keeps its documents elsewhere: they cannot be "
+				   "synced, and one may be printed in part after a loss of power"
+				 : "documents are synced before they are printed");
+	if (error || host->unsynced)
+		check(checks, "documents", NULL, "fault", text,
+			"have `cups-spool` in platen.conf name the RequestRoot of cups-files.conf, "
+			"and `systemctl restart platend`");
+	else
+		check(checks, "documents", NULL, "ok", text, "");
 }
 
 /* That it was damaged is said until somebody has put the old one away. */
@@ -287,6 +307,7 @@ json_t *doctor_checks(struct host *host, struct workspace *only, bool may_change
 
 	check_libvirt(host, checks);
 	check_spooler(host, checks);
+	check_documents(host, checks);
 	check_ledger(host, checks);
 	check_jobs(host, checks);
 	check_printers(host, checks);
@@ -339,9 +360,15 @@ static void explain_rendering(
 	step(steps, there, text);
 }
 
-/* The steps of a printer that exists. Returns what to do, or an empty text. */
-static const char *explain_printer(
-	struct workspace *ws, const struct printer *printer, json_t *steps, bool *ret_offered)
+/* What to do where something is in the way, a line of MESSAGE_SIZE; empty: nothing is. */
+static void advise(char *ret_fix, const char *before, const char *name, const char *after)
+{
+	(void)text_printf(ret_fix, MESSAGE_SIZE, "%s%s%s", before, name, after);
+}
+
+/* The steps of a printer that exists, and what to do. */
+static void explain_printer(struct workspace *ws, const struct printer *printer, json_t *steps,
+	bool *ret_offered, char *ret_fix)
 {
 	struct offer_entry *entry = offer_find(ws, printer->is.name);
 	enum mode mode = workspace_mode(ws);
@@ -356,9 +383,9 @@ static const char *explain_printer(
 		printer_kind_name(printer->is.kind), fits ? "" : "not ");
 	step(steps, fits, text);
 	if (!fits)
-		return mode == MODE_OFF
-			       ? "`platenctl mode WORKSPACE network` switches redirection on"
-			       : "`platenctl mode WORKSPACE all` offers local printers too";
+		return advise(ret_fix, "`platenctl mode ", ws->name,
+			mode == MODE_OFF ? " network` switches redirection on"
+					 : " all` offers local printers too");
 	(void)text_printf(text, sizeof(text), "%s%s%s%s%.380s",
 		printer->status == DRIVER_MISSING ? "driver-missing" : "driver: ",
 		printer->status == DRIVER_MISSING ? "" : printer_driver_name(printer),
@@ -368,16 +395,18 @@ static const char *explain_printer(
 		printer->driver.text[0] ? ": " : "", printer->driver.text);
 	step(steps, printer->status == DRIVER_READY, text);
 	if (printer->status == DRIVER_MISSING)
-		return "`platenctl driver add FILE --printer PRINTER` gives it one; what other "
-		       "sources may be asked is `drivers` in platen.conf";
+		return advise(ret_fix, "`platenctl driver add FILE --printer ", printer->is.name,
+			"` gives it one; what other sources may be asked is `drivers` in "
+			"platen.conf");
 	if (printer->status != DRIVER_READY)
-		return "see the driver's line; it is looked for again by itself";
+		return advise(
+			ret_fix, "see the driver's line; it is looked for again by itself", "", "");
 	*ret_offered = true;
 	(void)text_printf(text, sizeof(text), "the workspace is %s%s%.380s",
 		workspace_link_name(ws), ws->text[0] ? ": " : "", ws->text);
 	step(steps, ws->greeted, text);
 	if (!ws->greeted)
-		return "`platenctl doctor WORKSPACE` looks at each link";
+		return advise(ret_fix, "`platenctl doctor ", ws->name, "` looks at each link");
 	(void)text_printf(text, sizeof(text), "the workspace's agent says: %s%s%.380s",
 		report_name(entry ? entry->report : 0), entry && entry->report_text ? ": " : "",
 		entry && entry->report_text ? entry->report_text : "");
@@ -386,24 +415,24 @@ static const char *explain_printer(
 	if (restarts_text(ws->restarts, text)[0])
 		step(steps, true, text);
 	if (entry && (entry->report == REPORT_NAME_TAKEN || entry->report == REPORT_DEVICE_TAKEN))
-		return "a queue made by hand is in its place: remove that one in the workspace to "
-		       "have "
-		       "this one";
-	return "";
+		advise(ret_fix,
+			"a queue made by hand is in its place: remove that one in the workspace to "
+			"have this one",
+			"", "");
 }
 
 json_t *doctor_explain(struct workspace *ws, const char *name)
 {
 	struct printer *printer = printer_find(ws->host, name);
 	json_t *steps = json_array();
-	const char *fix;
+	char fix[MESSAGE_SIZE] = "";
 	bool offered = false;
 
 	if (printer) {
-		fix = explain_printer(ws, printer, steps, &offered);
+		explain_printer(ws, printer, steps, &offered, fix);
 	} else {
 		step(steps, false, "the host's spooler has no printer of this name");
-		fix = "`platenctl printers` lists the host's";
+		advise(fix, "`platenctl printers` lists the host's", "", "");
 	}
 	return json_pack("{s:s, s:s, s:b, s:o, s:s}", "printer", printer ? printer->is.name : name,
 		"workspace", ws->name, "offered", offered, "steps", steps, "fix", fix);

@@ -216,27 +216,44 @@ static void on_purged(struct host *host, const struct spool_job *gone)
 	job_on_host(host, &is);
 }
 
+/* Nobody has it under way. A held one is left from an attempt that broke off; a stopped one was
+ * given up and is to go, of which the watch may not have heard. */
+static void on_left(struct host *host, const struct spool_job *is, const struct ledger_key *key)
+{
+	struct ledger_job row;
+	bool is_known = ledger_get(host->ledger, key, &row) == 0;
+
+	if (is->state == HOST_HELD && (!is_known || row.state != LEDGER_RELEASE))
+		cancel_stale(host, is);
+	else if (is_given_up(is) && is_known && row.state == LEDGER_ABORTED &&
+		 row.host_job == is->host_job)
+		cancel_stale(host, is);
+}
+
+/* The worker that says it reads what printers and jobs are called: all its texts, in one place. */
+static bool is_sound(const struct spool_job *untrusted_is)
+{
+	return text_terminated(untrusted_is->printer, sizeof(untrusted_is->printer)) &&
+	       text_terminated(untrusted_is->reasons, sizeof(untrusted_is->reasons)) &&
+	       text_terminated(untrusted_is->text, sizeof(untrusted_is->text)) &&
+	       text_terminated(untrusted_is->title, sizeof(untrusted_is->title)) &&
+	       text_terminated(untrusted_is->user, sizeof(untrusted_is->user)) &&
+	       text_terminated(untrusted_is->owner, sizeof(untrusted_is->owner));
+}
+
 void job_on_host(struct host *host, const struct spool_job *is)
 {
 	struct ledger_key key = {.workspace = is->workspace, .job = is->job, .file = is->file};
 	struct job *job;
 
-	if (!text_terminated(is->reasons, sizeof(is->reasons)) ||
-		!text_terminated(is->text, sizeof(is->text)))
+	if (!is_sound(is))
 		return;
 	if (uuid_is_null(&is->job))
 		return on_purged(host, is);
 	rebuild_job(host, is);
 	job = job_find(host, &key);
-	if (!job || job->stage == JOB_ENDED) {
-		struct ledger_job row;
-
-		/* Nobody has it under way: a held one is left from an attempt that broke off. */
-		if (is->state == HOST_HELD &&
-			(ledger_get(host->ledger, &key, &row) < 0 || row.state != LEDGER_RELEASE))
-			cancel_stale(host, is);
-		return;
-	}
+	if (!job || job->stage == JOB_ENDED)
+		return on_left(host, is, &key);
 	if (job->row.host_job && job->row.host_job != is->host_job) {
 		if (is->state == HOST_HELD)
 			cancel_stale(host, is);

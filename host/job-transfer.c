@@ -190,6 +190,7 @@ void job_transfer_sync(struct job *job)
 		path, sizeof(path), "%s/d%05u-001", host->config.cups_spool, job->row.host_job);
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		host->unsynced = false;
 		job->syncing = true;
 		(void)submit_send(job->submit, &m, fd, JOB_SYNC_USEC); /* its end would be told */
 		return;

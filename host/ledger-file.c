@@ -10,6 +10,7 @@
 #include "host/ledger-file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +18,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 
 #define SCHEMA_VERSION 4
+#define MARK	       ".setting-aside" /* beside the file, from before it is moved until that is told */
 
 static const char pragmas[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 			      "PRAGMA cache_size = -512; PRAGMA locking_mode = EXCLUSIVE;"
@@ -166,36 +169,97 @@ static int try_open(const char *path, sqlite3 **ret_db)
 	return 0;
 }
 
-/* The log first: beside another file it would be taken for that one's. */
+/* What is synced of a folder is which files are in it, and under which names. */
+static int sync_folder(const char *path)
+{
+	char folder[512], *slash;
+	_cleanup_close_ int fd = -1;
+
+	if (text_copy(folder, sizeof(folder), path) < 0)
+		return -ENAMETOOLONG;
+	slash = strrchr(folder, '/');
+	if (slash)
+		slash[slash == folder] = '\0';
+	fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+/* The database last: with it in its place of rest, all of it is there. */
+static const char *const parts[] = {"-wal", "-shm", ""};
+
+/* One that is set aside comes in the place of an earlier one, which goes before, as a whole: the
+ * log of one must not lie beside the other. */
+static int begin_aside(const char *path, const char *mark)
+{
+	_cleanup_close_ int fd = -1;
+	char old[512];
+
+	for (size_t i = sizeof(parts) / sizeof(parts[0]); i-- > 0;) {
+		if (text_printf(old, sizeof(old), "%s.damaged%s", path, parts[i]) < 0)
+			return -ENAMETOOLONG;
+		if (unlink(old) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : sync_folder(path);
+}
+
+/* As far as it is not done yet: what begins anew in its place is not damaged. */
 static int set_aside(const char *path)
 {
-	static const char *const parts[] = {"-wal", "-shm", ""};
 	char from[512], to[512];
 
+	if (text_printf(to, sizeof(to), "%s.damaged", path) < 0)
+		return -ENAMETOOLONG;
+	if (access(to, F_OK) == 0)
+		return 0;
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		if (text_printf(from, sizeof(from), "%s%s", path, parts[i]) < 0 ||
 			text_printf(to, sizeof(to), "%s.damaged%s", path, parts[i]) < 0)
 			return -ENAMETOOLONG;
-		if (rename(from, to) == 0)
-			continue;
-		if (errno != ENOENT)
+		if (rename(from, to) < 0 && errno != ENOENT)
 			return -errno;
-		(void)unlink(to); /* of an earlier one */
 	}
-	return 0;
+	return sync_folder(path);
 }
 
+/* A crash on the way leaves a mark: without its log a database may well look sound, and be an
+ * earlier one, and a new one must not pass for one that was never anything else. */
 int ledger_file_open(const char *path, bool *ret_damaged, sqlite3 **ret_db)
 {
-	int r = try_open(path, ret_db);
+	char mark[512];
+	int r;
 
 	*ret_damaged = false;
-	if (r != -EUCLEAN)
-		return r;
-	r = set_aside(path);
-	if (r < 0)
-		return r;
+	if (text_printf(mark, sizeof(mark), "%s" MARK, path) < 0)
+		return -ENAMETOOLONG;
+	if (access(mark, F_OK) < 0) {
+		r = try_open(path, ret_db);
+		if (r != -EUCLEAN)
+			return r;
+		r = begin_aside(path, mark);
+		if (r < 0)
+			return r;
+	}
 	*ret_damaged = true;
-	r = try_open(path, ret_db);
+	r = set_aside(path);
+	if (r == 0)
+		r = try_open(path, ret_db);
+	if (r == -EUCLEAN) { /* the new one is, by now */
+		r = begin_aside(path, mark);
+		if (r == 0)
+			r = set_aside(path);
+		if (r == 0)
+			r = try_open(path, ret_db);
+	}
 	return r == -EUCLEAN ? -EIO : r;
+}
+
+int ledger_file_told(const char *path)
+{
+	char mark[512];
+
+	if (text_printf(mark, sizeof(mark), "%s" MARK, path) < 0)
+		return -ENAMETOOLONG;
+	return unlink(mark) < 0 ? -errno : sync_folder(path);
 }

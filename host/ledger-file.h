@@ -18,7 +18,11 @@ int ledger_error(struct sqlite3 *db, int sqlite);
 
 /* Opens or makes `path`, and sees that all of it can be read. One that is damaged or of another
  * schema is renamed to PATH.damaged, in place of an earlier one, and begun anew, which ret_damaged
- * tells. 0; -EACCES, -ENOSPC, -EIO. */
+ * tells, at each opening until the caller says that the new one has it noted. 0; -EACCES, -ENOSPC,
+ * -EIO. */
 int ledger_file_open(const char *path, bool *ret_damaged, struct sqlite3 **ret_db);
+
+/* That it was damaged is on disk in the new one. 0 or -errno. */
+int ledger_file_told(const char *path);
 
 #endif

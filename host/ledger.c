@@ -141,6 +141,8 @@ int ledger_open(const char *path, bool *ret_damaged, struct ledger **ret_ledger)
 		r = ledger_note_put(ledger, LEDGER_DAMAGED, time(NULL));
 	if (r == 0)
 		r = ledger_commit(ledger);
+	if (r == 0 && *ret_damaged)
+		r = ledger_file_told(path);
 	if (r < 0) {
 		(void)ledger_close(ledger);
 		return r;

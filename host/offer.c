@@ -19,6 +19,7 @@
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/device.h"
+#include "proto/offer-digest.h"
 
 const char *report_name(uint32_t code)
 {
@@ -246,14 +247,13 @@ static void fill_rendering(const struct printer *printer, struct message_printer
 	memcpy(p->package_name, package->name, sizeof(p->package_name));
 }
 
-static int send_printer(struct workspace *ws, struct offer_entry *entry, uint32_t index)
+static void fill_printer(const struct offer_entry *entry, uint32_t index, struct message *m)
 {
 	const struct spool_printer *is = &entry->printer->is;
 	const struct fetch_result *driver = &entry->printer->driver;
-	struct message m;
-	struct message_printer *p = &m.printer;
+	struct message_printer *p = &m->printer;
 
-	message_init(&m, MESSAGE_PRINTER);
+	message_init(m, MESSAGE_PRINTER);
 	p->index = index;
 	p->kind = is->kind;
 	p->is_default = is->is_default;
@@ -268,6 +268,13 @@ static int send_printer(struct workspace *ws, struct offer_entry *entry, uint32_
 	p->defaults_size = is->defaults_size;
 	memcpy(p->defaults, is->defaults, is->defaults_size);
 	fill_rendering(entry->printer, p);
+}
+
+static int send_printer(struct workspace *ws, struct offer_entry *entry, uint32_t index)
+{
+	struct message m;
+
+	fill_printer(entry, index, &m);
 	if (!is_sendable(ws, entry, &m))
 		return 0;
 	ws->offer_unheard += !entry->told;
@@ -283,15 +290,12 @@ static void copy_reasons(char *to, size_t size, const char *from)
 		memset(to, 0, size);
 }
 
-static int send_state(struct workspace *ws, struct offer_entry *entry, uint32_t index)
+static void fill_state(const struct offer_entry *entry, uint32_t index, struct message *m)
 {
 	const struct spool_printer *is = &entry->printer->is;
-	struct message m;
-	struct message_printer_state *s = &m.printer_state;
+	struct message_printer_state *s = &m->printer_state;
 
-	if (!entry->told)
-		return 0;
-	message_init(&m, MESSAGE_PRINTER_STATE);
+	message_init(m, MESSAGE_PRINTER_STATE);
 	s->index = index;
 	s->state = is->state;
 	s->accepting = is->accepting;
@@ -304,6 +308,15 @@ static int send_state(struct workspace *ws, struct offer_entry *entry, uint32_t 
 	text_copy_line(s->marker_low_levels, sizeof(s->marker_low_levels), is->marker_low_levels);
 	text_copy_line(
 		s->marker_high_levels, sizeof(s->marker_high_levels), is->marker_high_levels);
+}
+
+static int send_state(struct workspace *ws, struct offer_entry *entry, uint32_t index)
+{
+	struct message m;
+
+	if (!entry->told)
+		return 0;
+	fill_state(entry, index, &m);
 	return is_sendable(ws, entry, &m) ? workspace_send(ws, &m, -1) : 0;
 }
 
@@ -316,17 +329,64 @@ static int send_gone(struct workspace *ws, uint32_t index)
 	return workspace_send(ws, &m, -1);
 }
 
-static int send_bracket(struct workspace *ws, enum message_type type)
+/* Whether the guest holds all that there is to tell. */
+static bool is_held(const struct workspace *ws, uint8_t ret_digest[static SHA256_SIZE])
+{
+	struct message printer, state;
+	struct offer_digest digest;
+	char why[128];
+
+	offer_digest_begin(&digest);
+	for (uint32_t i = 0; i < ws->offer_count; i++) {
+		if (!ws->offers[i].printer)
+			continue;
+		fill_printer(&ws->offers[i], i, &printer);
+		fill_state(&ws->offers[i], i, &state);
+		if (message_check(&printer, printer.head.size, why) < 0 ||
+			message_check(&state, state.head.size, why) < 0)
+			return false; /* left out, and said so, when it is to be sent */
+		offer_digest_add(&digest, &printer.printer, &state.printer_state);
+	}
+	offer_digest_end(&digest, ret_digest);
+	return digest.count && memcmp(ret_digest, ws->offer_held, SHA256_SIZE) == 0;
+}
+
+/* Takes a whole offer for told: the guest holds it from an earlier session. */
+static void note_held(struct workspace *ws)
+{
+	for (uint32_t i = 0; i < ws->offer_count; i++) {
+		struct offer_entry *entry = &ws->offers[i];
+
+		entry->told = entry->printer != NULL;
+		ws->offer_unheard += entry->told;
+		entry->tell = entry->tell_state = entry->tell_gone = false;
+	}
+}
+
+static int send_begin(struct workspace *ws)
+{
+	static const uint8_t none[SHA256_SIZE];
+	struct message m;
+	int r;
+
+	message_init(&m, MESSAGE_OFFER_BEGIN);
+	m.offer_begin.unchanged =
+		memcmp(ws->offer_held, none, SHA256_SIZE) != 0 && is_held(ws, m.offer_begin.offer);
+	for (uint32_t i = 0; i < ws->offer_count; i++)
+		m.offer_begin.count += ws->offers[i].printer != NULL;
+	if (m.offer_begin.count > OFFER_PRINTERS_MAX)
+		m.offer_begin.count = OFFER_PRINTERS_MAX;
+	r = workspace_send(ws, &m, -1);
+	if (r == 0 && m.offer_begin.unchanged)
+		note_held(ws);
+	return r;
+}
+
+static int send_end(struct workspace *ws)
 {
 	struct message m;
 
-	message_init(&m, type);
-	if (type == MESSAGE_OFFER_BEGIN) {
-		for (uint32_t i = 0; i < ws->offer_count; i++)
-			m.offer_begin.count += ws->offers[i].printer != NULL;
-		if (m.offer_begin.count > OFFER_PRINTERS_MAX)
-			m.offer_begin.count = OFFER_PRINTERS_MAX;
-	}
+	message_init(&m, MESSAGE_OFFER_END);
 	return workspace_send(ws, &m, -1);
 }
 
@@ -353,7 +413,7 @@ void offer_pump(struct workspace *ws)
 	if (!ws->greeted || !ws->channel || !ws->host->settled)
 		return;
 	if (!ws->offer_begun) {
-		r = send_bracket(ws, MESSAGE_OFFER_BEGIN);
+		r = send_begin(ws);
 		if (r < 0)
 			return;
 		ws->offer_begun = true;
@@ -365,7 +425,7 @@ void offer_pump(struct workspace *ws)
 	for (uint32_t i = 0; i < ws->offer_count && r == 0; i++)
 		r = tell_entry(ws, &ws->offers[i], i);
 	if (r == 0 && !ws->offer_ended) {
-		r = send_bracket(ws, MESSAGE_OFFER_END);
+		r = send_end(ws);
 		ws->offer_ended = r == 0;
 	}
 	for (uint32_t i = 0; i < ws->offer_count && r == 0; i++) {

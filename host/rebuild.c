@@ -36,14 +36,6 @@ void rebuild_begin(struct host *host, bool damaged)
 			host->config.state_dir);
 }
 
-static bool is_sound(const struct spool_job *is)
-{
-	return text_terminated(is->printer, sizeof(is->printer)) &&
-	       text_terminated(is->title, sizeof(is->title)) &&
-	       text_terminated(is->user, sizeof(is->user)) &&
-	       text_terminated(is->owner, sizeof(is->owner));
-}
-
 static enum ledger_state state_of(const struct spool_job *is)
 {
 	switch (is->state) {
@@ -88,7 +80,7 @@ void rebuild_job(struct host *host, const struct spool_job *is)
 {
 	struct ledger_job row, before;
 
-	if (!host->rebuilding || !is->released || is->state == STATE_HELD || !is_sound(is))
+	if (!host->rebuilding || !is->released || is->state == STATE_HELD)
 		return;
 	row_fill(host, is, &row);
 	/* Of several attempts the one that came furthest counts: it may have printed. */

@@ -6,7 +6,8 @@
  * beforehand, for a page must not wait for a process to start; a few more are started under load,
  * and ended again when there was nothing for them to do for a while; a job for which there is none
  * yet waits in its guest. A workspace has a share of them, in which one counts until it has also
- * cleaned up: opening and closing jobs wins nothing.
+ * cleaned up: opening and closing jobs wins nothing. Its first is always to be had, also when the
+ * others hold all that there may be.
  */
 #include "host/spooler.h"
 
@@ -15,17 +16,21 @@
 #include <string.h>
 
 #include "host/job.h"
+#include "host/owed.h"
 #include "host/printer.h"
 #include "host/spares.h"
+#include "host/syncer.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
 #include "proto/base/worker.h"
 
 #define SUBMIT_SPARE  2	 /* ready when nothing goes on */
-#define SUBMIT_MOST   48 /* at once */
+#define SUBMIT_MOST   48 /* at once, but for a workspace's first */
 #define SUBMIT_EACH   8	 /* of them for one workspace */
 #define PONG_USEC     30000000ULL
 #define WATCH_CPU     60000000ULL  /* usec of processor time between two answers */
+#define START_USEC    30000000ULL  /* until it is ready */
+#define PIECE_USEC    60000000ULL  /* for cupsd to take 64 KiB of a document */
 #define SUBMIT_CPU    600000000ULL /* of one job */
 #define SPARE_USEC    60000000ULL  /* that a worker is idle before it is ended */
 #define RESTART_FIRST 200000ULL
@@ -38,17 +43,20 @@ struct submit {
 	struct job *job;      /* NULL: none, or it let go */
 	struct uuid busy_for; /* its job's workspace, until it is ready again; null: nobody's */
 	bool ready;
+	uint32_t awaited; /* what its deadline is for, by type; 0: nothing */
 };
 
 struct spooler {
 	struct host *host;
 	struct worker *watch;
+	struct owed owed; /* to the watch */
+	struct syncer *syncer;
+	bool pinged; /* its answer is due */
 	sd_event_source *restart;
 	uint32_t failures;
 	bool up, listed;
 	char text[MESSAGE_SIZE], events[MESSAGE_SIZE];
 	TAILQ_HEAD(submit_list, submit) submits;
-	uint32_t submit_count;
 	struct spares spares;
 	sd_event_source *trim;
 };
@@ -95,8 +103,11 @@ static void on_watch_message(
 	const struct spool_text *text = (const struct spool_text *)m;
 
 	(void)fd;
+	if (spooler->pinged) /* a long listing is no silence */
+		(void)worker_deadline(worker, PONG_USEC);
 	switch (m->type) {
 	case SPOOL_PONG:
+		spooler->pinged = false;
 		(void)worker_deadline(worker, 0);
 		worker_allow_cpu(worker, WATCH_CPU);
 		return;
@@ -104,8 +115,11 @@ static void on_watch_message(
 	case SPOOL_DOWN:
 		if (m->size == sizeof(struct spool_text))
 			on_text(spooler, (const struct spool_text *)m, m->type == SPOOL_UP);
-		if (m->type == SPOOL_UP)
+		if (m->type == SPOOL_UP) {
+			owed_forget(&spooler->owed);
+			syncer_forget(spooler->syncer);
 			job_spooler_up(host);
+		}
 		return;
 	case SPOOL_EVENTS:
 		if (m->size == sizeof(*text) && text_terminated(text->text, sizeof(text->text)))
@@ -127,10 +141,6 @@ static void on_watch_message(
 		if (m->size == sizeof(struct spool_job))
 			job_on_host(host, (const struct spool_job *)m);
 		return;
-	case SPOOL_SYNCED:
-		if (m->size == sizeof(struct spool_look))
-			job_on_saved(host, ((const struct spool_look *)m)->host_job);
-		return;
 	case SPOOL_LISTING: job_listing(host); return;
 	case SPOOL_LISTED:
 		spooler->listed = true;
@@ -151,6 +161,7 @@ static int on_restart(sd_event_source *source, uint64_t usec, void *userdata)
 	if (!spooler->watch)
 		watch_start(spooler);
 	pool_fill(spooler);
+	job_worker_ready(spooler->host); /* the share of the one that ended is free */
 	return 0;
 }
 
@@ -175,10 +186,19 @@ static void on_watch_exit(struct worker *worker, int status, bool timed_out, voi
 		"platen-spool watch, which asks cupsd, ended (%s); started again",
 		worker_end_text(status, timed_out, why));
 	spooler->watch = worker_free(worker);
+	owed_forget(&spooler->owed);
+	spooler->pinged = false;
 	spooler->up = spooler->listed = false;
 	(void)text_printf(
 		spooler->text, sizeof(spooler->text), "platen-spool is being started again");
 	restart_later(spooler);
+}
+
+static void on_watch_room(struct worker *worker, void *userdata)
+{
+	struct spooler *spooler = userdata;
+
+	owed_send(&spooler->owed, worker);
 }
 
 static void watch_start(struct spooler *spooler)
@@ -193,6 +213,7 @@ static void watch_start(struct spooler *spooler)
 		.hidden = host_hidden(host),
 		.on_message = on_watch_message,
 		.on_exit = on_watch_exit,
+		.on_room = on_watch_room,
 		.userdata = spooler,
 	};
 	int r = worker_new(host->event, &setup, &spooler->watch);
@@ -212,7 +233,12 @@ static void on_submit_message(
 	struct spooler *spooler = submit->spooler;
 
 	(void)fd;
-	(void)worker_deadline(worker, 0);
+	/* Another word than the one that is due leaves the deadline: a worker may be about to say
+	 * something of before when it is asked, and then stall. */
+	if (m->type == submit->awaited || m->type == SUBMIT_READY) {
+		submit->awaited = 0;
+		(void)worker_deadline(worker, 0);
+	}
 	if (m->type == SUBMIT_READY) {
 		struct job *job = submit->job;
 
@@ -234,7 +260,6 @@ static void submit_remove(struct submit *submit)
 	struct spooler *spooler = submit->spooler;
 
 	TAILQ_REMOVE(&spooler->submits, submit, link);
-	spooler->submit_count--;
 	submit->worker = worker_free(submit->worker);
 	free(submit);
 }
@@ -281,8 +306,9 @@ static int submit_start(struct spooler *spooler)
 		free(submit);
 		return r;
 	}
+	submit->awaited = SUBMIT_READY;
+	(void)worker_deadline(submit->worker, START_USEC);
 	TAILQ_INSERT_TAIL(&spooler->submits, submit, link);
-	spooler->submit_count++;
 	return 0;
 }
 
@@ -296,12 +322,13 @@ static uint32_t pool_idle(const struct spooler *spooler)
 	return idle;
 }
 
-/* Keeps a few ready beyond those at work. */
+/* Keeps a few ready beyond those at work, of which there are SUBMIT_MOST and one for each workspace
+ * at most: spooler_take(). */
 static void pool_fill(struct spooler *spooler)
 {
 	uint32_t idle = pool_idle(spooler);
 
-	while (idle < SUBMIT_SPARE && spooler->submit_count < SUBMIT_MOST) {
+	while (idle < SUBMIT_SPARE) {
 		if (submit_start(spooler) < 0) {
 			restart_later(spooler);
 			return;
@@ -351,9 +378,14 @@ int spooler_new(struct host *host, struct spooler **ret_spooler)
 
 	if (!spooler)
 		return -ENOMEM;
+	if (syncer_new(host, &spooler->syncer) < 0) {
+		free(spooler);
+		return -ENOMEM;
+	}
 	spooler->host = host;
 	spooler->spares.keep = SUBMIT_SPARE;
 	TAILQ_INIT(&spooler->submits);
+	owed_init(&spooler->owed);
 	*ret_spooler = spooler;
 	watch_start(spooler);
 	pool_fill(spooler);
@@ -367,6 +399,8 @@ struct spooler *spooler_free(struct spooler *spooler)
 	while (!TAILQ_EMPTY(&spooler->submits))
 		submit_remove(TAILQ_FIRST(&spooler->submits));
 	spooler->watch = worker_free(spooler->watch);
+	spooler->syncer = syncer_free(spooler->syncer);
+	owed_forget(&spooler->owed);
 	spooler->restart = sd_event_source_disable_unref(spooler->restart);
 	spooler->trim = sd_event_source_disable_unref(spooler->trim);
 	free(spooler);
@@ -383,11 +417,22 @@ uint32_t spooler_share(const struct spooler *spooler, const struct uuid *workspa
 	return share;
 }
 
+static uint32_t at_work(const struct spooler *spooler)
+{
+	const struct submit *submit;
+	uint32_t count = 0;
+
+	TAILQ_FOREACH(submit, &spooler->submits, link)
+	count += !uuid_is_null(&submit->busy_for);
+	return count;
+}
+
 struct submit *spooler_take(struct spooler *spooler, struct job *job)
 {
+	uint32_t share = spooler_share(spooler, &job->row.key.workspace);
 	struct submit *submit;
 
-	if (spooler_share(spooler, &job->row.key.workspace) >= SUBMIT_EACH)
+	if (share >= SUBMIT_EACH || (share && at_work(spooler) >= SUBMIT_MOST))
 		return NULL;
 	TAILQ_FOREACH(submit, &spooler->submits, link)
 	if (submit->ready)
@@ -402,11 +447,28 @@ struct submit *spooler_take(struct spooler *spooler, struct job *job)
 	return submit;
 }
 
+/* The word that a message is answered with, by type. */
+static uint32_t answer_to(uint32_t type)
+{
+	switch (type) {
+	case SUBMIT_OPEN: return SUBMIT_OPENED;
+	case SUBMIT_QUERY: return SUBMIT_OFFSET;
+	case SUBMIT_SEAL: return SUBMIT_SEALED;
+	case SUBMIT_SYNC: return SUBMIT_SYNCED;
+	case SUBMIT_RELEASE: return SUBMIT_RELEASED;
+	case SUBMIT_PING: return SUBMIT_PONG;
+	default: return SUBMIT_READY;
+	}
+}
+
 int submit_send(struct submit *submit, const void *msg, int fd, uint64_t usec)
 {
 	int r = worker_send(submit->worker, msg, fd);
 
-	return r < 0 ? r : worker_deadline(submit->worker, usec);
+	if (r < 0)
+		return r;
+	submit->awaited = answer_to(((const struct ipc_head *)msg)->type);
+	return worker_deadline(submit->worker, usec);
 }
 
 void submit_deadline(struct submit *submit, uint64_t usec)
@@ -436,24 +498,18 @@ void spooler_cancel(
 		.job = *job};
 
 	if (spooler->watch)
-		(void)worker_send(spooler->watch, &m, -1); /* told again after the next listing */
+		owed_cancel(&spooler->owed, spooler->watch, &m); /* or the listing tells it again */
 }
 
 void spooler_check(struct spooler *spooler)
 {
-	struct ipc_head m = {.type = SPOOL_CHECK, .size = sizeof(m)};
-
 	if (spooler->watch)
-		(void)worker_send(spooler->watch, &m, -1);
+		owed_check(&spooler->owed, spooler->watch);
 }
 
 void spooler_sync(struct spooler *spooler, uint32_t host_job, int fd)
 {
-	struct spool_look m = {
-		.head = {.type = SPOOL_SYNC, .size = sizeof(m)}, .host_job = host_job};
-
-	if (spooler->watch)
-		(void)worker_send(spooler->watch, &m, fd); /* comes again */
+	syncer_ask(spooler->syncer, host_job, fd); /* comes again */
 }
 
 void spooler_look(struct spooler *spooler, uint32_t host_job)
@@ -465,10 +521,27 @@ void spooler_look(struct spooler *spooler, uint32_t host_job)
 		(void)worker_send(spooler->watch, &m, -1); /* comes again */
 }
 
+/* A worker that moves a document is owed nothing, and may stall with a cupsd that takes no more of
+ * it: whether it still looks up from that is asked now and then. */
+static void submit_ping(struct submit *submit)
+{
+	struct ipc_head ping = {.type = SUBMIT_PING, .size = sizeof(ping)};
+
+	if (submit->job && submit->job->stage == JOB_TRANSFER && !submit->awaited)
+		(void)submit_send(submit, &ping, -1, PIECE_USEC);
+}
+
 void spooler_tick(struct spooler *spooler)
 {
-	struct ipc_head ping = {.type = SPOOL_PING, .size = sizeof(ping)};
+	struct submit *submit;
 
-	if (spooler->watch && worker_send(spooler->watch, &ping, -1) == 0)
-		(void)worker_deadline(spooler->watch, PONG_USEC);
+	TAILQ_FOREACH(submit, &spooler->submits, link)
+	submit_ping(submit);
+	job_worker_ready(spooler->host); /* a share may have become free otherwise */
+	/* One ping at a time: each more would put off what happens when none is answered. */
+	if (!spooler->watch || spooler->pinged)
+		return;
+	spooler->pinged = true;
+	owed_ping(&spooler->owed, spooler->watch);
+	(void)worker_deadline(spooler->watch, PONG_USEC);
 }

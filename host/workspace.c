@@ -195,6 +195,7 @@ static void on_hello(struct workspace *ws, const struct message_hello *hello)
 	ws->open_failures = 0;
 	if (quota_line(ws))
 		log_event(LOG_ID_WORKSPACE_CONNECTED, LOG_INFO, &about, "connected: %s", ws->agent);
+	memcpy(ws->offer_held, hello->offer, SHA256_SIZE);
 	offer_restart(ws);
 	restarts_session(ws->restarts);
 	decide_pump(ws);

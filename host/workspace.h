@@ -69,7 +69,8 @@ struct workspace {
 	/* The offer: */
 	struct offer_entry *offers;
 	uint32_t offer_count, offer_size;
-	bool offer_begun; /* OFFER_BEGIN was sent in this session */
+	uint8_t offer_held[SHA256_SIZE]; /* what the guest says that it holds, or 0 */
+	bool offer_begun;		 /* OFFER_BEGIN was sent in this session */
 	bool offer_ended;
 	uint32_t offer_unheard; /* entries that were told, and are not heard of yet */
 	uint32_t offer_ready;	/* entries that became ready since the last line about it */

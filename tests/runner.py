@@ -4,7 +4,7 @@
 
     runner.py checks  NAME=COMMAND...    each command is one test
     runner.py ctest   BUILD-FOLDER       the unit tests that ctest knows, each Check test counted
-    runner.py modules FILE...            unittest modules, each test method counted
+    runner.py modules FILE[:TEST]...     unittest modules, each test method counted; or CLASS or CLASS.METHOD of one
 
 Options before the first word: --budget SECONDS for all of it, --timeout SECONDS for one command,
 program or module (a module may set TIMEOUT itself), --valgrind (ctest only), --jobs N at once,
@@ -30,6 +30,9 @@ import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "integration"))
+from patience import patience  # noqa: E402
+
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 OWN_NETWORK = ["unshare", "--net", "--", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 LOG_TAIL = 20000  # bytes of a failed test's output that are shown
@@ -71,11 +74,6 @@ class Tally:
             for line in text.splitlines():
                 print(f"     | {line}")
             print("     ----", flush=True)
-
-
-def patience():
-    """How much longer than on a quiet machine a module may take, as in integration/harness.py."""
-    return min(6.0, max(1.0, 2 * os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
 def children(pid):
@@ -256,7 +254,8 @@ class Runner:
 
     # -- unittest modules
 
-    def module(self, path):
+    def module(self, what):
+        path = what.split(":")[0]
         short = re.sub(r"^test_|\.py$", "", os.path.basename(path))
         if self.late(f"{short}: module"):
             return
@@ -267,7 +266,7 @@ class Runner:
         follower.start()
         begun = time.monotonic()
         env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1")
-        argv = [sys.executable, os.path.abspath(__file__), "--inside", str(writer), path]
+        argv = [sys.executable, os.path.abspath(__file__), "--inside", str(writer), what]
         status = self.run((OWN_NETWORK if self.options.own_network else []) + argv, env, seconds, log, (writer,))
         os.close(writer)
         follower.join(5)
@@ -284,7 +283,7 @@ class Runner:
             self.tally.tell("FAIL", f"{short}: module", why="it has no tests")
         if failed:
             log.seek(0)
-            self.tally.show(f"output of {path}, {time.monotonic() - begun:.0f} s", log.read())
+            self.tally.show(f"output of {what}, {time.monotonic() - begun:.0f} s", log.read())
         log.close()
 
     def follow(self, reader, short, rows, log):
@@ -322,7 +321,7 @@ class Runner:
 
     def modules(self, paths):
         # The longest first, as far as they say so: the last one then does not run alone.
-        paths = sorted(paths, key=lambda path: -(self.own_timeout(path) or 0))
+        paths = sorted(paths, key=lambda path: -(self.own_timeout(path.split(":")[0]) or 0))
         with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
             for future in [pool.submit(self.module, path) for path in paths]:
                 future.result()
@@ -389,8 +388,9 @@ class Reporter(unittest.TestResult):
         self.tell("FAIL", test, "passed, but is marked as an expected failure")
 
 
-def inside(descriptor, path):
+def inside(descriptor, what):
     """In the module's own process: runs its tests."""
+    path, _, test = what.partition(":")
     folder, name = os.path.split(os.path.abspath(path))
     sys.path.insert(0, folder)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -400,7 +400,7 @@ def inside(descriptor, path):
         os.set_inheritable(descriptor, False)
         os.environ["PLATEN_STEPS"] = str(descriptor)  # for this process alone: a test may tell of its steps
         reporter = Reporter(out)
-        suite = unittest.defaultTestLoader.loadTestsFromName(name[:-3])
+        suite = unittest.defaultTestLoader.loadTestsFromName(name[:-3] + ("." + test if test else ""))
         suite.run(reporter)
         left = end_orphans({})
         if left:

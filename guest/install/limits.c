@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/base/cleanup.h"
 #include "proto/base/sandbox.h" /* for what libseccomp declares: not its own filter, which kills */
 
 /* Below systemd the same is said by its words: see install.c. */
@@ -95,7 +96,7 @@ int install_limit_child(int out)
 	int null = open("/dev/null", O_RDONLY);
 
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
-		dup2(out, STDERR_FILENO) < 0 || close_range(3, ~0U, 0) < 0 || chdir("/") < 0)
+		dup2(out, STDERR_FILENO) < 0 || close_from(3) < 0 || chdir("/") < 0)
 		return -errno;
 	(void)setsid(); /* it leads no group: it has just been made */
 	(void)umask(022);

@@ -135,11 +135,53 @@ void cupsd_want(ipp_t *request, const char *const *names, size_t count)
 		(int)count, NULL, names);
 }
 
-static int error_of(struct cupsd *cupsd, bool answered)
+/* Fills libcups's buffer first: ippRead() has a system call or three for each field instead, and a
+ * list of a thousand queues has sixty thousand of them. */
+static ssize_t read_answer(void *http, ipp_uchar_t *buf, size_t size)
 {
-	ipp_status_t status = cupsLastError();
+	size_t done = 0;
+	ssize_t n = 1;
 
-	text_copy_line(cupsd->text, sizeof(cupsd->text), cupsLastErrorString());
+	while (done < size && n > 0) {
+		n = httpPeek(http, (char *)buf + done, 1);
+		if (n > 0)
+			n = httpRead2(http, (char *)buf + done, size - done);
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return done ? (ssize_t)done : n;
+}
+
+/* A question without a document. NULL when cupsd went away; anything out of the ordinary libcups
+ * settles with cupsd by itself. */
+static ipp_t *ask(http_t *http, ipp_t *request, const char *resource)
+{
+	_cleanup_ipp_ ipp_t *response = ippNew();
+	http_status_t status = cupsSendRequest(http, request, resource, ippLength(request));
+	ipp_state_t state = IPP_STATE_IDLE;
+
+	while (status == HTTP_STATUS_CONTINUE)
+		status = httpUpdate(http);
+	if (status != HTTP_STATUS_OK && status != HTTP_STATUS_ERROR) {
+		httpFlush(http);
+		return cupsDoRequest(http, request, resource);
+	}
+	ippDelete(request);
+	while (status == HTTP_STATUS_OK && state != IPP_STATE_DATA && state != IPP_STATE_ERROR)
+		state = ippReadIO(http, read_answer, 1, NULL, response);
+	if (state != IPP_STATE_DATA)
+		return NULL;
+	httpFlush(http);
+	return steal_ptr(response);
+}
+
+/* What cupsd did not like, or that it did not answer. */
+static int error_of(struct cupsd *cupsd, ipp_t *response)
+{
+	ipp_status_t status = response ? ippGetStatusCode(response) : cupsLastError();
+
+	cupsd_text(response, "status-message", cupsd->text, sizeof(cupsd->text));
+	if (!cupsd->text[0])
+		text_copy_line(cupsd->text, sizeof(cupsd->text), ippErrorString(status));
 	switch (status) {
 	case IPP_STATUS_ERROR_NOT_FOUND: return -ENOENT;
 	case IPP_STATUS_ERROR_DOCUMENT_FORMAT_NOT_SUPPORTED:
@@ -151,7 +193,7 @@ static int error_of(struct cupsd *cupsd, bool answered)
 	case IPP_STATUS_ERROR_BUSY: return -EBUSY;
 	default: break;
 	}
-	if (answered)
+	if (response)
 		return -EIO;
 	(void)text_printf(cupsd->text, sizeof(cupsd->text),
 		"cupsd at %.107s went away: see `systemctl status cups`", cupsd->socket);
@@ -172,16 +214,18 @@ int cupsd_run(
 	}
 	if (file >= 0)
 		(void)lseek(file, 0, SEEK_SET);
-	response = cupsDoIORequest(cupsd->http, request, resource, file, -1);
+	response = ret_response && file < 0
+			   ? ask(cupsd->http, request, resource)
+			   : cupsDoIORequest(cupsd->http, request, resource, file, -1);
 	if (!response)
-		return error_of(cupsd, false);
+		return error_of(cupsd, NULL);
 	count_connection(cupsd);
 	cupsd->used = cupsd_msec();
 	server = httpGetField(cupsd->http, HTTP_FIELD_SERVER);
 	text_copy_line(cupsd->server, sizeof(cupsd->server), server && *server ? server : "CUPS");
 	cupsd->server[strcspn(cupsd->server, " ")] = '\0';
 	if (ippGetStatusCode(response) > IPP_STATUS_OK_CONFLICTING)
-		return error_of(cupsd, true);
+		return error_of(cupsd, response);
 	if (ret_response)
 		*ret_response = steal_ptr(response);
 	return 0;

@@ -31,15 +31,23 @@ struct server {
 	struct history history;
 };
 
-static void done(struct server *server, uint32_t serial, const char *name, int error)
+static void done_put(
+	struct server *server, uint32_t serial, const char *name, int error, uint32_t made)
 {
-	struct queues_done m = {
-		.head = {.type = QUEUES_DONE, .size = sizeof(m)}, .serial = serial, .error = error};
+	struct queues_done m = {.head = {.type = QUEUES_DONE, .size = sizeof(m)},
+		.serial = serial,
+		.error = error,
+		.made = made};
 
 	(void)text_copy(m.name, sizeof(m.name), name);
 	if (error < 0)
 		(void)text_copy(m.text, sizeof(m.text), server->cupsd.text);
 	(void)ipc_send(IPC_FD, &m, -1);
+}
+
+static void done(struct server *server, uint32_t serial, const char *name, int error)
+{
+	done_put(server, serial, name, error, 0);
 }
 
 static void look_at_spooler(struct server *server)
@@ -98,7 +106,8 @@ static int on_request(struct server *server, const struct queues_request *reques
 	return queue_remove(&server->cupsd, name);
 }
 
-static int on_put(struct server *server, const struct queues_put *put, int driver)
+static int on_put(
+	struct server *server, const struct queues_put *put, int driver, uint32_t *ret_made)
 {
 #define LINE(m) (text_terminated(put->m, sizeof(put->m)) && text_is_line(put->m))
 	if (!LINE(name) || !text_is_queue(put->name))
@@ -107,7 +116,7 @@ static int on_put(struct server *server, const struct queues_put *put, int drive
 		put->defaults_size > sizeof(put->defaults))
 		return refuse(server, "a queue's text is no text");
 #undef LINE
-	return queue_put(&server->cupsd, put, driver);
+	return queue_put(&server->cupsd, put, driver, ret_made);
 }
 
 static int on_state(struct server *server, const struct queues_state *state)
@@ -132,6 +141,8 @@ static int on_message(struct server *server, const struct ipc_head *m, int fd)
 	const struct queues_job *job = (const struct queues_job *)m;
 	const struct queues_held *held = (const struct queues_held *)m;
 	const struct queues_ended *ended = (const struct queues_ended *)m;
+	uint32_t made = 0;
+	int r;
 
 	switch (m->type) {
 	case QUEUES_PING:
@@ -147,7 +158,8 @@ static int on_message(struct server *server, const struct ipc_head *m, int fd)
 	case QUEUES_PUT:
 		if (m->size != sizeof(*put))
 			return -EPROTO;
-		done(server, put->serial, put->name, on_put(server, put, fd));
+		r = on_put(server, put, fd, &made);
+		done_put(server, put->serial, put->name, r, made);
 		return 0;
 	case QUEUES_JOB:
 		if (m->size != sizeof(*job))

@@ -33,7 +33,8 @@
 #define REASONS_MOST 32		     /* cupsd keeps 64 */
 #define FIRST_MSEC   20		     /* a report takes about as long */
 #define PAUSE_MSEC   1000
-#define SETTLE_MSEC  3000  /* after the end of a job cupsd has wiped the state */
+#define SETTLE_MSEC  3000  /* from when on what differs is rarely looked at */
+#define ENDING_MSEC  30000 /* and what prints: a backend that is to end has (JobKillDelay) */
 #define REST_MSEC    30000 /* between two looks at a queue that prints or is paused */
 #define REPORT_MSEC  10000 /* the agent does not answer its backend: not now */
 #define COUNT(a)     (sizeof(a) / sizeof((a)[0]))
@@ -372,8 +373,8 @@ static int entry_turn(struct mirror *mirror, struct mirror_entry *e, bool is_new
 	if (differ && !busy && l.jobs == 0 && e->state.accepting && !e->state.stopped &&
 		(l.state == IPP_PSTATE_IDLE || l.held))
 		entry_report(mirror, e);
-	else if (differ || (busy && age < SETTLE_MSEC))
-		entry_schedule(e, age >= SETTLE_MSEC);
+	else if (differ || busy) /* at the job's end cupsd wipes what was set */
+		entry_schedule(e, age >= (busy ? ENDING_MSEC : SETTLE_MSEC));
 	else
 		entry_free(mirror, e);
 	return 0;

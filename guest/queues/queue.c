@@ -286,12 +286,14 @@ static int check_driver(struct cupsd *cupsd, const char *name, int driver)
 	return -EINVAL;
 }
 
-int queue_put(struct cupsd *cupsd, const struct queues_put *put, int driver)
+int queue_put(struct cupsd *cupsd, const struct queues_put *put, int driver, uint32_t *ret_made)
 {
 	struct queue_look look;
 	char why[MESSAGE_SIZE];
 	int r = queue_look(cupsd, put->name, &look);
 	bool is_new = r == -ENOENT;
+
+	*ret_made = is_new;
 
 	if (r < 0 && !is_new)
 		return r;

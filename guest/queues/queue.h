@@ -30,8 +30,8 @@ typedef void queue_fn(const struct queues_queue *queue, void *userdata);
 int queue_list(struct cupsd *cupsd, queue_fn *on_queue, void *userdata);
 
 /* Makes or changes one; `driver` is a descriptor of its PPD or -1. -EINVAL: cupsd does not take the
- * driver; a queue that would have been new is then not left behind. */
-int queue_put(struct cupsd *cupsd, const struct queues_put *put, int driver);
+ * driver; a queue that would have been new is then not left behind. ret_made: bool, it was new. */
+int queue_put(struct cupsd *cupsd, const struct queues_put *put, int driver, uint32_t *ret_made);
 
 /* -EBUSY while it has jobs; 0 when there is none. */
 int queue_remove(struct cupsd *cupsd, const char *name);

@@ -137,6 +137,8 @@ struct queues_done {
 	uint32_t serial;
 	int32_t error; /* 0 or -errno: -EPERM not ours, -ENOENT, -EBUSY, -ECONNREFUSED no cupsd,
 			  -EINVAL driver refused, … */
+	uint32_t made; /* bool, of a PUT: there was no such queue; now it is idle, and says nothing
+			*/
 	char name[NAME_SIZE];
 	char text[MESSAGE_SIZE];
 };

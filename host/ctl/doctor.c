@@ -65,8 +65,11 @@ int ctl_doctor(struct ctl *ctl, int argc, char **argv)
 		ctl, json_pack("{s:s, s:s*}", "verb", "doctor", "workspace", argv[optind]), &data);
 	if (ours && (code == CTL_OK || code == CTL_NOT_RUNNING || code == CTL_UNAVAILABLE))
 		machine_checks(data, own);
-	if (code != CTL_OK && json_array_size(own))
-		(void)(ctl->json ? ctl_print_json(own) : show(ctl, own));
+	if (code != CTL_OK && json_array_size(own)) {
+		json_auto_t *only = json_pack("{s:O}", "checks", own);
+
+		(void)(ctl->json ? ctl_print_json(only) : show(ctl, own));
+	}
 	if (code != CTL_OK)
 		return code;
 	checks = json_object_get(data, "checks");

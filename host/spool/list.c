@@ -246,6 +246,29 @@ static int note_all(struct watch *watch, ipp_t *response, const char *first, boo
 	return r;
 }
 
+/* Whether more may be other than it was told than the printer of this answer: it came, another
+ * printer was the default, or a class has a member at another device. */
+static bool is_more(struct watch *watch, ipp_t *response, const char *first)
+{
+	struct spool_printer p;
+	bool is_class, classes = false;
+	const struct watch_printer *known;
+
+	read_printer(response, &p, &is_class);
+	known = printer_find(watch, p.name);
+	for (size_t i = 0; i < watch->count; i++) {
+		const struct watch_printer *other = &watch->printers[i];
+
+		classes |= other->is_class;
+		if (other != known && other->is.is_default != (strcmp(other->is.name, first) == 0))
+			return true;
+	}
+	if (!known)
+		return text_is_queue(p.name);
+	return known->is_class != is_class ||
+	       (classes && !is_class && strcmp(known->is.device_uri, p.device_uri) != 0);
+}
+
 int watch_list_printers(struct watch *watch, const char *only)
 {
 	char first[NAME_SIZE];
@@ -260,7 +283,7 @@ int watch_list_printers(struct watch *watch, const char *only)
 		ippDeleteAttribute(request, ippFindAttribute(request, "printer-uri", IPP_TAG_URI));
 	(void)ippAddStrings(request, IPP_TAG_OPERATION, IPP_TAG_KEYWORD, "requested-attributes",
 		COUNT(printer_attrs), NULL, printer_attrs);
-	r = ipp_do(watch->http, request, &response);
+	r = ipp_do_list(watch->http, request, &response);
 	if (r == -ENOENT && only)
 		return watch_list_printers(watch, NULL);
 	if (r == -ENOENT) { /* cupsd's word for "no destinations" */
@@ -271,6 +294,10 @@ int watch_list_printers(struct watch *watch, const char *only)
 	}
 	if (r < 0)
 		return r;
+	if (only && is_more(watch, response, first)) {
+		ippDelete(response);
+		return watch_list_printers(watch, NULL);
+	}
 	for (size_t i = 0; !only && i < watch->count; i++)
 		watch->printers[i].seen = false;
 	r = note_all(watch, response, first, false);
@@ -426,7 +453,7 @@ int watch_list_jobs(struct watch *watch, uint32_t only)
 		ipp_t *response;
 
 		before = first;
-		r = ipp_do(watch->http, jobs_request(only, first), &response);
+		r = ipp_do_list(watch->http, jobs_request(only, first), &response);
 		if (r < 0)
 			return r == -ENOENT && !only ? 0 : r;
 		r = note_jobs(watch, response, &count, &first);

@@ -41,8 +41,7 @@ static int hint_from(ipp_t *event, struct spool_hint *hint)
 	a = ippFindAttribute(event, "notify-subscribed-event", IPP_TAG_KEYWORD);
 	text = a ? ippGetString(a, 0, NULL) : NULL;
 	hint->printers = text && (strcmp(text, "printer-added") == 0 ||
-					 strcmp(text, "printer-deleted") == 0 ||
-					 strcmp(text, "printer-modified") == 0);
+					 strcmp(text, "printer-deleted") == 0);
 	return 0;
 }
 

@@ -2,8 +2,8 @@
 /*
  * platen-spool: the one program of the host that speaks with its spooler.
  *
- * Two lives, by its first argument; platend starts both with a connection at descriptor 3. When
- * Platen is removed it takes back what was subscribed to.
+ * Two lives, by its first argument, and a third that syncs what cupsd writes; platend starts each
+ * with a connection at descriptor 3. When Platen is removed it takes back what was subscribed to.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -14,14 +14,15 @@
 
 static int usage(FILE *out, int status)
 {
-	fprintf(out,
-		"Usage: platen-spool watch CUPS-SOCKET RUN-FOLDER\n"
-		"       platen-spool submit CUPS-SOCKET\n"
-		"       platen-spool unsubscribe CUPS-SOCKET\n"
-		"Watches the host's spooler, or takes jobs into it. Started by platend(8), with a\n"
-		"connection to it at descriptor 3; or, by hand, has the spooler forget the "
-		"caller's\n"
-		"subscriptions of Platen.\n");
+	fprintf(out, "Usage: platen-spool watch CUPS-SOCKET RUN-FOLDER\n"
+		     "       platen-spool submit CUPS-SOCKET\n"
+		     "       platen-spool sync\n"
+		     "       platen-spool unsubscribe CUPS-SOCKET\n"
+		     "Watches the host's spooler, takes jobs into it, or syncs its files. Started "
+		     "by platend(8), with a\n"
+		     "connection to it at descriptor 3; or, by hand, has the spooler forget the "
+		     "caller's\n"
+		     "subscriptions of Platen.\n");
 	return status;
 }
 
@@ -41,6 +42,8 @@ int main(int argc, char **argv)
 		r = watch_run(argv[2], argv[3]);
 	else if (argc == 3 && strcmp(argv[1], "submit") == 0)
 		r = submit_run(argv[2]);
+	else if (argc == 2 && strcmp(argv[1], "sync") == 0)
+		r = sync_run();
 	else if (argc == 3 && strcmp(argv[1], "unsubscribe") == 0)
 		r = watch_unsubscribe(argv[2]);
 	else

@@ -2,9 +2,10 @@
 /*
  * What platend and platen-spool say to each other (fixed messages, proto/base/ipc.h).
  *
- * platen-spool is the only host program that uses libcups, with two lives:
+ * platen-spool is the only host program that uses libcups, with two lives, and one more that syncs:
  *   platen-spool watch   lists and watches printers and Platen's jobs, cancels jobs; one
  *   platen-spool submit  takes one job at a time into the spooler; a few stand ready
+ *   platen-spool sync    syncs files of cupsd; one, when there are such
  * Both reconnect to cupsd by themselves. libcups may block, so platend sets their deadlines.
  */
 #ifndef PLATEN_SPOOL_H
@@ -31,7 +32,8 @@ enum spool_message {
 	SPOOL_PING = 1, /* struct ipc_head */
 	SPOOL_CANCEL,	/* struct spool_cancel */
 	SPOOL_CHECK,	/* struct ipc_head: something failed; look whether cupsd is as we think */
-	SPOOL_SYNC,	/* struct spool_look, with the file that cupsd saved that job in: sync it */
+	SPOOL_SYNC,	/* platend → sync: struct spool_look, with the file that cupsd saved that
+			   job in: sync it */
 	SPOOL_LOOK,	/* struct spool_look: tell of this job, whether or not it is news */
 	/* watch → platend */
 	SPOOL_PONG,
@@ -40,7 +42,7 @@ enum spool_message {
 	SPOOL_PRINTER,	    /* struct spool_printer: there, or changed */
 	SPOOL_PRINTER_GONE, /* struct spool_printer_gone */
 	SPOOL_EVENTS,	    /* struct spool_text: why no events come; empty: they do */
-	SPOOL_SYNCED,	    /* struct spool_look: answer to SYNC, if it went well */
+	SPOOL_SYNCED,	    /* sync → platend: struct spool_look: answer to SYNC */
 	SPOOL_LISTING, /* struct ipc_head: now all of Platen's jobs are told, also those known */
 	SPOOL_LISTED,  /* struct ipc_head: all printers and all of Platen's jobs were told */
 	SPOOL_JOB, /* struct spool_job: one of Platen's jobs, there or changed; without UUIDs: a job
@@ -61,6 +63,9 @@ enum spool_message {
 	SUBMIT_SYNCED,	 /* struct submit_progress: answer to SYNC, if it went well */
 	SUBMIT_RELEASED, /* struct submit_progress: cupsd will print it */
 	SUBMIT_FAILED,	 /* struct submit_failed: the held job, if any, is cancelled */
+	/* both, as they came later */
+	SUBMIT_PING, /* struct ipc_head: platend → submit, while a document is under way */
+	SUBMIT_PONG, /* struct ipc_head: submit → platend */
 };
 
 struct spool_cancel {
@@ -73,7 +78,7 @@ struct spool_cancel {
 struct spool_look {
 	struct ipc_head head;
 	uint32_t host_job;
-	uint32_t reserved;
+	uint32_t error; /* of SPOOL_SYNCED: an errno, or 0 */
 };
 
 struct spool_text {

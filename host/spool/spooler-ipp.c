@@ -36,11 +36,9 @@ ipp_t *ipp_request(ipp_op_t op, const char *printer, const char *user)
 	return request;
 }
 
-int ipp_do(http_t *http, ipp_t *request, ipp_t **ret_response)
+/* Takes or deletes an answer. */
+static int take(ipp_t *response, ipp_status_t status, ipp_t **ret_response)
 {
-	ipp_t *response = cupsDoRequest(http, request, "/");
-	ipp_status_t status = cupsLastError();
-
 	if (!response)
 		return -ECONNRESET;
 	if (status > IPP_STATUS_OK_CONFLICTING) {
@@ -49,6 +47,53 @@ int ipp_do(http_t *http, ipp_t *request, ipp_t **ret_response)
 	}
 	*ret_response = response;
 	return 0;
+}
+
+int ipp_do(http_t *http, ipp_t *request, ipp_t **ret_response)
+{
+	ipp_t *response = cupsDoRequest(http, request, "/");
+
+	return take(response, cupsLastError(), ret_response);
+}
+
+/* Fills libcups's buffer first: ippRead() has a system call for each field instead, and a list of a
+ * thousand printers has a hundred thousand of them. */
+static ssize_t read_list(void *http, ipp_uchar_t *buf, size_t size)
+{
+	size_t done = 0;
+	ssize_t n = 1;
+
+	while (done < size && n > 0) {
+		n = httpPeek(http, (char *)buf + done, 1);
+		if (n > 0)
+			n = httpRead2(http, (char *)buf + done, size - done);
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return done ? (ssize_t)done : n;
+}
+
+int ipp_do_list(http_t *http, ipp_t *request, ipp_t **ret_response)
+{
+	http_status_t status = cupsSendRequest(http, request, "/", ippLength(request));
+	ipp_state_t state = IPP_STATE_IDLE;
+	ipp_t *response;
+
+	while (status == HTTP_STATUS_CONTINUE)
+		status = httpUpdate(http);
+	if (status != HTTP_STATUS_OK && status != HTTP_STATUS_ERROR) {
+		httpFlush(http); /* libcups knows what to do */
+		return ipp_do(http, request, ret_response);
+	}
+	ippDelete(request);
+	response = ippNew();
+	while (status == HTTP_STATUS_OK && state != IPP_STATE_DATA && state != IPP_STATE_ERROR)
+		state = ippReadIO(http, read_list, 1, NULL, response);
+	if (state != IPP_STATE_DATA) {
+		ippDelete(response);
+		return -ECONNRESET;
+	}
+	httpFlush(http);
+	return take(response, ippGetStatusCode(response), ret_response);
 }
 
 void ipp_text(ipp_t *ipp, const char *name, char *buf, size_t size)

@@ -19,6 +19,8 @@ ipp_t *ipp_request(ipp_op_t op, const char *printer, const char *user);
 /* Sends it; steals `request`. 0 with the answer, which the caller deletes; -errno otherwise
  * (cupsLastError() tells more). */
 int ipp_do(http_t *http, ipp_t *request, ipp_t **ret_response);
+/* The same for long answers; cupsLastError() does not tell. */
+int ipp_do_list(http_t *http, ipp_t *request, ipp_t **ret_response);
 
 /* The first value as one line of text, the tail zeroed; empty if there is none. */
 void ipp_text(ipp_t *ipp, const char *name, char *buf, size_t size);
@@ -51,5 +53,8 @@ int watch_run(const char *socket, const char *run_dir);
 /* Cancels what this user subscribed to for us. 0 or -errno; -ENOTCONN: cupsd does not answer. */
 int watch_unsubscribe(const char *socket);
 int submit_run(const char *socket);
+
+/* Serves platend at IPC_FD, see spool.h. 0 when it closed the connection, or -errno. */
+int sync_run(void);
 
 #endif

@@ -443,6 +443,7 @@ static int on_message(struct submission *s, const struct ipc_head *m, int *fd)
 		}
 		return 0;
 	case SUBMIT_QUERY: on_query(s); return 0;
+	case SUBMIT_PING: return say(SUBMIT_PONG);
 	default: return -EPROTO;
 	}
 }

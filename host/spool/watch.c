@@ -360,16 +360,7 @@ static int look_at_job(struct watch *watch, uint32_t host_job)
 	return r == -ENOENT ? read_all(watch) : r;
 }
 
-static void sync_job(const struct spool_look *m, int fd)
-{
-	struct spool_look synced = *m;
-
-	synced.head.type = SPOOL_SYNCED;
-	if (fd >= 0 && fdatasync(fd) == 0)
-		(void)ipc_send(IPC_FD, &synced, -1); /* asked for again */
-}
-
-static int on_message(struct watch *watch, const struct ipc_head *m, int fd)
+static int on_message(struct watch *watch, const struct ipc_head *m)
 {
 	const struct spool_cancel *c = (const struct spool_cancel *)m;
 	int r;
@@ -380,11 +371,6 @@ static int on_message(struct watch *watch, const struct ipc_head *m, int fd)
 		if (!watch->http)
 			return 0;
 		return watch->polling || is_subscribed(watch) ? read_all(watch) : -ECONNRESET;
-	case SPOOL_SYNC:
-		if (m->size != sizeof(struct spool_look))
-			return -EPROTO;
-		sync_job((const struct spool_look *)m, fd);
-		return 0;
 	case SPOOL_LOOK:
 		if (m->size != sizeof(struct spool_look))
 			return -EPROTO;
@@ -443,7 +429,7 @@ static int turn(struct watch *watch)
 			return 1;
 		if (r < 0)
 			return r;
-		r = on_message(watch, (const struct ipc_head *)buf, fd);
+		r = on_message(watch, (const struct ipc_head *)buf);
 		if (r == -EPROTO)
 			return r;
 	}

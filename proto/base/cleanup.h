@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PLATEN_CLEANUP(fn) __attribute__((cleanup(fn)))
@@ -37,6 +38,13 @@ static inline int close_fd(int fd)
 		errno = saved;
 	}
 	return -1;
+}
+
+/* Closes `first` and all above it, close_range(2): musl has no function for it. 0, or -1 with
+ * errno. */
+static inline int close_from(unsigned int first)
+{
+	return (int)syscall(SYS_close_range, first, ~0U, 0U);
 }
 
 static inline void cleanup_closep(int *fd)

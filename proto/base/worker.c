@@ -97,7 +97,7 @@ static void become(const struct worker_setup *setup, const struct passwd *pw, in
 		_exit(126);
 	if (sock == IPC_FD ? fcntl(sock, F_SETFD, 0) < 0 : dup2(sock, IPC_FD) < 0)
 		_exit(126);
-	if (close_range(IPC_FD + 1, ~0U, 0) < 0)
+	if (close_from(IPC_FD + 1) < 0)
 		_exit(126);
 	if (pw && !become_user(pw))
 		_exit(126);

@@ -20,6 +20,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -33,13 +34,15 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define SYNCS 4096 /* in one point; world.py has it, too */
+#define SYNCS	   4096 /* in one point; world.py has it, too */
+#define WAITS_MOST 1000 /* of 5 ms */
 
 struct arm {
 	char program[32]; /* of /proc/self/comm */
 	char call[16];
-	_Atomic int left;   /* calls until it acts; 0: not armed */
-	int action;	    /* 0: SIGKILL before the call, 1: after it, 2: fail with ENOSPC */
+	_Atomic int left; /* calls until it acts; 0: not armed */
+	int action; /* 0: SIGKILL before the call, 1: after it, 2: fail with ENOSPC, 3: wait */
+	_Atomic int waits;  /* with 3: before the call, while this is set */
 	_Atomic int hit;    /* times it acted */
 	_Atomic int loaded; /* programs that have mapped this */
 	int recording;
@@ -84,7 +87,7 @@ static void die(void)
 	__builtin_trap(); /* kill() is not allowed to everybody */
 }
 
-/* Whether this call is the one; ends the program if it is to end before it. */
+/* Whether this call is the one; ends the program if it is to end before it, or lets it wait. */
 static int due(const char *call)
 {
 	if (!arm || atomic_load(&arm->left) <= 0 || strcmp(arm->call, call) != 0 ||
@@ -93,7 +96,11 @@ static int due(const char *call)
 	atomic_fetch_add(&arm->hit, 1);
 	if (arm->action == 0)
 		die();
-	return 1;
+	if (arm->action != 3)
+		return 1;
+	for (int i = 0; i < WAITS_MOST && atomic_load(&arm->waits); i++)
+		(void)poll(NULL, 0, 5); /* a sandbox lets everybody do that */
+	return 0;
 }
 
 /* UNDO/NAME of an open regular file of platend's, or -1. */

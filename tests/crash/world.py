@@ -50,7 +50,7 @@ PROCESSES = ("backend", "agent", "platen-channel", "watch", "submit", "platend",
              "notifier")
 FULL = ("full-spool", "full-state", "full-guest")
 FAULTS = PROCESSES + FULL + ("host-cupsd-term", "guest-cupsd-term", "cut", "stall", "stale", "stop", "both", "inject",
-                             "release", "nospace", "power", "power-some")
+                             "release", "nospace", "power", "power-some", "sealed")
 ENDS = ("agent", "platend", "guest-cupsd", "host-cupsd")
 # What each of them really calls in a job's life; others would never be hit.
 CALLS = {"platend": ("sendmsg", "pwrite64", "fdatasync"), "platen-agent": ("write", "sendmsg", "fdatasync"),
@@ -115,7 +115,7 @@ class Synced(ctypes.Structure):
 class Arm(ctypes.Structure):
     """struct arm of inject.c"""
     _fields_ = [("program", ctypes.c_char * 32), ("call", ctypes.c_char * 16), ("left", ctypes.c_int),
-                ("action", ctypes.c_int), ("hit", ctypes.c_int), ("loaded", ctypes.c_int), ("recording", ctypes.c_int),
+                ("action", ctypes.c_int), ("waits", ctypes.c_int), ("hit", ctypes.c_int), ("loaded", ctypes.c_int), ("recording", ctypes.c_int),
                 ("number", ctypes.c_uint32), ("syncs", ctypes.c_uint32), ("synced", Synced * SYNCS)]
 
 
@@ -279,6 +279,27 @@ class World:
         self.arm.hit, self.arm.left = 0, chance.choice((1, 2, 3, chance.randrange(1, 12)))
         return f"{program}: {call} number {self.arm.left}, " + ("killed before it", "killed after it",
                                                                 "no space")[self.arm.action]
+
+    def hold_sealed(self, chance, documents):
+        """One of them will wait when the host has it whole and before it asks for the release: a submitter syncs then."""
+        self.arm.program, self.arm.call, self.arm.action = b"platen-spool", b"fdatasync", 3
+        self.arm.waits, self.arm.hit, self.arm.left = 1, 0, chance.randrange(1, documents + 1)
+        return f"host-cupsd killed between seal {self.arm.left} and its release"
+
+    def kill_when_sealed(self, chance, printed):
+        """... and then cupsd is killed, and is back before the release is asked for, or not."""
+        back = chance.random() < 0.5
+        end = time.monotonic() + 4  # inject.c lets go after 5
+        while not self.arm.hit and not printed() and time.monotonic() < end:
+            time.sleep(0.002)
+        time.sleep(chance.choice((0, chance.uniform(0, 0.1))))  # the others go on
+        if self.arm.hit:
+            self.signal("host-cupsd", signal.SIGKILL)
+            self.spooler.process.wait()
+            if back:
+                self.recover()
+        self.arm.waits = 0
+        return ", back before it" if back else ", away at it"
 
     # -- and after it
 

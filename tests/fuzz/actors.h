@@ -29,6 +29,7 @@ struct worker {
 	struct ipc_head last; /* what it was sent last, */
 	uint32_t serial;      /* and the four bytes behind that head */
 	bool calling, doomed, full;
+	uint64_t deadline; /* usec, as it was set; 0: none */
 };
 
 static struct worker *workers[WORKERS_MAX];
@@ -145,8 +146,7 @@ int worker_send(struct worker *worker, const void *msg, int fd)
 
 int worker_deadline(struct worker *worker, uint64_t usec)
 {
-	(void)worker;
-	(void)usec;
+	worker->deadline = usec;
 	return 0;
 }
 

@@ -8,14 +8,15 @@ class Cable:
     """A unix socket at `path` that leads to the one at `target`.
 
     `left`: bytes that still pass, both directions together, before it is cut; None: no end.
-    `every`: `left` for each connection anew. `until_still`: bytes that pass before `flow` stops.
+    `every`: `left` for each connection anew. `until_still`: bytes that pass before `flow` stops. `told`: bytes that
+    went to the guest so far.
     """
 
     def __init__(self, path, target, every=None):
         self.target, self.pairs, self.stale, self.replay = str(target), [], b"", False
         self.left, self.every, self.cuts, self.flow = None, every, 0, threading.Event()
         self.flow.set()
-        self.until_still = None
+        self.until_still, self.told = None, 0
         self.server = socket.socket(socket.AF_UNIX)
         self.server.bind(str(path))
         self.server.listen(16)
@@ -58,6 +59,8 @@ class Cable:
                     if self.until_still <= 0:
                         self.until_still = None
                         self.flow.clear()
+                if not upwards:
+                    self.told += len(piece)
                 if upwards:
                     self.stale = piece[len(piece) // 3:][:4096]
                 if self.left is not None:

@@ -224,7 +224,7 @@ def packed(options):
 
 class Done:
     def __init__(self, message):
-        self.kind, _, self.serial, self.error, name, text = struct.unpack("=IIIi128s512s", message)
+        self.kind, _, self.serial, self.error, self.made, name, text = struct.unpack("=IIIiI128s512s", message)
         self.name, self.text = string(name), string(text)
 
 

@@ -21,6 +21,7 @@ import time
 import uuid
 
 import ipp
+from patience import patience
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("PLATEN_BUILD", SOURCE / "build"))
@@ -28,12 +29,6 @@ CACHE = BUILD / "CMakeCache.txt"
 # A sanitizer traces and forks, and so has no sandbox around it.
 SANITIZED = CACHE.exists() and "PLATEN_SANITIZE:STRING=\n" not in CACHE.read_text()
 SERVERBIN = pathlib.Path("/usr/lib/cups")
-
-
-def patience():
-    """How much longer than on a quiet machine anything may take: by who else wants its processors, and by valgrind."""
-    slow = 4 if os.environ.get("PLATEN_VALGRIND") else 1
-    return slow * min(6.0, max(1.0, 2 * os.getloadavg()[0] / os.cpu_count()))
 
 
 def wait_for(condition, what, timeout=20.0):

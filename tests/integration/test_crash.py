@@ -2,6 +2,7 @@
 """The crash tier's own eyes: what it says of documents that were lost, doubled or cut on purpose."""
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import unittest
@@ -53,6 +54,35 @@ class ControlTest(unittest.TestCase):
             self.assertIn(f"control: {line}\n", p.stdout)
         self.assertIn("printed again by the host's spooler itself: 1\n", p.stdout)
         self.assertTrue(p.stdout.endswith("submitted 5, printed exactly once 1, lost 1, doubled 1, half 1, asked 0\n"), p.stdout)
+
+
+class EndedTest(unittest.TestCase):
+    """A run that is ended says what it found so far, and leaves nothing behind."""
+
+    def ended(self, number, *options):
+        # As a shell starts `run &`, which ignores SIGINT then; a session of its own, to find all that is left of it.
+        p = subprocess.Popen([CRASH / "run", "--points", "500", "--only", "backend", *options], stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True, start_new_session=True,
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+        self.addCleanup(p.stdout.close)
+        self.addCleanup(p.kill)
+        for line in p.stdout:
+            if " documents, " in line:
+                break
+        p.send_signal(number)
+        said = p.communicate(timeout=120)[0]
+        self.assertNotIn("Traceback", said)
+        self.assertIn(f"ended by {number.name}\n", said)
+        self.assertRegex(said.splitlines()[-1], r"^submitted \d+, printed exactly once \d+, lost 0, doubled 0, half 0, asked \d+$")
+        self.assertEqual(p.returncode, 128 + number, said)
+        left = subprocess.run(["ps", "-o", "stat=,args=", "-s", str(p.pid)], capture_output=True, text=True).stdout
+        self.assertEqual([line for line in left.splitlines() if line[0] != "Z"], [])
+
+    def test_by_a_person(self):
+        self.ended(signal.SIGINT)
+
+    def test_by_whoever_started_it(self):
+        self.ended(signal.SIGTERM, "--jobs", "2")
 
 
 if __name__ == "__main__":

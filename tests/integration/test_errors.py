@@ -11,7 +11,7 @@ import unittest
 
 import xxhash
 
-from harness import BUILD, Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
+from harness import BUILD, SANITIZED, Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
 
 TIMEOUT = 400
 
@@ -120,6 +120,38 @@ class ErrorsTest(unittest.TestCase):
         self.assertIn("systemctl start cups", doctor["spooler"]["fix"])
         self.spooler.start()
         wait_for(lambda: host.ask("status")["data"]["spooler"]["up"], "the spooler to be found again")
+
+    def test_spool_folder_that_is_not_the_spoolers(self):
+        """Before a page is lost to it, where the folder is missing; at the first page, where it is somebody else's."""
+        host, guest = self.whole()
+        spool = f"cups-spool = {self.spooler.dir}/spool"
+        documents = lambda: next(c for c in host.ask("doctor")["data"]["checks"] if c["link"] == "documents")  # noqa: E731
+        self.assertEqual(documents()["state"], "ok")
+        for folder, words in (("/nonexistent", "No such file or directory"), (self.lab.dir, "documents elsewhere")):
+            with self.subTest(folder=folder):
+                host.stop()
+                settings = host.config.read_text()
+                host.config.write_text(settings.replace(spool, f"cups-spool = {folder}"))
+                host.start()
+                wait_for(lambda: any(p["guest"] == "ready" for p in host.ask("printers", workspace="box")["data"]["printers"]),
+                         "the printer in the guest")
+                self.completed(guest, guest.print("laser", b"page", "-o", "document-format=application/vnd.cups-raw"))
+                host.config.write_text(settings)
+                self.assertEqual(documents()["state"], "fault")
+                self.assertIn(words, documents()["text"])
+                self.assertIn("RequestRoot of cups-files.conf", documents()["fix"])
+
+    def test_what_to_do_has_names_in_it(self):
+        host, guest = self.whole()
+        self.spooler.add_queue("usb", "file:///dev/null", None)
+        wait_for(lambda: any(p["name"] == "usb" for p in host.ask("printers")["data"]["printers"]), "the local printer")
+        fix = lambda printer: host.ask("explain", printer=printer, workspace="box")["data"]["fix"]  # noqa: E731
+        self.assertEqual(fix("laser"), "")
+        self.assertIn("`platenctl mode box all`", fix("usb"))
+        guest.stop()
+        wait_for(lambda: "`platenctl doctor box`" in fix("laser"), "what to do about an agent that is gone")
+        host.ask("mode", workspace="box", mode="off")
+        self.assertIn("`platenctl mode box network`", fix("laser"))
 
     def test_events_that_do_not_arrive(self):
         """No notifier, or one that is kept from us as AppArmor would: all works, a second later, and doctor says so."""
@@ -280,14 +312,15 @@ class ErrorsTest(unittest.TestCase):
         guest = Guest(self.lab, host)
         state = self.lab.dir / "guest-box-state"
         state.mkdir()
-        self.assertEqual(libc.mount(b"tmpfs", str(state).encode(), b"tmpfs", 0, b"size=4k,mode=755"), 0)
-        (state / "filler").write_bytes(bytes(4096))
+        self.assertEqual(libc.mount(b"tmpfs", str(state).encode(), b"tmpfs", 0, b"size=1m,mode=755"), 0)
+        (state / "filler").write_bytes(bytes(1 << 20))
         guest.start()
         wait_for(lambda: "could not be kept" in self.lab.log("guest-box-agent"), "a line about the full disk")
         (state / "filler").unlink()
         wait_for(lambda: "laser" in guest.spooler.queues(), "the queue when there is room", 30)
         self.completed(guest, guest.print("laser", pdf(1)))
 
+    @unittest.skipIf(SANITIZED, "a sanitizer's shadow is memory, too")
     def test_a_gigabyte_and_little_memory(self):
         host, guest = self.whole()
         self.spooler.add_queue("null", "file:///dev/null", vendor_ppd(self.lab.dir / "null.ppd"))

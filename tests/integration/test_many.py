@@ -2,9 +2,12 @@
 """Many printers at once: more than the queue between two programs takes, each with a driver of its own."""
 import unittest
 
-from harness import Guest, Host, Lab, Spooler, vendor_ppd, wait_for
+import ipp
+from cable import Cable
+from harness import Guest, Host, Lab, Spooler, pdf, vendor_ppd, wait_for
 
 PRINTERS = 160  # of 2.7 KB each, the offer is more than twice what a socket takes
+PADDING = 65536 + 1024 + 16  # FRAME_MAX of proto/limits.h: with so many zeros a session begins
 
 
 class ManyTest(unittest.TestCase):
@@ -47,6 +50,87 @@ class ManyTest(unittest.TestCase):
 
     def ready_lines(self):
         return [line for line in self.lab.log("platend").splitlines() if "ready in the workspace" in line]
+
+
+class AgainTest(unittest.TestCase):
+    """A session after another: what the guest holds already does not cross the channel again."""
+    COUNT = 20
+
+    def setUp(self):
+        self.lab = Lab()
+        self.addCleanup(self.lab.close)
+        self.spooler = Spooler(self.lab, "host", notifier=True, env={"PLATEN_RUNDIR": self.lab.dir / "platend-run"},
+                               extra="LogLevel warn\n")
+        for i in range(self.COUNT):
+            self.spooler.add_queue(f"many{i}", "file:///dev/null", vendor_ppd(self.lab.dir / "vendor.ppd"))
+        self.host = Host(self.lab, self.spooler, settings="mode = all\n").start()
+        self.cable = Cable(self.lab.dir / "cable", self.host.channel("box"))
+        self.lab.closers.append(self.cable.close)
+        self.guest = Guest(self.lab, self.host)
+        self.guest.config.write_text(self.guest.config.read_text().replace(
+            str(self.host.channel("box")), str(self.lab.dir / "cable")))
+        self.guest.start()
+        self.ready(1)
+
+    def ready(self, sessions):
+        """That so many sessions began, and all printers are there in this one."""
+        def all_of_them():
+            printers = self.host.ask("printers", workspace="box")["data"]["printers"]
+            return sum(p["guest"] == "ready" for p in printers) == self.COUNT
+        wait_for(lambda: self.lab.log("platend").count(" connected: ") >= sessions and all_of_them(),
+                 f"all printers in session {sessions}", 60)
+
+    def test_nothing_but_a_digest_where_nothing_changed(self):
+        self.assertGreater(self.cable.told, PADDING + self.COUNT * 100)
+        self.cable.told = 0
+        self.cable.cut()
+        self.ready(2)
+        self.assertLess(self.cable.told, PADDING + 1024)
+        number = self.guest.print("many7", pdf(1))  # by the index of the session before
+        wait_for(lambda: self.guest.job(number)["job-state"] == 9, "the job", 40)
+        self.spooler.run("lpadmin", "-p", "many7", "-L", "a shelf")
+        wait_for(lambda: self.guest.spooler.printer("many7").get("printer-location") == "a shelf", "the change")
+        self.cable.told = 0
+        self.cable.cut()
+        self.ready(3)
+        self.assertLess(self.cable.told, PADDING + 1024)
+        lines = [line for line in self.lab.log("platend").splitlines() if f"{self.COUNT} printers ready" in line]
+        self.assertEqual(len(lines), 3, lines)
+
+    def test_what_changed_meanwhile_is_told(self):
+        for sessions, command in enumerate((("lpadmin", "-p", "many3", "-L", "a shelf"), ("cupsdisable", "-r", "Jam", "many3"),
+                                            ("lpadmin", "-d", "many5"), ("lpadmin", "-x", "many4")), 2):
+            self.cable.flow.clear()
+            self.cable.cut()
+            self.spooler.run(*command)
+            self.COUNT -= command[1] == "-x"
+            self.cable.flow.set()
+            self.ready(sessions)
+        printer = self.guest.spooler.printer
+        wait_for(lambda: printer("many3").get("printer-location") == "a shelf", "the place")
+        wait_for(lambda: printer("many3")["printer-state"] == 5, "the stop")
+        wait_for(lambda: "many4" not in self.guest.spooler.queues(), "the end of the one that is gone")
+
+
+class ManyJobsTest(unittest.TestCase):
+    def test_a_job_behind_five_hundred_others_is_found_again(self):
+        """cupsd tells of the oldest 500 when it is asked for all: a platend that begins anew must see the newest."""
+        lab = Lab()
+        self.addCleanup(lab.close)
+        spooler = Spooler(lab, "host", notifier=True, env={"PLATEN_RUNDIR": lab.dir / "platend-run"}, extra="LogLevel warn\n")
+        spooler.add_queue("laser", "socket://127.0.0.1:9", vendor_ppd(lab.dir / "vendor.ppd"))
+        spooler.add_queue("raw", "file:///dev/null")
+        for _ in range(510):
+            ipp.ask(spooler.socket, "Print-Job", uri="ipp://localhost/printers/raw", data=b"page")
+        host = Host(lab, spooler, settings="mode = all\n").start()
+        guest = Guest(lab, host).start()
+        wait_for(lambda: guest.spooler.queues() == ["laser"], "the queue", 30)
+        number = guest.print("laser", pdf(1))
+        wait_for(lambda: spooler.jobs("not-completed"), "the job on the host, where no device answers", 30)
+        host.stop()
+        host.start()
+        spooler.run("cancel", "-a")
+        wait_for(lambda: guest.job(number)["job-state"] == 7, "the end of the job in the guest", 40)
 
 
 if __name__ == "__main__":

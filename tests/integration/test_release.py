@@ -92,6 +92,24 @@ class ReleaseTest(unittest.TestCase):
         self.assertEqual(self.state(number), COMPLETED)
         self.assertEqual(len(self.spooler.jobs()), 1)
 
+    def test_a_spooler_that_stands_still(self):
+        """It has the Release-Job and does not answer: that is waited for for half a minute, and no other is sent."""
+        number = self.guest.print("laser", b"document", *RAW)
+        self.assertTrue(self.gate.seen[RELEASE].wait(20))
+        os.kill(self.spooler.process.pid, signal.SIGSTOP)
+        try:
+            for gate in self.gate.open.values():
+                gate.set()
+            wait_for(lambda: "platen-spool submit, which asks cupsd, ended (it did not answer in time)" in self.lab.log("platend"),
+                     "an end of patience", 60)
+            self.assertNotIn(self.state(number), (HELD, CANCELED, COMPLETED))
+        finally:
+            os.kill(self.spooler.process.pid, signal.SIGCONT)
+        self.ended(number)
+        self.assertLessEqual(len(self.device.received), 1)
+        self.assertIn(self.state(number), (HELD, COMPLETED))
+        self.assertTrue(self.state(number) == HELD or self.device.received == [b"document"])
+
     def test_it_prints_when_the_cancel_gets_there(self):
         """How much came out nobody knows: a person decides."""
         self.device.paused.clear()

@@ -43,7 +43,7 @@ class RoomTest(unittest.TestCase):
 
     def begin(self, **rooms):
         """Starts all, with rooms of their own for what is named."""
-        folders = {"spool": self.spooler.dir / "spool", "state": self.host.state_dir}
+        folders = {"spool": self.spooler.dir / "spool", "state": self.host.state_dir, "notes": self.lab.dir / "guest-box-state"}
         self.spooler.stop()
         self.rooms = {name: Room(self.lab, folders[name]) for name in rooms}
         self.spooler.start()
@@ -162,6 +162,21 @@ class RoomTest(unittest.TestCase):
         self.ended(number)
         room.empty()
         self.printed_once(DOCUMENT[:1 << 20])
+
+    def test_the_agents_disk_has_no_room_for_its_notes(self):
+        self.begin(notes=True)
+        self.guest.stop()
+        (self.lab.dir / "guest-box-state/handed").unlink(missing_ok=True)
+        self.rooms["notes"].fill(0)
+        self.guest.start()
+        self.ready()
+        number = self.guest.print("laser", DOCUMENT, *RAW)
+        wait_for(lambda: "this workspace's disk" in (self.guest.job(number) or {}).get("job-printer-state-message", ""),
+                 "the person to read why it waits")
+        self.assertEqual(self.device.received, [])
+        self.rooms["notes"].empty()
+        self.ended(number)
+        self.printed_once(DOCUMENT)
 
     def test_a_gigabyte_over_a_channel_that_breaks(self):
         """Every 100 MB. A transfer goes on where it stopped: no byte is sent twice but those under way."""

@@ -97,6 +97,23 @@ class StopTest(unittest.TestCase):
     def test_away(self):
         """The host goes away: the queue says so, also after a job of its own was cancelled, by
         which cupsd wipes that away; and nothing of it is left when the host is back."""
+        self.away()
+
+    def test_away_and_a_backend_that_takes_its_time_to_end(self):
+        """The same when cupsd wipes it away long after the agent was done with the job."""
+        backend = self.guest.spooler.dir / "bin/backend/platen"
+        backend.rename(backend.with_name("platen-real"))
+        backend.write_text(f"""#!/bin/sh
+trap : TERM
+{backend}-real "$@"
+code=$?
+[ $# -eq 0 ] || sleep 5
+exit $code
+""")
+        backend.chmod(0o755)
+        self.away()
+
+    def away(self):
         def says(reason):
             return lambda: reason in self.queue()["printer-state-reasons"]
 
@@ -106,7 +123,7 @@ class StopTest(unittest.TestCase):
         self.wait_job(number, PROCESSING)
         self.guest.spooler.run("cancel", f"slow-{number}")
         self.wait_job(number, CANCELED)
-        wait_for(lambda: self.queue()["printer-state"] == 3, "the backend to end", 5)
+        wait_for(lambda: self.queue()["printer-state"] == 3, "the backend to end", 10)
         wait_for(says("offline-report"), "the queue to say so again", 5)
         wait_for(lambda: self.queue()["printer-state-message"], "its message", 5)
         self.host.start()

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""platen-spool submit at a socketpair: what it makes of a document that is not as it was announced.
+"""platen-spool submit at a socketpair: what it makes of a document that is not as it was announced; and platen-spool sync.
 
 The test is platend here, and the channel that writes into the document's pipe. cupsd is told the length beforehand,
 so the last byte must not reach it before the digest is known: whatever goes wrong, no job has a document.
 """
 import ctypes
+import errno
 import os
 import re
+import select
 import signal
 import socket
 import struct
@@ -30,7 +32,8 @@ def numbers(header, enum, first, *prefixes):
 SUBMIT = numbers("host/spool/spool.h", "spool_message", 1, "SUBMIT_")
 OPEN, QUERY, SEAL, RELEASE = (SUBMIT[name] for name in ("OPEN", "QUERY", "SEAL", "RELEASE"))
 READY, OPENED, OFFSET, SEALED = (SUBMIT[name] for name in ("READY", "OPENED", "OFFSET", "SEALED"))
-RELEASED, FAILED = SUBMIT["RELEASED"], SUBMIT["FAILED"]
+RELEASED, FAILED, PING, PONG = (SUBMIT[name] for name in ("RELEASED", "FAILED", "PING", "PONG"))
+SPOOL = numbers("host/spool/spool.h", "spool_message", 1, "SPOOL_")
 REFUSALS = numbers("proto/message.h", "job_refusal", 0, "REFUSAL_")
 
 
@@ -47,9 +50,9 @@ def digest(data):
 
 
 class Worker:
-    def __init__(self, cups_socket):
+    def __init__(self, *argv):
         self.sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.process = subprocess.Popen([BUILD / "platen-spool", "submit", cups_socket], close_fds=False,
+        self.process = subprocess.Popen([BUILD / "platen-spool", *argv], close_fds=False,
                                         preexec_fn=lambda: os.dup2(theirs.fileno(), 3))
         theirs.close()
         self.sock.settimeout(20)
@@ -95,7 +98,7 @@ class SubmitTest(unittest.TestCase):
         self.addCleanup(self.lab.close)
         self.spooler = Spooler(self.lab, "host")
         self.spooler.add_queue("held", f"file://{self.lab.dir}/host/out/paper")
-        self.worker = Worker(self.spooler.socket)
+        self.worker = Worker("submit", self.spooler.socket)
         self.addCleanup(self.worker.close)
         self.worker.heard(READY)
 
@@ -172,6 +175,31 @@ class SubmitTest(unittest.TestCase):
         job = self.spooler.jobs("not-completed")[0]
         self.assertEqual(job["job-state"], 4)  # held, for good
 
+    def test_a_spooler_that_stands_still(self):
+        """While it takes the document the worker looks up from that, and not while it does not: so platend can tell."""
+        self.worker.open(1 << 24)
+        self.worker.heard(OPENED)
+        self.worker.say(PING)
+        self.worker.heard(PONG)
+        self.spooler.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(self.spooler.process.send_signal, signal.SIGCONT)
+        os.set_blocking(self.worker.pipe, False)
+
+        def full():
+            try:
+                while True:
+                    os.write(self.worker.pipe, bytes(65536))
+            except BlockingIOError:
+                return not select.select([], [self.worker.pipe], [], 1)[1]
+
+        wait_for(full, "the worker to have more than it can hand on")
+        self.worker.say(PING)
+        self.worker.sock.settimeout(2)
+        self.assertRaises(TimeoutError, self.worker.heard, PONG)
+        self.spooler.process.send_signal(signal.SIGCONT)
+        self.worker.sock.settimeout(20)
+        self.worker.heard(PONG)
+
     def test_a_number_that_was_given_out_again_is_not_released(self):
         """cupsd forgets a job that it has not saved when it is killed, and gives its number to another."""
         data = os.urandom(1000)
@@ -192,6 +220,23 @@ class SubmitTest(unittest.TestCase):
         self.assertEqual(kind, FAILED)
         self.worker.heard(READY)
         self.assertEqual(self.spooler.jobs()[0]["job-state"], 4)
+
+
+class SyncTest(unittest.TestCase):
+    def test_sync(self):
+        """Each file is answered for, one that cannot be synced too; what has no file is no question."""
+        worker = Worker("sync")
+        self.addCleanup(worker.close)
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, writer)
+        with open(__file__, "rb") as file:
+            for number, fd, error in ((17, file.fileno(), 0), (18, reader, errno.EINVAL), (19, file.fileno(), 0)):
+                socket.send_fds(worker.sock, [struct.pack("=IIII", SPOOL["SYNC"], 16, number, 0)], [fd])
+                self.assertEqual(struct.unpack("=IIII", worker.heard(SPOOL["SYNCED"])[1])[2:], (number, error))
+        os.close(reader)
+        worker.sock.send(struct.pack("=IIII", SPOOL["SYNC"], 16, 20, 0))
+        self.assertRaises(AssertionError, worker.heard, SPOOL["SYNCED"])
+        self.assertEqual(worker.process.wait(20), 1)
 
 
 if __name__ == "__main__":

@@ -265,6 +265,24 @@ class TrapsTest(unittest.TestCase):
         self.assertEqual(self.guest.job(number)["job-state"], COMPLETED)
         self.assertEqual(len(self.device.received), 1)
 
+    def test_a_spooler_that_stands_still(self):
+        """cupsd takes no more of a document, and says nothing: it is not waited for for ever, and the job comes again."""
+        self.cable.until_still = len(DATA) // 3
+        number = self.guest.print("laser", DATA, *RAW)
+        wait_for(lambda: self.cable.until_still is None, "some of it to be there")
+        wait_for(self.spooler.jobs, "the job on the host")
+        os.kill(self.spooler.process.pid, signal.SIGSTOP)
+        try:
+            self.cable.flow.set()
+            wait_for(lambda: "the host's spooler does not answer; tried again" in self.lab.log("platend"), "an end of patience", 120)
+            self.assertNotIn(self.guest.job(number)["job-state"], (HELD, COMPLETED))
+        finally:
+            os.kill(self.spooler.process.pid, signal.SIGCONT)
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 60)
+        wait_for(lambda: self.device.received, "the document")
+        wait_for(lambda: not self.spooler.jobs("not-completed"), "what was left of the first attempt to go", 20)
+        self.assertTrue(self.device.received == [DATA])
+
     def test_no_room_among_the_hosts_jobs(self):
         """MaxJobs: ended ones are purged for new ones; when all are active the guest's waits, and comes when one ends."""
         self.settings("MaxJobs 2")
@@ -407,7 +425,7 @@ class TrapsTest(unittest.TestCase):
         wait_for(lambda: self.host.ask("jobs", all=True)["data"]["jobs"][0]["phase"] == "completed", "its end", 60)
         wait_for(lambda: DATA[:1 << 20] in self.other.received, "the document")
         self.assertEqual((self.device.received + self.other.received).count(DATA[:1 << 20]), 1)
-        self.assertEqual(self.guest.job(number)["job-state"], COMPLETED)
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, "its end in the guest")
 
     def waiting(self):
         """A guest's job that is released on the host and waits behind another one, which the device does not take."""

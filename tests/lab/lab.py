@@ -55,10 +55,12 @@ TimeoutStopSec=2
 WantedBy=multi-user.target
 """
 
+# On a busy machine an emulated timer's ticks come so late that the kernel takes it for broken and stands still
+# ("8254 timer not connected to IO-APIC"): no_timer_check; and a disk may take longer than systemd waits for it.
 DOMAIN = """<domain type='{kind}'>
   <name>{name}</name><uuid>{uuid}</uuid><memory unit='MiB'>768</memory><vcpu>2</vcpu>
   <os><type arch='x86_64' machine='q35'>hvm</type><kernel>{kernel}</kernel><initrd>{initrd}</initrd>
-    <cmdline>root=/dev/vda rw console=ttyS0 quiet systemd.show_status=false</cmdline></os>
+    <cmdline>root=/dev/vda rw console=ttyS0 quiet no_timer_check systemd.show_status=auto systemd.default_timeout_start_sec=600</cmdline></os>
   <features><acpi/><apic/></features><cpu mode='{cpu}'/>
   <on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>destroy</on_crash>
   <devices><emulator>/usr/bin/qemu-system-x86_64</emulator>
@@ -325,56 +327,98 @@ class Workspace:
         except (OSError, ValueError):
             pass  # it was not started, or has ended
 
-    def connect(self):
-        if self.sock:
-            self.sock.close()
+    def connect(self, end):
         self.sock, self.buffer = socket.socket(socket.AF_UNIX), b""
-        self.sock.settimeout(5)
+        self.sock.settimeout(max(0.1, min(5, end - time.monotonic())))
         self.sock.connect(str(self.console_path))
 
-    def line(self, timeout):
-        end = time.monotonic() + timeout
+    def line(self, end):
+        """The console's next line, if it comes before `end`: bytes that go on for ever are no line either."""
         while b"\n" not in self.buffer:
-            self.sock.settimeout(max(0.1, end - time.monotonic()))
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("no answer")
+            self.sock.settimeout(left)
             piece = self.sock.recv(65536)
             if not piece:
                 raise ConnectionError("the console closed")
             self.buffer += piece
         line, self.buffer = self.buffer.split(b"\n", 1)
-        return line.decode()
+        return line.decode(errors="replace")
+
+    def ask(self, command, end):
+        """A command's exit code and output. A word of its own goes before, for the answer to an earlier one, which was
+        given up, may come late."""
+        word = uuid.uuid4().hex
+        if not self.sock:
+            self.connect(end)
+        self.sock.settimeout(max(0.1, end - time.monotonic()))
+        self.sock.sendall(base64.b64encode(f"echo {word}\n{command}".encode()) + b"\n")
+        while True:
+            code, _, out = self.line(end).partition(" ")
+            try:
+                own, _, out = base64.b64decode(out + "==").decode(errors="replace").partition("\n")
+            except ValueError:
+                continue  # the end of what was for an earlier connection
+            if own == word:
+                return code, out
+
+    def leave(self):
+        if self.sock:
+            self.sock.close()
+        self.sock = None
 
     def run(self, command, check=True, timeout=60):
         """Runs a shell command in the guest: its output, or its exit code with check=False. `timeout`: on a quiet machine."""
-        timeout *= patience()
+        seconds = timeout * patience()
         with self.lock:
-            if not self.sock:
-                self.connect()
-            self.sock.sendall(base64.b64encode(command.encode()) + b"\n")
-            code, _, out = self.line(timeout).partition(" ")
-        out = base64.b64decode(out).decode(errors="replace")
+            try:
+                code, out = self.ask(command, time.monotonic() + seconds)
+            except OSError as error:
+                self.leave()
+                raise type(error)(f"in the guest {self.name}, within {seconds:.0f} s: {command}: {error}\n{self.state()}") from None
         if check and code != "0":
             raise AssertionError(f"in the guest: {command}: {code}: {out}")
         return out if check else (int(code), out)
 
     def wait_up(self, timeout=180):
-        """Until the guest answers on its console. A guest that is not up yet leaves a question unanswered, or answers
-        late: each try has a word of its own, and more patience, for a console that was left takes a while to begin anew."""
-        end, most = time.monotonic() + timeout * patience(), 4
-        while True:
-            word = uuid.uuid4().hex
-            try:
-                self.connect()
-                self.sock.sendall(base64.b64encode(f"echo {word}".encode()) + b"\n")
-                while True:
-                    _, _, out = self.line(most).partition(" ")
-                    if base64.b64decode(out + "==").decode(errors="replace").strip() == word:
-                        return
-            except (OSError, ValueError):
+        """Until the guest answers on its console. A guest that is not up yet leaves a question unanswered: each try has
+        more patience than the last, for a console that was left takes a while to begin anew. It ends when its time is over,
+        whatever comes from the console."""
+        begun, seconds, most = time.monotonic(), timeout * patience(), 4
+        end = begun + seconds
+        with self.lock:
+            while True:
+                self.leave()
+                try:
+                    self.ask("true", min(end, time.monotonic() + most))
+                    return
+                except OSError as error:
+                    last = error
+                if time.monotonic() >= end:
+                    raise AssertionError(f"the guest {self.name} did not come up in {time.monotonic() - begun:.0f} s "
+                                         f"({timeout} s on a quiet machine): {last}\n{self.state()}")
                 most = min(most * 1.5, 40)
-            if time.monotonic() > end:
-                serial = self.lab.dir / f"{self.name}-serial.log"
-                raise AssertionError(f"the guest did not come up in {timeout} s\n"
-                                     + (serial.read_text(errors="replace")[-2000:] if serial.exists() else ""))
+                time.sleep(0.1)  # a console that nobody listens at refuses at once
+
+    def state(self):
+        """What is to be seen of it from without: the last that its console showed, and whether QEMU lives and works."""
+        told = []
+        try:
+            pid = int(pathlib.Path(f"/run/libvirt/qemu/{self.name}.pid").read_text())
+            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            told.append(f"QEMU {pid}: state {fields[0]}, {(int(fields[11]) + int(fields[12])) // os.sysconf('SC_CLK_TCK')} s of processor")
+        except (OSError, ValueError):
+            told.append("no QEMU of it is seen from here")
+        told.append("load " + " ".join(f"{x:.1f}" for x in os.getloadavg()))
+        for log in (self.lab.dir / f"{self.name}-serial.log", pathlib.Path(f"/var/log/libvirt/qemu/{self.name}.log")):
+            try:
+                text = log.read_text(errors="replace").strip("\n")
+            except OSError:
+                continue
+            lines = [line for line in text.splitlines() if not line.startswith("-")]  # which are QEMU's arguments
+            told.append(f"-- {log.name}\n" + ("\n".join(lines[-25:])[-3000:] or "(nothing)"))
+        return "\n".join(told)
 
     def put(self, place, data):
         self.run(f"base64 -d > {place} <<'EOF'\n{base64.encodebytes(data).decode()}EOF\n")

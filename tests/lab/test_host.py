@@ -41,6 +41,11 @@ def confined(test, host, *workers):
 
 class HostVm(unittest.TestCase):
     """Has no tests of its own."""
+    IMAGE = (HOST_PACKAGES, "host")
+
+    def more_files(self):
+        """What else is on its disk."""
+        return {}
 
     def setUp(self):
         vm.own_namespace()
@@ -50,15 +55,20 @@ class HostVm(unittest.TestCase):
                  "root/bare.xml": BARE}
         for deb in build_packages(self.lab.dir / "debs").glob("platen-*.deb"):
             files[f"srv/{deb.name}"] = deb
+        files |= self.more_files()
         begin = time.monotonic()
         domain = vm.DOMAIN.replace("<memory unit='MiB'>768", "<memory unit='MiB'>1024")
-        self.host = vm.Workspace(self.lab, vm.Libvirt(self.lab), vm.Image(HOST_PACKAGES, "host"), "outer", channel=False, files=files,
+        self.host = vm.Workspace(self.lab, vm.Libvirt(self.lab), vm.Image(*self.IMAGE), "outer", channel=False, files=files,
                                  domain=domain, size="2600M")
         self.host.start()
         self.host.wait_up(300)
         vm.say(f"the host is up after {time.monotonic() - begin:.0f} s")
-        self.addCleanup(lambda: print(self.host.run("journalctl --no-pager -u platend -u platen-fetch | tail -40", check=False)[1])
-                        if self._outcome.result.failures else None)
+        self.addCleanup(self.show)
+
+    def show(self):
+        if any(t is self for t, _ in self._outcome.result.errors + self._outcome.result.failures):
+            print(self.host.run("platenctl doctor; journalctl --no-pager -u platend -u platen-fetch | tail -40; "
+                                "journalctl -k --no-pager | grep DENIED | tail", check=False)[1])
 
 
 class HostTest(HostVm):

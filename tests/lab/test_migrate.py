@@ -50,7 +50,7 @@ class Wanderer(vm.Workspace):
         if virsh.returncode:
             raise AssertionError(f"virsh migrate: {out}\n{self.lab.logs()[-4000:]}")
         self.console_path, self.libvirt = self.fresh, self.target
-        self.connect()
+        self.leave()
         vm.say(f"migrated, {time.monotonic() - begin:.0f} s")
 
 

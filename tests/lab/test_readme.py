@@ -4,8 +4,7 @@ import re
 import time
 import unittest
 
-from harness import SOURCE, wait_for
-from lab import say
+from lab import SOURCE, say, wait_for
 from stock import StockTest
 
 TIMEOUT = 500

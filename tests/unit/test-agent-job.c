@@ -5,6 +5,7 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guest/cancels.h"
+#include "guest/handed.h"
 #include "guest/job.h"
 #include "guest/jobs.h"
 #include "proto/base/cleanup.h"
@@ -216,23 +219,134 @@ START_TEST(test_new_session)
 }
 END_TEST
 
+/* The jobs but the first, as if they were empty. */
+static void end_others(void)
+{
+	while (open_count > 1) {
+		host_send(MESSAGE_JOB_STATE, open_refs[0], REFUSAL_EMPTY);
+		run();
+	}
+}
+
+static void next_session(void)
+{
+	host = link_free(host);
+	open_count = 0;
+	greeted = false;
+	while (!greeted)
+		run();
+}
+
+/* A cancelled job that an earlier session has handed over whole: a host that cannot look does not
+ * end that. It is asked again, without the document, until it knows; over a restart as well. */
+START_TEST(test_cancel_unheard)
+{
+	static const enum job_refusal puts_off[] = {REFUSAL_FAILED, REFUSAL_QUOTA, REFUSAL_FAILED};
+	struct job *job;
+
+	end_others();
+	host_accept(open_refs[0], true);
+	run();
+	ck_assert(sealed);
+	next_session();
+	ck_assert_uint_eq(open_count, 1);
+	ck_assert_uint_eq(last.sealed, 1);
+	job = TAILQ_FIRST(&agent->jobs);
+	job_was_cancelled(job);
+	for (size_t i = 0; i < sizeof(puts_off) / sizeof(puts_off[0]); i++) {
+		uint64_t end = now_usec() + 20000000;
+
+		host_send(MESSAGE_JOB_STATE, open_refs[0], puts_off[i]);
+		run();
+		ck_assert_uint_eq(open_count, 0);
+		ck_assert_uint_eq(cancels_count(agent->cancels), 1);
+		while (open_count == 0 && now_usec() < end)
+			run();
+		ck_assert_uint_eq(open_count, 1);
+		ck_assert_uint_eq(last.size, 0);
+	}
+	host_send(MESSAGE_JOB_STATE, open_refs[0], REFUSAL_EMPTY); /* it does not know it */
+	run();
+	ck_assert_uint_eq(open_count, 0);
+	ck_assert_uint_eq(cancels_count(agent->cancels), 0);
+	ck_assert(TAILQ_EMPTY(&agent->jobs));
+}
+END_TEST
+
+/* The agent's descriptor of the file of this name. */
+static int descriptor_of(const char *name)
+{
+	char link[32], path[64], is[64];
+
+	(void)snprintf(path, sizeof(path), "%s/state/%s", dir, name);
+	for (int fd = 3; fd < 256; fd++) {
+		ssize_t n;
+
+		(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		n = readlink(link, is, sizeof(is) - 1);
+		is[n < 0 ? 0 : n] = '\0';
+		if (strcmp(is, path) == 0)
+			return fd;
+	}
+	ck_abort_msg("%s is not open", path);
+	return -1;
+}
+
+/* Without a note on disk, nobody would know after the agent's death who sealed it: it waits, and
+ * the person reads why. */
+START_TEST(test_no_seal_without_note)
+{
+	uint64_t end = now_usec() + 20000000;
+	int notes, kept, full = open("/dev/full", O_RDWR | O_CLOEXEC);
+	struct cancel id;
+	struct job *job;
+
+	end_others(); /* that is noted: the file is there */
+	notes = descriptor_of("handed");
+	kept = fcntl(notes, F_DUPFD_CLOEXEC, 3);
+	ck_assert_int_ge(kept, 0);
+	ck_assert_int_eq(dup3(full, notes, O_CLOEXEC), notes);
+	host_accept(open_refs[0], true);
+	run();
+	ck_assert(!sealed);
+	job = TAILQ_FIRST(&agent->jobs);
+	ck_assert_int_eq(job->stage, JOB_SENDING);
+	ck_assert_str_eq(job->status.reasons, "spool-area-full");
+	id = job->id;
+	ck_assert_int_eq(handed_look(agent->handed, &id), HANDED_NOT);
+	ck_assert_int_eq(dup3(kept, notes, O_CLOEXEC), notes);
+	while (!sealed && now_usec() < end)
+		run();
+	ck_assert(sealed);
+	ck_assert_int_eq(handed_look(agent->handed, &id), HANDED_SEALED);
+	kept = close_fd(kept);
+	full = close_fd(full);
+}
+END_TEST
+
+/* One that was never handed over whole is over with its cancel. */
+START_TEST(test_cancel_certain)
+{
+	end_others();
+	job_was_cancelled(TAILQ_FIRST(&agent->jobs));
+	host_send(MESSAGE_JOB_STATE, open_refs[0], REFUSAL_FAILED);
+	run();
+	ck_assert_uint_eq(open_count, 0);
+	ck_assert_uint_eq(cancels_count(agent->cancels), 0);
+	ck_assert(TAILQ_EMPTY(&agent->jobs));
+}
+END_TEST
+
 /* Another host hears whom a job was handed to before it; one that was not handed over says none. */
 START_TEST(test_sealed_by)
 {
 	const struct uuid first = {{1}}, second = {{2}};
 	uint32_t ref;
 
-	while (open_count > 1) {
-		host_send(MESSAGE_JOB_STATE, open_refs[0], REFUSAL_EMPTY);
-		run();
-	}
+	end_others();
 	for (int i = 0; i < 5; i++) {
-		host = link_free(host);
-		open_count = 0;
-		greeted = false;
 		ledger = i < 2 ? first : second;
-		while (!greeted)
-			run();
+		next_session();
 		ck_assert_uint_eq(open_count, 1);
 		ref = open_refs[0];
 		ck_assert_uint_eq(last.sealed, i == 1 || i == 2 || i == 4);
@@ -265,6 +379,9 @@ int main(void)
 	tcase_add_test(tc, test_most);
 	tcase_add_test(tc, test_put_off);
 	tcase_add_test(tc, test_new_session);
+	tcase_add_test(tc, test_cancel_unheard);
+	tcase_add_test(tc, test_cancel_certain);
+	tcase_add_test(tc, test_no_seal_without_note);
 	tcase_add_test(tc, test_sealed_by);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);

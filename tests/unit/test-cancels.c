@@ -7,22 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "guest/cancels.h"
 #include "proto/limits.h"
+#include "tests/unit/kept.h"
 
-static char dir[] = "/tmp/platen-cancels-XXXXXX";
-static char file[64];
 static struct cancels *cancels;
 
 static struct cancel cancel(uint32_t n)
 {
-	struct cancel c = {.file = n % JOB_FILES_MAX + 1};
-
-	memcpy(c.job.bytes, &n, sizeof(n));
-	c.job.bytes[15] = 1;
-	return c;
+	return kept_job(n, n % JOB_FILES_MAX + 1);
 }
 
 static void restart(void)
@@ -33,16 +29,14 @@ static void restart(void)
 
 static void setup(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	(void)snprintf(file, sizeof(file), "%s/cancels", dir);
+	kept_begin("cancels");
 	ck_assert_int_eq(cancels_new(dir, &cancels), 0);
 }
 
 static void teardown(void)
 {
 	cancels = cancels_free(cancels);
-	(void)unlink(file);
-	(void)rmdir(dir);
+	kept_end();
 }
 
 START_TEST(test_kept)
@@ -124,13 +118,17 @@ START_TEST(test_damaged)
 }
 END_TEST
 
-/* Where it cannot be written it holds for this run. */
+/* Where it cannot be written it holds for this run, and is written when it is owed once more. */
 START_TEST(test_unwritable)
 {
 	struct cancel c = cancel(1);
 
 	ck_assert_int_eq(rmdir(dir), 0);
 	ck_assert_int_eq(cancels_add(cancels, &c), -ENOENT);
+	ck_assert_uint_eq(cancels_count(cancels), 1);
+	ck_assert_int_eq(mkdir(dir, 0700), 0);
+	ck_assert_int_eq(cancels_add(cancels, &c), 0);
+	restart();
 	ck_assert_uint_eq(cancels_count(cancels), 1);
 }
 END_TEST

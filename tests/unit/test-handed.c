@@ -4,47 +4,39 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "guest/handed.h"
 #include "proto/limits.h"
+#include "tests/unit/kept.h"
 
 #define LINE 128
 
-static char dir[] = "/tmp/platen-handed-XXXXXX";
-static char file[64];
 static struct handed *handed;
-
-static struct cancel job(uint32_t n, uint32_t of)
-{
-	struct cancel c = {.file = of};
-
-	memcpy(c.job.bytes, &n, sizeof(n));
-	c.job.bytes[15] = 1;
-	return c;
-}
 
 static void note(uint32_t n, uint32_t of, enum handed_kind kind)
 {
-	struct cancel c = job(n, of);
+	struct cancel c = kept_job(n, of);
 
 	ck_assert_int_eq(handed_note(handed, &c, n, kind), 0);
 }
 
 static enum handed_kind look(uint32_t n, uint32_t of)
 {
-	struct cancel c = job(n, of);
+	struct cancel c = kept_job(n, of);
 
 	return handed_look(handed, &c);
 }
 
 static bool is_done(uint32_t n, uint32_t files)
 {
-	struct cancel c = job(n, 1);
+	struct cancel c = kept_job(n, 1);
 
 	return handed_is_done(handed, &c.job, files);
 }
@@ -57,21 +49,19 @@ static void restart(void)
 
 static void setup(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	(void)snprintf(file, sizeof(file), "%s/handed", dir);
+	kept_begin("handed");
 	ck_assert_int_eq(handed_new(dir, &handed), 0);
 }
 
 static void teardown(void)
 {
 	handed = handed_free(handed);
-	(void)unlink(file);
-	(void)rmdir(dir);
+	kept_end();
 }
 
 START_TEST(test_kept)
 {
-	struct cancel c = job(1, 1);
+	struct cancel c = kept_job(1, 1);
 	struct stat before, after;
 
 	ck_assert_int_eq(look(1, 1), HANDED_NOT);
@@ -97,7 +87,7 @@ END_TEST
 START_TEST(test_by)
 {
 	const struct uuid none = {{0}}, first = {{1}}, second = {{2, [15] = 0xFF}};
-	struct cancel c = job(1, 1), other = job(1, 2);
+	struct cancel c = kept_job(1, 1), other = kept_job(1, 2);
 	struct uuid by;
 
 	ck_assert_int_eq(handed_seal(handed, &c, 1, &first), 0);
@@ -142,7 +132,7 @@ END_TEST
 
 START_TEST(test_times)
 {
-	struct cancel c = job(1, 0);
+	struct cancel c = kept_job(1, 0);
 
 	for (uint32_t i = 0; i < HANDED_TIMES + 3; i++) {
 		ck_assert_uint_eq(
@@ -220,7 +210,7 @@ END_TEST
 /* Where it cannot be written it holds for this run, and is written as soon as it can be. */
 START_TEST(test_unwritable)
 {
-	struct cancel c = job(1, 1);
+	struct cancel c = kept_job(1, 1);
 
 	ck_assert_int_eq(rmdir(dir), 0);
 	ck_assert_int_eq(handed_note(handed, &c, 1, HANDED_SEALED), -ENOENT);
@@ -230,6 +220,26 @@ START_TEST(test_unwritable)
 	restart();
 	ck_assert_int_eq(look(1, 1), HANDED_SEALED);
 	ck_assert_int_eq(look(2, 1), HANDED_DONE);
+}
+END_TEST
+
+/* A line that could not be written is not taken for one that is there when it is noted again. */
+START_TEST(test_unwritten_line)
+{
+	const struct rlimit none = {0, RLIM_INFINITY}, any = {RLIM_INFINITY, RLIM_INFINITY};
+	struct cancel c = kept_job(2, 1);
+	int r;
+
+	note(1, 1, HANDED_SEALED);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
+	r = handed_note(handed, &c, 2, HANDED_SEALED);
+	(void)setrlimit(RLIMIT_FSIZE, &any);
+	ck_assert_int_eq(r, -EFBIG);
+	note(2, 1, HANDED_SEALED);
+	restart();
+	ck_assert_int_eq(look(1, 1), HANDED_SEALED);
+	ck_assert_int_eq(look(2, 1), HANDED_SEALED);
 }
 END_TEST
 
@@ -249,6 +259,7 @@ int main(void)
 	tcase_add_test(tc, test_most);
 	tcase_add_test(tc, test_damaged);
 	tcase_add_test(tc, test_unwritable);
+	tcase_add_test(tc, test_unwritten_line);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -11,9 +11,8 @@
 #include <unistd.h>
 
 #include "guest/identity.h"
+#include "tests/unit/kept.h"
 
-static char dir[] = "/tmp/platen-identity-XXXXXX";
-static char file[64];
 static struct identity *identity;
 static const struct uuid box = {{1}}, copy = {{2}}, first_boot = {{3}}, second_boot = {{4}};
 
@@ -25,16 +24,14 @@ static void restart(void)
 
 static void setup(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	(void)snprintf(file, sizeof(file), "%s/identity", dir);
+	kept_begin("identity");
 	ck_assert_int_eq(identity_new(dir, &identity), 0);
 }
 
 static void teardown(void)
 {
 	identity = identity_free(identity);
-	(void)unlink(file);
-	(void)rmdir(dir);
+	kept_end();
 }
 
 static bool learn(const struct uuid *workspace, const struct uuid *boot)

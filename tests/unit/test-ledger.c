@@ -13,11 +13,42 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "host/ledger.h"
 #include "proto/base/cleanup.h"
+
+/* Calls that change what is on the disk, which a process may die before. */
+static int calls_left = -1; /* so many are made yet; -1: all */
+
+static void call(void)
+{
+	if (calls_left == 0)
+		_exit(9);
+	if (calls_left > 0)
+		calls_left--;
+}
+
+#define COUNTED(name, number, parameters, ...)                                                     \
+	int name parameters                                                                        \
+	{                                                                                          \
+		call();                                                                            \
+		return (int)syscall(number, __VA_ARGS__);                                          \
+	}
+
+COUNTED(rename, SYS_rename, (const char *from, const char *to), from, to)
+COUNTED(unlink, SYS_unlink, (const char *file), file)
+COUNTED(fsync, SYS_fsync, (int fd), fd)
+COUNTED(fdatasync, SYS_fdatasync, (int fd), fd)
+
+ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at)
+{
+	call();
+	return syscall(SYS_pwrite64, fd, bytes, size, at);
+}
 
 static char dir[] = "/tmp/platen-ledger-XXXXXX";
 static char path[64], aside[80];
@@ -217,6 +248,92 @@ START_TEST(test_log_goes_along)
 }
 END_TEST
 
+static void copy(const char *from_end, const char *to_end)
+{
+	char command[320];
+
+	(void)snprintf(command, sizeof(command), "cp %s%s %s%s", path, from_end, path, to_end);
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* What a database and its log are together the work of. */
+static int version_of(const char *file)
+{
+	sqlite3_stmt *s;
+	sqlite3 *db;
+	int version;
+
+	ck_assert_int_eq(sqlite3_open_v2(file, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &s, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(s), SQLITE_ROW);
+	version = sqlite3_column_int(s, 0);
+	(void)sqlite3_finalize(s);
+	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+	return version;
+}
+
+/* A database that is sound and old without its log, and another's with it. */
+static void fill_two(void)
+{
+	sqlite3 *db;
+
+	fill();
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db,
+				 "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;"
+				 "PRAGMA user_version = 99",
+				 NULL, NULL, NULL),
+		SQLITE_OK);
+	copy("", ".kept");
+	copy("-wal", ".kept-wal");
+	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+	copy(".kept", "");
+	copy(".kept-wal", "-wal");
+}
+
+/* Opens it in a process that dies before its call number `calls`. Whether it came to its end. */
+static bool open_and_die(int calls)
+{
+	pid_t child = fork();
+	int status;
+
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		struct ledger *ledger;
+
+		calls_left = calls;
+		_exit(ledger_open(path, &(bool){false}, &ledger) == 0 ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) != 1);
+	return WEXITSTATUS(status) == 0;
+}
+
+/* Whenever it dies while it sets the file aside, the next one knows, and nothing is lost of it. */
+START_TEST(test_dies_while_it_is_set_aside)
+{
+	bool ended = false;
+	int calls;
+
+	fill_two();
+	for (calls = 0; !ended; calls++) {
+		struct ledger *ledger;
+
+		copy(".kept", "");
+		copy(".kept-wal", "-wal");
+		ended = open_and_die(calls);
+		ck_assert_int_eq(ledger_open(path, &(bool){false}, &ledger), 0);
+		ck_assert_msg(
+			ledger_note(ledger, LEDGER_DAMAGED) > 0, "died before call %d", calls);
+		ck_assert(!has(ledger, 1));
+		(void)ledger_close(ledger);
+		ck_assert_msg(version_of(aside) == 99, "died before call %d", calls);
+		(void)ledger_close(open_it(false));
+	}
+	ck_assert_int_gt(calls, 10);
+}
+END_TEST
+
 /* As the versions before left it. */
 START_TEST(test_earlier_schemas)
 {
@@ -354,8 +471,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-	static const char *const ends[] = {
-		"", "-wal", "-shm", ".damaged", ".damaged-wal", ".damaged-shm"};
+	static const char *const ends[] = {"", "-wal", "-shm", ".damaged", ".damaged-wal",
+		".damaged-shm", ".kept", ".kept-wal", ".setting-aside"};
 	char file[96];
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
@@ -379,6 +496,7 @@ int main(void)
 	tcase_add_test(tc, test_empty);
 	tcase_add_test(tc, test_other_schema);
 	tcase_add_test(tc, test_log_goes_along);
+	tcase_add_test(tc, test_dies_while_it_is_set_aside);
 	tcase_add_test(tc, test_earlier_schemas);
 	tcase_add_test(tc, test_bounded);
 	tcase_add_test(tc, test_owed_is_bounded);

@@ -19,11 +19,14 @@
 #include "tests/fuzz/actors.h"
 #include "tests/fuzz/platend.h"
 
-#define EACH 8 /* workers of platen-spool for one workspace */
+#define EACH 8	/* workers of platen-spool for one workspace */
+#define MOST 48 /* for all of them, but for the first of each */
+#define GANG 6	/* workspaces that can hold all of these */
 
 static struct host *host;
-static struct worker *channels[2]; /* of the office, that floods, and of the domain */
-static struct uuid uuids[2];
+/* Of the office, that floods, of the domain, and of more that a test may make. */
+static struct worker *channels[2 + GANG];
+static struct uuid uuids[2 + GANG];
 /* What the workers were given, in order: the workspace of each. */
 static int begun[200], begun_count;
 
@@ -34,7 +37,9 @@ static void look_at_sent(const struct worker *worker, const struct ipc_head *msg
 	if (strcmp(worker->name, "platen-spool submit") != 0 || msg->type != SUBMIT_OPEN)
 		return;
 	ck_assert_int_lt(begun_count, 200);
-	begun[begun_count++] = uuid_equal(&open->workspace, &uuids[1]);
+	while (!uuid_equal(&open->workspace, &uuids[begun[begun_count]]))
+		ck_assert_int_lt(++begun[begun_count], 2 + GANG);
+	begun_count++;
 }
 
 static int begun_of(int who)
@@ -107,6 +112,7 @@ static void greet(int who)
 static void setup(void)
 {
 	begun_count = 0;
+	memset(begun, 0, sizeof(begun));
 	ck_assert_int_eq(uuid_parse(OFFICE, &uuids[0]), 0);
 	ck_assert_int_eq(uuid_parse(DOMAIN, &uuids[1]), 0);
 	host = platend_begin("test-turns");
@@ -220,6 +226,134 @@ START_TEST(test_a_share_is_a_share)
 }
 END_TEST
 
+static void join(int who)
+{
+	static struct virt_domain domain; /* too large for a stack */
+	struct workspace *ws;
+
+	uuids[who] = uuids[1];
+	uuids[who].bytes[0] = (uint8_t)(0x80 + who);
+	domain = (struct virt_domain){.head = {.type = VIRT_DOMAIN, .size = sizeof(domain)},
+		.uuid = uuids[who],
+		.running = 1};
+	(void)snprintf(domain.name, sizeof(domain.name), "domain-%d", who);
+	ck_assert_int_eq(workspace_new(host, &domain.uuid, &ws), 0);
+	workspace_domain(ws, &domain);
+	greet(who);
+}
+
+/* Six hold all that there are, and let none go: two others still have one each, at once. More they
+ * have when one of the six gives some back. */
+START_TEST(test_a_first_is_always_to_be_had)
+{
+	for (int who = 2; who < 2 + GANG; who++) {
+		join(who);
+		for (uint8_t ref = 1; ref <= 2 * EACH; ref++) {
+			say_job(who, MESSAGE_JOB_OPEN, ref, ref);
+			all_ready();
+		}
+		ck_assert_int_eq(begun_of(who), EACH);
+	}
+	ck_assert_int_eq(begun_count, MOST);
+	for (int who = 0; who < 2; who++) {
+		for (uint8_t ref = 1; ref <= 3; ref++)
+			say_job(who, MESSAGE_JOB_OPEN, ref, ref);
+		all_ready();
+		ck_assert_int_eq(begun_of(who), 1);
+	}
+	ck_assert_int_eq(begun_count, MOST + 2);
+	for (unsigned int i = 0, left = 3; i < worker_count && left; i++) {
+		if (strcmp(workers[i]->name, "platen-spool submit") != 0 ||
+			workers[i]->last.type != SUBMIT_OPEN)
+			continue;
+		workers[i]->last.type = 0;
+		say_head(workers[i], SUBMIT_READY, sizeof(struct ipc_head));
+		left--;
+	}
+	ck_assert_int_eq(begun_count, MOST + 3);
+	ck_assert_int_eq(begun_of(0) + begun_of(1), 3);
+}
+END_TEST
+
+/* The one that was given the office's only job. */
+static struct worker *begin_one(void)
+{
+	all_ready();
+	say_job(0, MESSAGE_JOB_OPEN, 1, 1);
+	for (unsigned int i = 0; i < worker_count; i++)
+		if (workers[i]->last.type == SUBMIT_OPEN)
+			return workers[i];
+	return NULL;
+}
+
+static void say_progress(struct worker *worker, uint32_t type)
+{
+	struct submit_progress m = {.head = {.type = type, .size = sizeof(m)}, .host_job = 7};
+
+	worker_say(worker, &m, sizeof(m), false);
+}
+
+static void turn_on(uint64_t seconds)
+{
+	clock_ahead += seconds;
+	for (int turns = 0; turns < 4; turns++)
+		ck_assert_int_ge(sd_event_run(host->event, 0), 0);
+}
+
+static struct job *only_job(void)
+{
+	return TAILQ_FIRST(&host->jobs);
+}
+
+/* What a worker says of before does not take the time from what it was asked last. */
+START_TEST(test_a_seal_has_its_own_time)
+{
+	struct worker *worker = begin_one();
+
+	ck_assert_uint_eq(worker->deadline, 30000000);
+	say_job(0, MESSAGE_JOB_SEAL, 1, 1);
+	ck_assert_uint_eq(worker->last.type, SUBMIT_SEAL);
+	ck_assert_uint_eq(worker->deadline, 300000000);
+	say_progress(worker, SUBMIT_OPENED);
+	say_progress(worker, SUBMIT_OFFSET);
+	ck_assert_uint_eq(worker->deadline, 300000000);
+	say_progress(worker, SUBMIT_SEALED);
+	ck_assert_uint_eq(worker->deadline, 0);
+	turn_on(31);
+	ck_assert_uint_eq(worker->last.type, SUBMIT_RELEASE);
+	ck_assert_uint_eq(worker->deadline, 30000000);
+	say_progress(worker, SUBMIT_SYNCED);
+	ck_assert_uint_eq(worker->deadline, 30000000);
+	say_progress(worker, SUBMIT_RELEASED);
+	ck_assert_uint_eq(worker->deadline, 0);
+}
+END_TEST
+
+/* While nothing is asked of it but to move a document, it is asked whether it does; one that does
+ * not answer ends, and its job comes again: it was held. */
+START_TEST(test_a_document_that_is_not_taken)
+{
+	struct worker *worker = begin_one();
+
+	say_progress(worker, SUBMIT_OPENED);
+	ck_assert_uint_eq(worker->deadline, 0);
+	turn_on(31);
+	ck_assert_uint_eq(worker->last.type, SUBMIT_PING);
+	ck_assert_uint_eq(worker->deadline, 60000000);
+	say_head(worker, SUBMIT_PONG, sizeof(struct ipc_head));
+	ck_assert_uint_eq(worker->deadline, 0);
+	turn_on(31);
+	ck_assert_uint_eq(worker->deadline, 60000000);
+	worker->deadline = 1;
+	turn_on(31);
+	ck_assert_uint_eq(worker->deadline, 1); /* it is asked once */
+	worker_leave(worker, 1);
+	ck_assert_int_eq(only_job()->stage, JOB_ENDED);
+	ck_assert_uint_eq(only_job()->phase, JOB_PHASE_REFUSED);
+	ck_assert_uint_eq(only_job()->refusal, REFUSAL_FAILED);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("turns");
@@ -231,6 +365,9 @@ int main(void)
 	tcase_add_test(tc, test_connections_wait_for_their_turn);
 	tcase_add_test(tc, test_a_free_worker_goes_to_who_has_fewest);
 	tcase_add_test(tc, test_a_share_is_a_share);
+	tcase_add_test(tc, test_a_first_is_always_to_be_had);
+	tcase_add_test(tc, test_a_seal_has_its_own_time);
+	tcase_add_test(tc, test_a_document_that_is_not_taken);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

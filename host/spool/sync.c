@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Syncing files that were opened for us, one after another.
+ *
+ * It has nothing to do with cupsd itself: the file in which it saved a job comes with the question.
+ * A disk may take minutes, and this program has nothing else to do meanwhile.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "host/spool/spooler-ipp.h"
+#include "proto/base/cleanup.h"
+
+int sync_run(void)
+{
+	static _Alignas(max_align_t) unsigned char buf[IPC_SIZE_MAX];
+	int r = spool_sandbox();
+
+	while (r >= 0) {
+		_cleanup_close_ int fd = -1;
+		struct spool_look *m = (struct spool_look *)buf;
+
+		r = ipc_recv(IPC_FD, buf, sizeof(buf), &fd);
+		if (r <= 0)
+			break;
+		if (m->head.type != SPOOL_SYNC || m->head.size != sizeof(*m) || fd < 0)
+			return -EPROTO;
+		m->head.type = SPOOL_SYNCED;
+		m->error = fdatasync(fd) == 0 ? 0 : (uint32_t)errno;
+		r = ipc_send(IPC_FD, m, -1);
+	}
+	return r;
+}

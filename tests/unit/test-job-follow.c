@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What platend makes of the spooler's word about its jobs, and of its silence. platend is the whole
+ * one; its workers are played (tests/fuzz/actors.h), and the clock is turned on.
+ */
+#include <check.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "host/job-parts.h"
+#include "host/spool/spool.h"
+#include "host/spooler.h"
+#include "proto/message.h"
+#include "tests/fuzz/actors.h"
+#include "tests/fuzz/platend.h"
+
+#define HELD	 4 /* job-state, RFC 8011 5.3.7 */
+#define STOPPED	 6
+#define CANCELED 7
+
+static struct host *host;
+static struct spool_cancel cancels[64]; /* what the watch was told to cancel */
+static int cancel_count, pings, syncs;
+
+static void look_at_sent(const struct worker *worker, const struct ipc_head *msg)
+{
+	if (msg->type == SPOOL_SYNC) {
+		ck_assert_str_eq(worker->name, "platen-spool sync");
+		syncs++;
+	}
+	pings += strcmp(worker->name, "platen-spool watch") == 0 && msg->type == SPOOL_PING;
+	if (strcmp(worker->name, "platen-spool watch") != 0 || msg->type != SPOOL_CANCEL)
+		return;
+	ck_assert_int_lt(cancel_count, 64);
+	cancels[cancel_count++] = *(const struct spool_cancel *)msg;
+}
+
+static struct worker *watch(void)
+{
+	return worker_find("platen-spool watch", 0);
+}
+
+static void say_head(uint32_t type, size_t size)
+{
+	struct spool_text m = {.head = {.type = type, .size = (uint32_t)size}};
+
+	worker_say(watch(), &m, size, false);
+}
+
+/* The key of the job that has this number on the host. */
+static struct ledger_key key_of(uint32_t host_job)
+{
+	struct ledger_key key = {.job = {{1}}, .file = 1};
+
+	ck_assert_int_eq(uuid_parse(DOMAIN, &key.workspace), 0);
+	memcpy(key.job.bytes + 1, &host_job, sizeof(host_job));
+	return key;
+}
+
+static struct spool_job spooler_has(uint32_t host_job, uint32_t state)
+{
+	struct ledger_key key = key_of(host_job);
+	struct spool_job is = {.head = {.type = SPOOL_JOB, .size = sizeof(is)},
+		.host_job = host_job,
+		.state = state,
+		.file = key.file,
+		.job = key.job,
+		.workspace = key.workspace};
+
+	(void)text_copy(is.printer, sizeof(is.printer), "laser");
+	return is;
+}
+
+static void say_job(uint32_t host_job, uint32_t state)
+{
+	struct spool_job is = spooler_has(host_job, state);
+
+	worker_say(watch(), &is, sizeof(is), false);
+}
+
+/* One whose release was on its way when platend ended. */
+static struct job *unsure(uint32_t host_job)
+{
+	struct ledger_job row = {
+		.key = key_of(host_job), .state = LEDGER_RELEASE, .host_job = host_job};
+
+	(void)text_copy(row.printer, sizeof(row.printer), "laser");
+	ck_assert_int_eq(ledger_put(host->ledger, &row), 0);
+	ck_assert_int_eq(job_adopt(host, &row), 0);
+	return job_find(host, &row.key);
+}
+
+static uint32_t ledger_state(uint32_t host_job)
+{
+	struct ledger_key key = key_of(host_job);
+	struct ledger_job row;
+
+	ck_assert_int_eq(ledger_get(host->ledger, &key, &row), 0);
+	return row.state;
+}
+
+static void pass(uint64_t seconds)
+{
+	clock_ahead += seconds;
+	ck_assert_int_ge(sd_event_run(host->event, 0), 0); /* its clock goes by turns */
+}
+
+static void setup(void)
+{
+	cancel_count = pings = syncs = 0;
+	host = platend_begin("test-job-follow");
+	say_head(SPOOL_UP, sizeof(struct spool_text));
+	say_head(SPOOL_LISTED, sizeof(struct ipc_head));
+}
+
+static void teardown(void)
+{
+	platend_end(host);
+	ck_assert_uint_eq(worker_count, 0);
+}
+
+/* It is cancelled to know, and where cupsd cannot even that for half a minute, a person is asked:
+ * not before, and not never. */
+START_TEST(test_a_held_job_that_cannot_be_cancelled)
+{
+	ck_assert_ptr_nonnull(unsure(17));
+	say_job(17, HELD);
+	ck_assert_int_eq(cancel_count, 1);
+	ck_assert_uint_eq(cancels[0].host_job, 17);
+	pass(20);
+	say_job(17, HELD);
+	ck_assert_int_eq(cancel_count, 2); /* it may not have arrived */
+	ck_assert_uint_eq(ledger_state(17), LEDGER_RELEASE);
+	pass(11);
+	say_job(17, HELD);
+	ck_assert_uint_eq(ledger_state(17), LEDGER_ASK);
+}
+END_TEST
+
+/* One that is cancelled in time was never released: its guest sends it again, unasked. */
+START_TEST(test_a_held_job_that_is_cancelled)
+{
+	struct ledger_key key = key_of(17);
+
+	unsure(17)->doubt = false; /* it is the cupsd that was asked for the release */
+	say_job(17, HELD);
+	pass(20);
+	say_job(17, CANCELED);
+	ck_assert_ptr_null(job_find(host, &key));
+	ck_assert_int_eq(ledger_get(host->ledger, &key, &(struct ledger_job){0}), -ENOENT);
+}
+END_TEST
+
+/* Its queue is full for a while: what it was not told, it is told when there is room, once. */
+START_TEST(test_a_watch_that_is_slow)
+{
+	ck_assert_ptr_nonnull(unsure(17));
+	watch()->full = true;
+	say_job(17, HELD);
+	say_job(17, HELD);
+	say_job(18, HELD); /* left of an attempt */
+	ck_assert_int_eq(cancel_count, 0);
+	worker_room(watch());
+	ck_assert_int_eq(cancel_count, 2);
+	ck_assert_uint_eq(cancels[0].host_job, 17);
+	ck_assert_uint_eq(cancels[1].host_job, 18);
+	worker_room(watch());
+	ck_assert_int_eq(cancel_count, 2);
+	say_job(19, HELD);
+	ck_assert_int_eq(cancel_count, 3);
+}
+END_TEST
+
+static void turn_on(uint64_t seconds)
+{
+	pass(seconds);
+	for (int turns = 0; turns < 4; turns++)
+		pass(0);
+}
+
+/* One that does not answer is not asked again and again, as each time would give it more time. */
+START_TEST(test_a_watch_that_does_not_answer)
+{
+	turn_on(31);
+	turn_on(31);
+	turn_on(31);
+	ck_assert_int_eq(pings, 1);
+	say_head(SPOOL_PONG, sizeof(struct ipc_head));
+	watch()->full = true;
+	turn_on(31);
+	ck_assert_int_eq(pings, 1);
+	worker_room(watch());
+	ck_assert_int_eq(pings, 2);
+}
+END_TEST
+
+/* A new cupsd gives numbers out again: what was owed for the old one is not asked of it. */
+START_TEST(test_what_is_owed_is_of_one_spooler)
+{
+	watch()->full = true;
+	say_job(18, HELD);
+	watch()->full = false;
+	say_head(SPOOL_UP, sizeof(struct spool_text));
+	worker_room(watch());
+	ck_assert_int_eq(cancel_count, 0);
+	say_job(18, HELD); /* its listing has it */
+	ck_assert_int_eq(cancel_count, 1);
+	watch()->full = true;
+	say_job(19, HELD);
+	worker_leave(watch(), 1);
+	for (int turns = 0; turns < 10 && !watch(); turns++)
+		pass(10);
+	ck_assert_ptr_nonnull(watch());
+	worker_room(watch());
+	ck_assert_int_eq(cancel_count, 1);
+}
+END_TEST
+
+/* A job that the host's filters gave up is over for its guest, and goes, also when nobody heard of
+ * the cancel; one that a person has running again does not. */
+START_TEST(test_a_job_that_is_given_up)
+{
+	unsure(17)->unsure = false;
+	say_job(17, STOPPED);
+	ck_assert_uint_eq(ledger_state(17), LEDGER_ABORTED);
+	ck_assert_int_eq(cancel_count, 1);
+	say_job(17, STOPPED);
+	ck_assert_int_eq(cancel_count, 2);
+	say_job(17, 5);
+	say_job(99, STOPPED); /* nothing is known of it */
+	ck_assert_int_eq(cancel_count, 2);
+}
+END_TEST
+
+/* A pool's job, of which cupsd has just written the file. */
+static struct job *saved(uint32_t host_job)
+{
+	struct timespec later[2] = {{.tv_sec = time(NULL) + 86400}, {.tv_sec = time(NULL) + 86400}};
+	struct job *job = unsure(host_job);
+	char path[128];
+	int fd;
+
+	(void)snprintf(
+		host->config.cups_spool, sizeof(host->config.cups_spool), "%s", platend_folder);
+	(void)snprintf(path, sizeof(path), "%s/c%05u", platend_folder, host_job);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(futimens(fd, later), 0);
+	(void)close_fd(fd);
+	job->row.pool = 1;
+	job_set_followed(job);
+	say_job(host_job, 3);
+	return job;
+}
+
+static void say_synced(uint32_t host_job, uint32_t error)
+{
+	struct spool_look m = {.head = {.type = SPOOL_SYNCED, .size = sizeof(m)},
+		.host_job = host_job,
+		.error = error};
+
+	worker_say(worker_find("platen-spool sync", 0), &m, sizeof(m), false);
+}
+
+/* The watch has nothing to do with it, which is ended when it does not answer. */
+START_TEST(test_a_disk_that_takes_its_time)
+{
+	struct job *one = saved(17), *other = saved(18);
+	struct worker *sync;
+
+	turn_on(1);
+	sync = worker_find("platen-spool sync", 0);
+	ck_assert_ptr_nonnull(sync);
+	ck_assert_uint_eq(sync->last.type, SPOOL_SYNC);
+	ck_assert_uint_eq(sync->deadline, 300000000);
+	ck_assert_int_eq(syncs, 1);
+	for (int i = 0; i < 100; i++)
+		turn_on(1);
+	ck_assert_int_eq(syncs, 1); /* one at a time, however long */
+	say_synced(17, EIO);
+	ck_assert(!one->saved);
+	for (int i = 0; i < 4 && !(one->saved && other->saved); i++) {
+		turn_on(1);
+		ck_assert_uint_eq(sync->deadline, 300000000);
+		say_synced(sync->serial, 0);
+		ck_assert_uint_eq(sync->deadline, 0);
+	}
+	ck_assert(one->saved && other->saved);
+}
+END_TEST
+
+/* What was under way for a cupsd that is gone says nothing of the next one's job of that number. */
+START_TEST(test_a_sync_is_of_one_spooler)
+{
+	struct job *job = saved(17);
+
+	turn_on(1);
+	ck_assert_int_eq(syncs, 1);
+	say_head(SPOOL_UP, sizeof(struct spool_text));
+	say_job(17, 3);
+	say_synced(17, 0);
+	ck_assert(!job->saved);
+	turn_on(1);
+	say_synced(17, 0);
+	ck_assert(job->saved);
+}
+END_TEST
+
+/* One that ends is started again, and not at every look. */
+START_TEST(test_a_sync_that_ends)
+{
+	ck_assert_ptr_nonnull(saved(17));
+	turn_on(1);
+	worker_leave(worker_find("platen-spool sync", 0), 1);
+	for (int i = 0; i < 5; i++)
+		turn_on(1);
+	ck_assert_ptr_null(worker_find("platen-spool sync", 0));
+	turn_on(10);
+	ck_assert_ptr_nonnull(worker_find("platen-spool sync", 0));
+}
+END_TEST
+
+/* All texts of it, or none. */
+START_TEST(test_texts_without_an_end)
+{
+	static const struct {
+		size_t at, size;
+	} texts[] = {
+#define TEXT(name) {offsetof(struct spool_job, name), sizeof(((struct spool_job *)0)->name)}
+		TEXT(printer), TEXT(reasons), TEXT(text), TEXT(title), TEXT(user), TEXT(owner)};
+
+	for (uint32_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct spool_job is = spooler_has(20 + i, CANCELED);
+
+		ck_assert_ptr_nonnull(unsure(20 + i));
+		is.released = 1;
+		memset((char *)&is + texts[i].at, 'x', texts[i].size);
+		worker_say(watch(), &is, sizeof(is), false);
+		ck_assert_uint_eq(ledger_state(20 + i), LEDGER_RELEASE);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("job-follow");
+	TCase *tc = tcase_create("job-follow");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_a_held_job_that_cannot_be_cancelled);
+	tcase_add_test(tc, test_a_held_job_that_is_cancelled);
+	tcase_add_test(tc, test_a_watch_that_is_slow);
+	tcase_add_test(tc, test_a_watch_that_does_not_answer);
+	tcase_add_test(tc, test_what_is_owed_is_of_one_spooler);
+	tcase_add_test(tc, test_a_job_that_is_given_up);
+	tcase_add_test(tc, test_a_disk_that_takes_its_time);
+	tcase_add_test(tc, test_a_sync_is_of_one_spooler);
+	tcase_add_test(tc, test_a_sync_that_ends);
+	tcase_add_test(tc, test_texts_without_an_end);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
