@@ -5,10 +5,14 @@
  * hang on how fast this machine is.
  */
 #include <check.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 
 #define WORKERS_MAX 256 /* a channel and a worker for each of a crowd */
 
+#include "host/arrivals.h"
 #include "host/channel/channel.h"
 #include "host/job.h"
 #include "host/spool/spool.h"
@@ -142,6 +146,61 @@ static void teardown(void)
 	platend_end(host);
 	ck_assert_uint_eq(worker_count, 0);
 }
+
+static int on_other(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	int *turns = userdata;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	(*turns)++;
+	return 0;
+}
+
+/* Connections that come at once have their channels one by one, and who has something to say has
+ * its turn before each; one that nobody wants any more is closed. */
+START_TEST(test_connections_wait_for_their_turn)
+{
+	struct workspace *ws[2] = {
+		workspace_find(host, &uuids[0]), workspace_find(host, &uuids[1])};
+	int first = memfd_create("guest", MFD_CLOEXEC), turns = 0, seen = 0, started = 0;
+	int other = eventfd(1, EFD_CLOEXEC);
+	sd_event_source *source;
+
+	ck_assert_int_ge(
+		sd_event_add_io(host->event, &source, other, EPOLLIN, on_other, &turns), 0);
+	arrivals_add(ws[0], TRANSPORT_UNIX, first);
+	arrivals_add(ws[1], TRANSPORT_VSOCK, memfd_create("guest", MFD_CLOEXEC));
+	arrivals_add(ws[0], TRANSPORT_UNIX, memfd_create("guest", MFD_CLOEXEC));
+	ck_assert_int_eq(fcntl(first, F_GETFD), -1);
+	for (int i = 0; i < 20; i++) {
+		struct worker *before[2] = {ws[0]->channel, ws[1]->channel};
+		int now = turns;
+
+		ck_assert_int_ge(sd_event_run(host->event, 0), 0);
+		if (ws[0]->channel == before[0] && ws[1]->channel == before[1])
+			continue;
+		ck_assert((ws[0]->channel == before[0]) != (ws[1]->channel == before[1]));
+		ck_assert(started == 0 || now > seen);
+		seen = now;
+		started++;
+	}
+	ck_assert_int_eq(started, 2);
+	ck_assert_int_eq(ws[0]->transport, TRANSPORT_UNIX);
+	ck_assert_int_eq(ws[1]->transport, TRANSPORT_VSOCK);
+
+	first = memfd_create("guest", MFD_CLOEXEC);
+	arrivals_add(ws[0], TRANSPORT_UNIX, first);
+	workspace_disconnect(ws[0], "the workspace was shut down");
+	ck_assert_int_eq(fcntl(first, F_GETFD), -1);
+	for (int i = 0; i < 20; i++)
+		ck_assert_int_ge(sd_event_run(host->event, 0), 0);
+	ck_assert_ptr_null(ws[0]->channel);
+	source = sd_event_source_disable_unref(source);
+	(void)close(other);
+}
+END_TEST
 
 /* One workspace has many jobs waiting before another has one: the next free workers are the
  * other's, until it has as many. */
@@ -411,6 +470,7 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_connections_wait_for_their_turn);
 	tcase_add_test(tc, test_a_free_worker_goes_to_who_has_fewest);
 	tcase_add_test(tc, test_a_share_is_a_share);
 	tcase_add_test(tc, test_a_first_is_always_to_be_had);
