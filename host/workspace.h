@@ -48,6 +48,9 @@ struct workspace {
 	int listener;
 	sd_event_source *listener_io;
 	/* The channel: */
+	TAILQ_ENTRY(workspace) arrival;
+	int arrived; /* a connection that waits for one, see arrivals.h; or -1 */
+	enum transport arrived_by;
 	enum transport transport;
 	struct worker *channel;
 	bool opening;		/* a VIRT_OPEN is under way */
