@@ -32,8 +32,9 @@
 #define REOPEN_MOST  10000000ULL	 /* usec */
 #define LISTENING    (EPOLLIN | EPOLLET) /* at the edge, see proto/base/worker.c */
 #define CHANNEL_CPU  60000000ULL	 /* usec of processor time between two answers */
-/* usec of it that are left when it is asked for one: more than a tick can take. */
-#define CHANNEL_CPU_ASK 52000000ULL
+/* usec of it that are left when it is asked for one. A tick can take 30 s: there is a second time
+ * to ask also when the first question, or its answer, found no room. */
+#define CHANNEL_CPU_ASK (CHANNEL_CPU - 1000000)
 
 int workspace_new(struct host *host, const struct uuid *uuid, struct workspace **ret_workspace)
 {
