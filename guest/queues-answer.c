@@ -47,6 +47,8 @@ static void put_failed(struct queues *queues, struct printer *p, const struct qu
 {
 	if (strcmp(p->asked_of, p->fingerprint) != 0)
 		return; /* something else is wanted by now, and is asked for next */
+	if (done->error == -ENOENT && p->queue == QUEUE_OURS)
+		return; /* a person removed it: what else that person did the list tells first */
 	(void)text_printf(
 		p->trouble, sizeof(p->trouble), "the queue could not be made: %.200s", done->text);
 	if (done->error == -EINVAL && p->whole)

@@ -46,6 +46,7 @@ static void put(struct queues *queues, struct printer *p)
 	const struct message_printer *offer = p->offer;
 	struct queues_put m = {.head = {.type = QUEUES_PUT, .size = sizeof(m)},
 		.accepting = offer->accepting,
+		.there = p->queue == QUEUE_OURS,
 		.defaults_size = offer->defaults_size};
 	_cleanup_close_ int fd = drivers_open(queues->agent->drivers, printers_driver(p));
 	struct queues_state made;

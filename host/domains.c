@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/arrivals.h"
 #include "host/restarts.h"
 #include "host/workspace.h"
 #include "proto/base/cleanup.h"
@@ -65,7 +66,7 @@ static void finish(
 	} else if (request->vsock >= 0) {
 		ws = result->error == 0 ? workspace_find(domains->host, &result->uuid) : NULL;
 		if (ws)
-			(void)workspace_connect(ws, TRANSPORT_VSOCK, steal_fd(&request->vsock));
+			arrivals_add(ws, TRANSPORT_VSOCK, steal_fd(&request->vsock));
 		else
 			log_line(LOG_WARNING, NULL,
 				"a vsock connection was refused: no running domain has its CID");

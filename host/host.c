@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host/arrivals.h"
 #include "host/control.h"
 #include "host/decide.h"
 #include "host/domains.h"
@@ -415,6 +416,8 @@ static int set_up(struct host *host)
 	if (r == 0)
 		r = pruner_new(host, &host->pruner);
 	if (r == 0)
+		r = arrivals_new(host, &host->arrivals);
+	if (r == 0)
 		r = set_up_workspaces(host);
 	if (r == 0)
 		r = spooler_new(host, &host->spooler);
@@ -460,6 +463,7 @@ struct host *host_free(struct host *host)
 	job_free_all(host);
 	while (!TAILQ_EMPTY(&host->workspaces))
 		(void)workspace_free(TAILQ_FIRST(&host->workspaces));
+	host->arrivals = arrivals_free(host->arrivals);
 	host->spooler = spooler_free(host->spooler);
 	if (host->fetcher)
 		printer_free_all(host);

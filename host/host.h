@@ -27,6 +27,7 @@ struct control;
 struct renderings;
 struct manuals;
 struct pruner;
+struct arrivals;
 
 TAILQ_HEAD(printer_list, printer);
 TAILQ_HEAD(workspace_list, workspace);
@@ -49,6 +50,7 @@ struct host {
 	struct renderings *renderings;
 	struct manuals *manuals;
 	struct pruner *pruner;
+	struct arrivals *arrivals;
 	struct printer_list printers;
 	struct workspace_list workspaces;
 	struct job_list jobs; /* unfinished, and finished ones that a guest still has open */

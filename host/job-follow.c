@@ -35,6 +35,9 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
 	(void)usec;
 	if (job->stage != JOB_FOLLOWED)
 		return 0;
+	if (job->cancelled && job->row.host_job) /* it may not have arrived, or not have worked */
+		spooler_cancel(job->host->spooler, job->row.host_job, &job->row.key.job,
+			job->row.key.file);
 	if (job->row.host_job)
 		spooler_look(job->host->spooler, job->row.host_job);
 	job->look_wait = job->look_wait < LOOK_MOST / 2 ? job->look_wait * 2 : LOOK_MOST;

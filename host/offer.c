@@ -93,6 +93,7 @@ struct printer *offer_driver(struct workspace *ws, const uint8_t sha256[static S
 static void entry_add(struct workspace *ws, struct printer *printer)
 {
 	struct offer_entry *entry;
+	char *name;
 
 	if (ws->offer_count == ws->offer_size) {
 		uint32_t size = ws->offer_size ? ws->offer_size * 2 : 8;
@@ -103,13 +104,26 @@ static void entry_add(struct workspace *ws, struct printer *printer)
 		ws->offers = grown;
 		ws->offer_size = size;
 	}
+	name = strdup(printer->is.name);
+	if (!name)
+		return;
 	entry = &ws->offers[ws->offer_count++];
-	*entry = (struct offer_entry){.printer = printer, .tell = true, .tell_state = true};
-	(void)text_copy(entry->name, sizeof(entry->name), printer->is.name);
+	*entry = (struct offer_entry){
+		.printer = printer, .tell = true, .tell_state = true, .name = name};
 }
 
-static void entry_withdraw(struct offer_entry *entry)
+/* One less to be heard of. */
+static void entry_heard(struct workspace *ws, struct offer_entry *entry)
 {
+	if (!entry->told || entry->heard)
+		return;
+	entry->heard = true;
+	ws->offer_unheard--;
+}
+
+static void entry_withdraw(struct workspace *ws, struct offer_entry *entry)
+{
+	entry_heard(ws, entry);
 	entry->printer = NULL;
 	entry->tell = entry->tell_state = false;
 	entry->tell_gone = entry->told;
@@ -146,20 +160,22 @@ void offer_update(struct workspace *ws)
 			ws->offer_count < OFFER_PRINTERS_MAX * 16)
 			entry_add(ws, printer);
 		else if (!offered && printer->place != UINT32_MAX)
-			entry_withdraw(&ws->offers[printer->place]);
+			entry_withdraw(ws, &ws->offers[printer->place]);
 	}
 	offer_pump(ws);
 }
 
 void offer_deinit(struct workspace *ws)
 {
-	for (uint32_t i = 0; i < ws->offer_count; i++)
+	for (uint32_t i = 0; i < ws->offer_count; i++) {
 		free(ws->offers[i].report_text);
+		free(ws->offers[i].name);
+	}
 	free(ws->offers);
 	ws->offers = NULL;
 	ws->offer_count = ws->offer_size = 0;
 	ws->offer_begun = ws->offer_ended = false;
-	ws->offer_initial = 0;
+	ws->offer_unheard = ws->offer_ready = 0;
 }
 
 void offer_restart(struct workspace *ws)
@@ -193,7 +209,7 @@ void offer_printer_gone(struct workspace *ws, const struct printer *printer)
 
 	if (!entry)
 		return;
-	entry_withdraw(entry);
+	entry_withdraw(ws, entry);
 	offer_pump(ws);
 }
 
@@ -261,6 +277,7 @@ static int send_printer(struct workspace *ws, struct offer_entry *entry, uint32_
 	fill_printer(entry, index, &m);
 	if (!is_sendable(ws, entry, &m))
 		return 0;
+	ws->offer_unheard += !entry->told;
 	entry->told = true;
 	return workspace_send(ws, &m, -1);
 }
@@ -341,6 +358,7 @@ static void note_held(struct workspace *ws)
 		struct offer_entry *entry = &ws->offers[i];
 
 		entry->told = entry->printer != NULL;
+		ws->offer_unheard += entry->told;
 		entry->tell = entry->tell_state = entry->tell_gone = false;
 	}
 }
@@ -418,26 +436,62 @@ void offer_pump(struct workspace *ws)
 	}
 }
 
-void offer_report(struct workspace *ws, const struct message_printer_report *report)
+/* Whether a report is news, for a log. */
+static bool is_news(const struct offer_entry *entry, const struct message_printer_report *report)
 {
-	struct offer_entry *entry;
-	struct log_about about = {.workspace = ws->name};
+	const char *text = entry->report_text ? entry->report_text : "";
 
-	if (report->index >= ws->offer_count)
-		return;
-	entry = &ws->offers[report->index];
-	about.printer = entry->name;
-	if ((entry->report != report->code || entry->rendering != report->rendering ||
-		    (report->text[0] && strcmp(report->text, entry->report_text ? entry->report_text
-										: "") != 0)) &&
-		report->code != REPORT_GONE && quota_line(ws))
+	return report->code != REPORT_GONE &&
+	       (entry->report != report->code || entry->rendering != report->rendering ||
+		       (report->text[0] && strcmp(report->text, text) != 0));
+}
+
+static void tell_report(struct workspace *ws, const struct offer_entry *entry,
+	const struct message_printer_report *report)
+{
+	struct log_about about = {.workspace = ws->name, .printer = entry->name};
+
+	if (quota_line(ws))
 		log_line(report->code == REPORT_READY && !report->text[0] ? LOG_INFO : LOG_WARNING,
 			&about, "%s in the workspace%s%s",
 			report->code == REPORT_READY ? "ready" : report_name(report->code),
 			report->text[0] ? ": " : "", report->text);
+}
+
+/* The last of those that were told is heard of: one line for all that are ready, for a host that
+ * starts would write one for each printer of each workspace otherwise. */
+static void tell_ready(struct workspace *ws, const struct offer_entry *last)
+{
+	struct log_about about = {.workspace = ws->name};
+
+	if (ws->offer_unheard || !ws->offer_ready)
+		return;
+	if (ws->offer_ready == 1)
+		about.printer = last->report == REPORT_READY ? last->name : NULL;
+	if (quota_line(ws))
+		log_line(LOG_INFO, &about, "%u printer%s ready in the workspace", ws->offer_ready,
+			ws->offer_ready == 1 ? "" : "s");
+	ws->offer_ready = 0;
+}
+
+void offer_report(struct workspace *ws, const struct message_printer_report *report)
+{
+	struct offer_entry *entry;
+	bool is_first;
+
+	if (report->index >= ws->offer_count)
+		return;
+	entry = &ws->offers[report->index];
+	is_first = entry->printer && entry->told && !entry->heard;
+	entry_heard(ws, entry);
+	if (is_first && report->code == REPORT_READY && !report->text[0])
+		ws->offer_ready++;
+	else if (is_news(entry, report))
+		tell_report(ws, entry, report);
 	entry->report = report->code;
 	entry->rendering = report->rendering;
 	free(entry->report_text);
 	entry->report_text = report->text[0] ? strdup(report->text) : NULL;
+	tell_ready(ws, entry);
 	restarts_look(ws->restarts);
 }

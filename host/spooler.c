@@ -6,8 +6,10 @@
  * beforehand, for a page must not wait for a process to start; a few more are started under load,
  * and ended again when there was nothing for them to do for a while; a job for which there is none
  * yet waits in its guest. A workspace has a share of them, in which one counts until it has also
- * cleaned up: opening and closing jobs wins nothing. Its first is always to be had, also when the
- * others hold all that there may be.
+ * cleaned up: opening and closing jobs wins nothing. Its first is to be had also when others hold
+ * all that more than one may have; but a cupsd has so many clients and no more, among them this
+ * watch and the people of the host, so that there is an end of firsts, too: then whoever has none
+ * is next.
  */
 #include "host/spooler.h"
 
@@ -27,6 +29,7 @@
 #define SUBMIT_SPARE  2	 /* ready when nothing goes on */
 #define SUBMIT_MOST   48 /* at once, but for a workspace's first */
 #define SUBMIT_EACH   8	 /* of them for one workspace */
+#define SUBMIT_ALL    80 /* with firsts and those that are ready; cupsd's MaxClients is 100 */
 #define PONG_USEC     30000000ULL
 #define WATCH_CPU     60000000ULL  /* usec of processor time between two answers */
 #define START_USEC    30000000ULL  /* until it is ready */
@@ -187,7 +190,7 @@ static void on_watch_exit(struct worker *worker, int status, bool timed_out, voi
 		worker_end_text(status, timed_out, why));
 	spooler->watch = worker_free(worker);
 	owed_forget(&spooler->owed);
-	spooler->pinged = false;
+	spooler->pinged = spooler->owed.ping = false;
 	spooler->up = spooler->listed = false;
 	(void)text_printf(
 		spooler->text, sizeof(spooler->text), "platen-spool is being started again");
@@ -260,7 +263,10 @@ static void submit_remove(struct submit *submit)
 	struct spooler *spooler = submit->spooler;
 
 	TAILQ_REMOVE(&spooler->submits, submit, link);
-	submit->worker = worker_free(submit->worker);
+	if (spooler->host->ending) /* it may sync a document */
+		submit->worker = worker_abandon(submit->worker);
+	else
+		submit->worker = worker_free(submit->worker);
 	free(submit);
 }
 
@@ -322,19 +328,29 @@ static uint32_t pool_idle(const struct spooler *spooler)
 	return idle;
 }
 
+static uint32_t at_work(const struct spooler *spooler)
+{
+	const struct submit *submit;
+	uint32_t count = 0;
+
+	TAILQ_FOREACH(submit, &spooler->submits, link)
+	count += !uuid_is_null(&submit->busy_for);
+	return count;
+}
+
 /* Keeps a few ready beyond those at work, of which there are SUBMIT_MOST and one for each workspace
- * at most: spooler_take(). */
+ * at most: spooler_take(). There is a connection to cupsd for each. */
 static void pool_fill(struct spooler *spooler)
 {
-	uint32_t idle = pool_idle(spooler);
+	uint32_t idle = pool_idle(spooler), all = idle + at_work(spooler);
 
-	while (idle < SUBMIT_SPARE) {
+	if (spooler->host->ending)
+		return;
+	for (; idle < SUBMIT_SPARE && all < SUBMIT_ALL; idle++, all++)
 		if (submit_start(spooler) < 0) {
 			restart_later(spooler);
 			return;
 		}
-		idle++;
-	}
 }
 
 /* Ends those that nobody had use for, the youngest first: the oldest is taken first. */
@@ -362,14 +378,12 @@ static int on_trim(sd_event_source *source, uint64_t usec, void *userdata)
 /* One more is idle, or one less. */
 static void pool_look(struct spooler *spooler)
 {
-	uint64_t now;
-
-	if (!spares_changed(&spooler->spares, pool_idle(spooler)) ||
-		sd_event_now(spooler->host->event, CLOCK_MONOTONIC, &now) < 0)
+	if (!spares_changed(&spooler->spares, pool_idle(spooler)))
 		return;
 	spooler->trim = sd_event_source_disable_unref(spooler->trim);
-	(void)sd_event_add_time(spooler->host->event, &spooler->trim, CLOCK_MONOTONIC,
-		now + SPARE_USEC, 5000000, on_trim, spooler);
+	if (sd_event_add_time_relative(spooler->host->event, &spooler->trim, CLOCK_MONOTONIC,
+		    SPARE_USEC, 5000000, on_trim, spooler) < 0)
+		spooler->spares.is_counting = false; /* the next change begins the while */
 }
 
 int spooler_new(struct host *host, struct spooler **ret_spooler)
@@ -415,16 +429,6 @@ uint32_t spooler_share(const struct spooler *spooler, const struct uuid *workspa
 	TAILQ_FOREACH(submit, &spooler->submits, link)
 	share += uuid_equal(&submit->busy_for, workspace);
 	return share;
-}
-
-static uint32_t at_work(const struct spooler *spooler)
-{
-	const struct submit *submit;
-	uint32_t count = 0;
-
-	TAILQ_FOREACH(submit, &spooler->submits, link)
-	count += !uuid_is_null(&submit->busy_for);
-	return count;
 }
 
 struct submit *spooler_take(struct spooler *spooler, struct job *job)

@@ -45,7 +45,7 @@ struct syncer *syncer_free(struct syncer *syncer)
 {
 	if (!syncer)
 		return NULL;
-	syncer->worker = worker_free(syncer->worker);
+	syncer->worker = worker_abandon(syncer->worker);
 	free(syncer);
 	return NULL;
 }

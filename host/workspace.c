@@ -15,6 +15,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "host/arrivals.h"
 #include "host/channel/channel.h"
 #include "host/decide.h"
 #include "host/domains.h"
@@ -31,8 +32,9 @@
 #define REOPEN_MOST  10000000ULL	 /* usec */
 #define LISTENING    (EPOLLIN | EPOLLET) /* at the edge, see proto/base/worker.c */
 #define CHANNEL_CPU  60000000ULL	 /* usec of processor time between two answers */
-/* usec of it that are left when it is asked for one: more than a tick can take. */
-#define CHANNEL_CPU_ASK 52000000ULL
+/* usec of it that are left when it is asked for one. A tick can take 30 s: there is a second time
+ * to ask also when the first question, or its answer, found no room. */
+#define CHANNEL_CPU_ASK (CHANNEL_CPU - 1000000)
 
 int workspace_new(struct host *host, const struct uuid *uuid, struct workspace **ret_workspace)
 {
@@ -48,7 +50,7 @@ int workspace_new(struct host *host, const struct uuid *uuid, struct workspace *
 		free(ws);
 		return r;
 	}
-	ws->listener = -1;
+	ws->listener = ws->arrived = -1;
 	quota_init(&ws->quota, &host->config);
 	TAILQ_INSERT_TAIL(&host->workspaces, ws, link);
 	*ret_workspace = ws;
@@ -61,6 +63,7 @@ struct workspace *workspace_free(struct workspace *ws)
 		return NULL;
 	job_workspace_lost(ws, true);
 	ws->restarts = restarts_free(ws->restarts);
+	arrivals_drop(ws);
 	ws->channel = worker_free(ws->channel);
 	ws->reopen = sd_event_source_disable_unref(ws->reopen);
 	ws->listener_io = sd_event_source_disable_unref(ws->listener_io);
@@ -392,6 +395,7 @@ void workspace_tick(struct workspace *ws)
 
 void workspace_disconnect(struct workspace *ws, const char *why)
 {
+	arrivals_drop(ws);
 	if (!ws->channel)
 		return;
 	if (ws->greeted)
@@ -408,7 +412,7 @@ static int on_listener(sd_event_source *source, int fd, uint32_t revents, void *
 	(void)revents;
 	(void)sd_event_source_set_io_events(source, LISTENING); /* there may be another */
 	if (connection >= 0)
-		(void)workspace_connect(ws, TRANSPORT_UNIX, connection); /* it has logged */
+		arrivals_add(ws, TRANSPORT_UNIX, connection);
 	return 0;
 }
 
@@ -428,8 +432,8 @@ int workspace_listen(struct workspace *ws, const struct config_workspace *config
 void workspace_opened(struct workspace *ws, int error, const char *text, int *fd)
 {
 	ws->opening = false;
-	if (error == 0 && *fd >= 0 && !ws->channel) {
-		(void)workspace_connect(ws, TRANSPORT_VIRTIO, steal_fd(fd)); /* it has logged */
+	if (error == 0 && *fd >= 0 && !ws->channel && ws->arrived < 0) {
+		arrivals_add(ws, TRANSPORT_VIRTIO, steal_fd(fd));
 		return;
 	}
 	if (error == 0)
@@ -453,7 +457,7 @@ void workspace_domain(struct workspace *ws, const struct virt_domain *domain)
 	ws->own_restart = domain->restart < RESTART_POLICY_COUNT
 				  ? (enum restart_policy)domain->restart
 				  : RESTART_UNSET;
-	if ((!domain->running || restarted) && ws->channel)
+	if (!domain->running || restarted)
 		workspace_disconnect(ws, "the workspace was shut down");
 	if (restarted) {
 		ws->open_failures = 0;
@@ -467,7 +471,7 @@ void workspace_domain(struct workspace *ws, const struct virt_domain *domain)
 	/* One that is paused hears nothing; one that comes by migration is not even here yet, and
 	 * what was said to it now would be lost with its device's state. */
 	if (!domain->running || domain->paused || !(domain->devices & VIRT_DEVICE_VIRTIO) ||
-		ws->channel || ws->opening || ws->reopen || ws->host->ending)
+		ws->channel || ws->opening || ws->arrived >= 0 || ws->reopen || ws->host->ending)
 		return;
 	if (domains_open(ws->host->domains, ws) == 0)
 		ws->opening = true;

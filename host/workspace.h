@@ -25,10 +25,11 @@ enum transport {
 struct offer_entry {
 	struct printer *printer; /* NULL: gone */
 	bool told;		 /* PRINTER was sent */
+	bool heard;		 /* the guest said what became of it, or it is gone */
 	bool tell, tell_state, tell_gone;
 	uint32_t report;    /* enum report_code, 0: none yet */
 	uint32_t rendering; /* enum rendering in force there */
-	char name[NAME_SIZE];
+	char *name;
 	char *report_text;
 };
 
@@ -47,6 +48,9 @@ struct workspace {
 	int listener;
 	sd_event_source *listener_io;
 	/* The channel: */
+	TAILQ_ENTRY(workspace) arrival;
+	int arrived; /* a connection that waits for one, see arrivals.h; or -1 */
+	enum transport arrived_by;
 	enum transport transport;
 	struct worker *channel;
 	bool opening;		/* a VIRT_OPEN is under way */
@@ -67,9 +71,9 @@ struct workspace {
 	uint32_t offer_count, offer_size;
 	uint8_t offer_held[SHA256_SIZE]; /* what the guest says that it holds, or 0 */
 	bool offer_begun;		 /* OFFER_BEGIN was sent in this session */
-	bool offer_dirty;
-	uint32_t offer_initial; /* entries that belong to the first, bracketed offer */
 	bool offer_ended;
+	uint32_t offer_unheard; /* entries that were told, and are not heard of yet */
+	uint32_t offer_ready;	/* entries that became ready since the last line about it */
 };
 
 int workspace_new(struct host *host, const struct uuid *uuid, struct workspace **ret_workspace);

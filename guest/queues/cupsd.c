@@ -151,9 +151,11 @@ static ssize_t read_answer(void *http, ipp_uchar_t *buf, size_t size)
 	return done ? (ssize_t)done : n;
 }
 
-/* A question without a document. NULL when cupsd went away; anything out of the ordinary libcups
- * settles with cupsd by itself. */
-static ipp_t *ask(http_t *http, ipp_t *request, const char *resource)
+/* A question without a document. NULL when cupsd went away, of which libcups does not know if
+ * *ret_silent: its last error is that of an earlier question. Anything out of the ordinary it
+ * settles with cupsd by itself. The twin of ipp_do_list() in host/spool/spooler-ipp.c, of which the
+ * guest's programs see nothing. */
+static ipp_t *ask(http_t *http, ipp_t *request, const char *resource, bool *ret_silent)
 {
 	_cleanup_ipp_ ipp_t *response = ippNew();
 	http_status_t status = cupsSendRequest(http, request, resource, ippLength(request));
@@ -168,16 +170,20 @@ static ipp_t *ask(http_t *http, ipp_t *request, const char *resource)
 	ippDelete(request);
 	while (status == HTTP_STATUS_OK && state != IPP_STATE_DATA && state != IPP_STATE_ERROR)
 		state = ippReadIO(http, read_answer, 1, NULL, response);
-	if (state != IPP_STATE_DATA)
+	if (state != IPP_STATE_DATA) {
+		*ret_silent = true;
 		return NULL;
+	}
 	httpFlush(http);
 	return steal_ptr(response);
 }
 
-/* What cupsd did not like, or that it did not answer. */
-static int error_of(struct cupsd *cupsd, ipp_t *response)
+/* What cupsd did not like, or that it did not answer; `silent`: and libcups says nothing of it. */
+static int error_of(struct cupsd *cupsd, ipp_t *response, bool silent)
 {
-	ipp_status_t status = response ? ippGetStatusCode(response) : cupsLastError();
+	ipp_status_t status = response ? ippGetStatusCode(response)
+			      : silent ? IPP_STATUS_ERROR_SERVICE_UNAVAILABLE
+				       : cupsLastError();
 
 	cupsd_text(response, "status-message", cupsd->text, sizeof(cupsd->text));
 	if (!cupsd->text[0])
@@ -206,6 +212,7 @@ int cupsd_run(
 {
 	_cleanup_ipp_ ipp_t *response = NULL;
 	const char *server;
+	bool silent = false;
 	int r = connect_now(cupsd);
 
 	if (r < 0) {
@@ -215,17 +222,17 @@ int cupsd_run(
 	if (file >= 0)
 		(void)lseek(file, 0, SEEK_SET);
 	response = ret_response && file < 0
-			   ? ask(cupsd->http, request, resource)
+			   ? ask(cupsd->http, request, resource, &silent)
 			   : cupsDoIORequest(cupsd->http, request, resource, file, -1);
 	if (!response)
-		return error_of(cupsd, NULL);
+		return error_of(cupsd, NULL, silent);
 	count_connection(cupsd);
 	cupsd->used = cupsd_msec();
 	server = httpGetField(cupsd->http, HTTP_FIELD_SERVER);
 	text_copy_line(cupsd->server, sizeof(cupsd->server), server && *server ? server : "CUPS");
 	cupsd->server[strcspn(cupsd->server, " ")] = '\0';
 	if (ippGetStatusCode(response) > IPP_STATUS_OK_CONFLICTING)
-		return error_of(cupsd, response);
+		return error_of(cupsd, response, false);
 	if (ret_response)
 		*ret_response = steal_ptr(response);
 	return 0;

@@ -294,8 +294,7 @@ int queue_put(struct cupsd *cupsd, const struct queues_put *put, int driver, uin
 	bool is_new = r == -ENOENT;
 
 	*ret_made = is_new;
-
-	if (r < 0 && !is_new)
+	if (r < 0 && (!is_new || put->there))
 		return r;
 	/* The old driver is lost once cupsd has the new one, and an empty one it does not notice.
 	 */

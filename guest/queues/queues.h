@@ -91,6 +91,7 @@ struct queues_put {
 	struct ipc_head head;
 	uint32_t serial;
 	uint32_t accepting; /* bool */
+	uint32_t there;	    /* bool: it is to be changed, not made: -ENOENT if it has gone */
 	char name[NAME_SIZE];
 	char info[TEXT_SIZE];
 	char location[TEXT_SIZE];

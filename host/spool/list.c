@@ -21,7 +21,7 @@ static const char *const printer_attrs[] = {"printer-name", "printer-info", "pri
 	"printer-state-message", "printer-is-accepting-jobs", "printer-type", "device-uri",
 	"member-names", "printer-config-change-time", "job-sheets-default", "number-up-default",
 	"marker-names", "marker-types", "marker-colors", "marker-levels", "marker-low-levels",
-	"marker-high-levels"};
+	"marker-high-levels", "requesting-user-name-allowed", "requesting-user-name-denied"};
 
 static const char *const job_attrs[] = {"job-id", "job-state", "job-state-reasons",
 	"job-printer-state-message", "job-impressions-completed", "job-media-sheets-completed",
@@ -203,7 +203,7 @@ static int read_default(struct watch *watch, char name[static NAME_SIZE])
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
-		return r == -EIO ? 0 : r;
+		return r == -EIO || r == -EACCES ? 0 : r;
 	ipp_text(response, "printer-name", name, NAME_SIZE);
 	ippDelete(response);
 	return 0;
@@ -247,13 +247,17 @@ static int note_all(struct watch *watch, ipp_t *response, const char *first, boo
 }
 
 /* Whether more may be other than it was told than the printer of this answer: it came, another
- * printer was the default, or a class has a member at another device. */
+ * printer was the default, or a class has a member at another device. Or it is not for everybody:
+ * whether it is for us only the list of all tells, which leaves it out. */
 static bool is_more(struct watch *watch, ipp_t *response, const char *first)
 {
 	struct spool_printer p;
 	bool is_class, classes = false;
 	const struct watch_printer *known;
 
+	if (ippFindAttribute(response, "requesting-user-name-allowed", IPP_TAG_ZERO) ||
+		ippFindAttribute(response, "requesting-user-name-denied", IPP_TAG_ZERO))
+		return true;
 	read_printer(response, &p, &is_class);
 	known = printer_find(watch, p.name);
 	for (size_t i = 0; i < watch->count; i++) {
@@ -284,13 +288,13 @@ int watch_list_printers(struct watch *watch, const char *only)
 	(void)ippAddStrings(request, IPP_TAG_OPERATION, IPP_TAG_KEYWORD, "requested-attributes",
 		COUNT(printer_attrs), NULL, printer_attrs);
 	r = ipp_do_list(watch->http, request, &response);
-	if (r == -ENOENT && only)
+	if (r < 0 && r != -ECONNRESET && only) /* it is gone, or refused: the list tells */
 		return watch_list_printers(watch, NULL);
 	if (r == -ENOENT) { /* cupsd's word for "no destinations" */
 		for (size_t i = 0; i < watch->count; i++)
 			watch->printers[i].seen = false;
 		printers_gone(watch);
-		return 0;
+		return 1;
 	}
 	if (r < 0)
 		return r;
@@ -306,7 +310,7 @@ int watch_list_printers(struct watch *watch, const char *only)
 	if (r == 0 && !only)
 		printers_gone(watch);
 	ippDelete(response);
-	return r;
+	return r == 0 && !only ? 1 : r;
 }
 
 /* 0 for what is not there, has no value, or makes no sense. */

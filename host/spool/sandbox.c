@@ -59,7 +59,7 @@ static const struct sandbox_rule rules[] = {
 	MAY(shutdown),
 	MAY(close),
 	MAY(fcntl),
-	MAY(fdatasync),
+	MAY(fsync),
 	{SCMP_SYS(ioctl), SCMP_ACT_ERRNO(ENOTTY), 0, {{0}}},
 	/* Connections, over unix sockets only */
 	{SCMP_SYS(socket), SCMP_ACT_ALLOW, 1, {EQUALS(0, AF_UNIX)}},

@@ -36,11 +36,18 @@ ipp_t *ipp_request(ipp_op_t op, const char *printer, const char *user)
 	return request;
 }
 
-/* Takes or deletes an answer. */
+/* Takes or deletes an answer. One that libcups made nothing of may have been a refusal by HTTP, as
+ * of a printer with a strict policy: cupsd is there. */
 static int take(ipp_t *response, ipp_status_t status, ipp_t **ret_response)
 {
 	if (!response)
-		return -ECONNRESET;
+		switch (status) {
+		case IPP_STATUS_ERROR_NOT_AUTHORIZED:
+		case IPP_STATUS_ERROR_NOT_AUTHENTICATED:
+		case IPP_STATUS_ERROR_CUPS_AUTHENTICATION_CANCELED:
+		case IPP_STATUS_ERROR_FORBIDDEN: return -EACCES;
+		default: return -ECONNRESET;
+		}
 	if (status > IPP_STATUS_OK_CONFLICTING) {
 		ippDelete(response);
 		return status == IPP_STATUS_ERROR_NOT_FOUND ? -ENOENT : -EIO;
@@ -72,6 +79,7 @@ static ssize_t read_list(void *http, ipp_uchar_t *buf, size_t size)
 	return done ? (ssize_t)done : n;
 }
 
+/* The twin of ask() in guest/queues/cupsd.c, of which the host's programs see nothing. */
 int ipp_do_list(http_t *http, ipp_t *request, ipp_t **ret_response)
 {
 	http_status_t status = cupsSendRequest(http, request, "/", ippLength(request));

@@ -397,12 +397,13 @@ static void on_query(struct submission *s)
 		(void)say_progress(s, SUBMIT_OFFSET);
 }
 
-/* cupsd's file of the document, whole and held until now, survives a loss of power from here on. */
+/* cupsd's file of the document, whole and held until now, survives a loss of power from here on:
+ * also its name, which cupsd gave it when it was whole, and which fdatasync(2) need not write. */
 static void sync_document(struct submission *s, int fd)
 {
 	char text[MESSAGE_SIZE];
 
-	if (fdatasync(fd) == 0) {
+	if (fsync(fd) == 0) {
 		(void)say_progress(s, SUBMIT_SYNCED);
 		return;
 	}

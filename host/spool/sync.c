@@ -3,7 +3,9 @@
  * Syncing files that were opened for us, one after another.
  *
  * It has nothing to do with cupsd itself: the file in which it saved a job comes with the question.
- * A disk may take minutes, and this program has nothing else to do meanwhile.
+ * A disk may take minutes, and this program has nothing else to do meanwhile. cupsd has just
+ * renamed the file to what it is called: fsync(2) brings that onto the disk, too, where
+ * fdatasync(2) need not.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -26,7 +28,7 @@ int sync_run(void)
 		if (m->head.type != SPOOL_SYNC || m->head.size != sizeof(*m) || fd < 0)
 			return -EPROTO;
 		m->head.type = SPOOL_SYNCED;
-		m->error = fdatasync(fd) == 0 ? 0 : (uint32_t)errno;
+		m->error = fsync(fd) == 0 ? 0 : (uint32_t)errno;
 		r = ipc_send(IPC_FD, m, -1);
 	}
 	return r;

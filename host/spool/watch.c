@@ -196,7 +196,7 @@ static int read_all(struct watch *watch)
 	tell_head(SPOOL_LISTING);
 	r = watch_list_printers(watch, NULL);
 
-	if (r == 0)
+	if (r >= 0)
 		r = watch_list_jobs(watch, 0);
 	if (r == 0)
 		tell_head(SPOOL_LISTED);
@@ -287,14 +287,23 @@ static void hear(struct watch *watch)
 		watch->next = next_look(watch);
 }
 
+/* A printer, unless all were read since the hint, which *all tells. */
+static int printer_hinted(struct watch *watch, const struct spool_hint *hint, bool *all)
+{
+	int r = *all ? 0 : watch_list_printers(watch, hint->printer[0] ? hint->printer : NULL);
+
+	*all |= r > 0;
+	return r < 0 ? r : 0;
+}
+
 /* A job that is cancelled may have gone with its printer, which platend has to know before. One
  * that cannot be read any more was as the event says, and cupsd does not keep it. */
-static int job_hinted(struct watch *watch, const struct spool_hint *hint)
+static int job_hinted(struct watch *watch, const struct spool_hint *hint, bool *all)
 {
 	int r = 0;
 
 	if (hint->job_state == IPP_JSTATE_CANCELED && hint->printer[0])
-		r = watch_list_printers(watch, hint->printer);
+		r = printer_hinted(watch, hint, all);
 	if (r == 0)
 		r = watch_list_jobs(watch, hint->host_job);
 	if (r != -ENOENT)
@@ -338,17 +347,20 @@ static int take_hints(struct watch *watch)
 		return 0; /* everything is read anyway when cupsd is back */
 	if (all)
 		r = watch_list_printers(watch, NULL);
-	for (size_t i = 0; i < count && r == 0; i++) {
-		if (hints[i].host_job)
-			r = job_hinted(watch, &hints[i]);
-		else if (!all)
-			r = watch_list_printers(
-				watch, hints[i].printer[0] ? hints[i].printer : NULL);
+	all = r > 0;
+	lost |= r < 0;
+	for (size_t i = 0; i < count && r != -ECONNRESET; i++) {
+		r = hints[i].host_job ? job_hinted(watch, &hints[i], &all)
+				      : printer_hinted(watch, &hints[i], &all);
+		lost |= r < 0; /* nobody hints again: with everything it is read once more */
 	}
-	return lost && r == 0 ? read_all(watch) : r;
+	if (r == -ECONNRESET || !lost)
+		return r < 0 ? r : 0;
+	return read_all(watch) < 0 ? -ECONNRESET : 0; /* anew, with patience */
 }
 
-/* platend has not heard of this job for a while. One that is gone went unheard: the list tells. */
+/* platend has not heard of this job for a while. One that is gone went unheard, and one that we may
+ * not ask for is in the list all the same: that tells. */
 static int look_at_job(struct watch *watch, uint32_t host_job)
 {
 	int r;
@@ -357,7 +369,7 @@ static int look_at_job(struct watch *watch, uint32_t host_job)
 		return 0;
 	watch_forget_job(watch, host_job);
 	r = watch_list_jobs(watch, host_job);
-	return r == -ENOENT ? read_all(watch) : r;
+	return r < 0 && r != -ECONNRESET ? read_all(watch) : r;
 }
 
 static int on_message(struct watch *watch, const struct ipc_head *m)

@@ -29,7 +29,8 @@ struct watch {
 	size_t job_count, job_size;
 };
 
-/* list.c: reads all printers, or one, and tells what is new. 0 or -errno. */
+/* list.c: reads all printers, or one, and tells what is new. 1 if all were read, which may be for
+ * one's sake; 0 or -errno. */
 int watch_list_printers(struct watch *watch, const char *only);
 /* Reads all of Platen's jobs, or one, and tells what is new. 0 or -errno; -ENOENT: that one is not
  * there (any more). */

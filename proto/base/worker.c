@@ -37,6 +37,17 @@
  * one each time that we come back from one. */
 #define LISTENING (EPOLLIN | EPOLLET)
 
+/* Where there are two of each (i386, arm), the first takes 16 bits, and makes root of 65536. */
+#ifdef SYS_setuid32
+#define CALL_SETGROUPS SYS_setgroups32
+#define CALL_SETGID    SYS_setgid32
+#define CALL_SETUID    SYS_setuid32
+#else
+#define CALL_SETGROUPS SYS_setgroups
+#define CALL_SETGID    SYS_setgid
+#define CALL_SETUID    SYS_setuid
+#endif
+
 struct worker {
 	sd_event *event;
 	struct worker_setup setup;
@@ -76,12 +87,15 @@ static void hide(const char *const *hidden)
  * library would tell the owner's threads. */
 static bool become_user(const struct passwd *pw)
 {
-	return syscall(SYS_setgroups, 0, NULL) == 0 && syscall(SYS_setgid, pw->pw_gid) == 0 &&
-	       syscall(SYS_setuid, pw->pw_uid) == 0;
+	return syscall(CALL_SETGROUPS, 0, NULL) == 0 && syscall(CALL_SETGID, pw->pw_gid) == 0 &&
+	       syscall(CALL_SETUID, pw->pw_uid) == 0 && geteuid() == pw->pw_uid &&
+	       getegid() == pw->pw_gid;
 }
 
-/* In the child, between vfork and exec, in the owner's memory while the owner waits: it changes
- * nothing there, and reads the user database not at all. */
+/* In the child, between vfork and exec, in the owner's memory while the owner waits. What it
+ * changes there is errno, which nobody looks at then, and that the memory may be dumped, which the
+ * kernel takes away when its user changes: start() gives that back. It reads the user database not
+ * at all: that would leave memory and descriptors behind. */
 static void become(const struct worker_setup *setup, const struct passwd *pw, int sock, pid_t owner)
 {
 	sigset_t none;
@@ -136,8 +150,8 @@ static void slay(const struct worker *worker)
 {
 	if (worker->pid <= 0)
 		return;
-	(void)kill(-worker->pid, SIGKILL); /* not there yet when it has just been forked */
-	(void)kill(worker->pid, SIGKILL);
+	(void)kill(-worker->pid, SIGKILL); /* its group, made before vfork(2) came back */
+	(void)kill(worker->pid, SIGKILL);  /* or it could make none */
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata);
@@ -258,7 +272,9 @@ static int start(struct worker *worker, const struct passwd *pw)
 	sock = fds[1];
 	if (fcntl(worker->fd, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;
-	pid = vfork(); /* fork(2) would copy the map of all the memory that we have */
+	/* fork(2) would copy the map of all the memory that we have. The price is that we wait
+	 * until the child is at its exec, also for the mounts of hide(). */
+	pid = vfork();
 	if (pid == 0)
 		become(&worker->setup, pw, sock, owner);
 	if (pid < 0)
@@ -317,17 +333,15 @@ int worker_new(sd_event *event, const struct worker_setup *setup, struct worker 
 	return 0;
 }
 
-struct worker *worker_free(struct worker *worker)
+static void release(struct worker *worker, bool reap)
 {
-	if (!worker)
-		return NULL;
 	worker->child = sd_event_source_disable_unref(worker->child);
 	worker->io = sd_event_source_disable_unref(worker->io);
 	worker->timer = sd_event_source_disable_unref(worker->timer);
 	worker->cpu = sd_event_source_disable_unref(worker->cpu);
 	if (worker->pid > 0) {
 		slay(worker);
-		while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
+		while (reap && waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
 	worker->fd = close_fd(worker->fd);
@@ -336,6 +350,19 @@ struct worker *worker_free(struct worker *worker)
 		worker->doomed = true;
 	else
 		free(worker);
+}
+
+struct worker *worker_free(struct worker *worker)
+{
+	if (worker)
+		release(worker, true);
+	return NULL;
+}
+
+struct worker *worker_abandon(struct worker *worker)
+{
+	if (worker)
+		release(worker, false);
 	return NULL;
 }
 

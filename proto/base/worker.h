@@ -70,6 +70,10 @@ const char *worker_end_text(int status, bool timed_out, char buf[static 160]);
  * Returns NULL. NULL is accepted. */
 struct worker *worker_free(struct worker *worker);
 
+/* The same at the end of its owner, who does not wait for it: one that syncs a file ends, killed or
+ * not, when the disk has answered. It does nothing more, and whoever inherits it reaps it. */
+struct worker *worker_abandon(struct worker *worker);
+
 /* Lets it go in peace: it reads what was sent to it and then the end, and has a second to act on
  * it before it is killed. Nothing of it is heard any more, and it frees itself. *left (kept by the
  * owner, who must outlive it) is counted up now and down at its end. Returns NULL. NULL is

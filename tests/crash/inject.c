@@ -139,7 +139,8 @@ static void note_change(int fd, uint64_t at, uint64_t size)
 	close(undo);
 }
 
-static void note_sync(int fd)
+/* fdatasync(2) need not bring a name that a file was given onto the disk: it gets no number. */
+static void note_sync(int fd, int with_names)
 {
 	int undo = undo_open(fd, O_WRONLY | O_TRUNC);
 	struct stat st;
@@ -152,7 +153,7 @@ static void note_sync(int fd)
 	if (at < SYNCS)
 		arm->synced[at] = (struct synced){.inode = st.st_ino,
 			.size = (uint64_t)st.st_size,
-			.number = atomic_fetch_add(&arm->number, 1) + 1,
+			.number = with_names ? atomic_fetch_add(&arm->number, 1) + 1 : 0,
 			.is_folder = S_ISDIR(st.st_mode)};
 }
 
@@ -220,8 +221,8 @@ WRAP(ssize_t, send, (int fd, const void *p, size_t n, int flags), (fd, p, n, fla
 	NOTHING)
 WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags), NOTHING,
 	NOTHING)
-WRAP(int, fsync, (int fd), (fd), NOTHING, note_sync(fd))
-WRAP(int, fdatasync, (int fd), (fd), NOTHING, note_sync(fd))
+WRAP(int, fsync, (int fd), (fd), NOTHING, note_sync(fd, 1))
+WRAP(int, fdatasync, (int fd), (fd), NOTHING, note_sync(fd, 0))
 WRAP(int, rename, (const char *from, const char *to), (from, to),
 	uint32_t number = is_kept(to) ? keep(to) : 0, if (number) note_name('R', number, from, to))
 WRAP(int, unlink, (const char *path), (path), uint32_t number = is_kept(path) ? keep(path) : 0,

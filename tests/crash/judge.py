@@ -61,6 +61,17 @@ def typed_anew(names, log):
     return shown
 
 
+def typed_anew_in_the_guest(number, log):
+    """The same of the guest's cupsd: it handed this job over as what it took its document for, not as what it was told."""
+    lines = [line for line in log.splitlines() if f"[Job {number}] " in line]
+    guessed = [n for n, line in enumerate(lines) if "Auto-typing document file" in line]
+    started = [n for n, line in enumerate(lines) if "] Started backend " in line and guessed and n > guessed[0]]
+    types = [line for line in lines if re.search(r'envp\[\d+\]="CONTENT_TYPE=', line)]
+    if not started or not types or "application/vnd.cups-raw" in types[-1]:
+        return []
+    return [lines[guessed[0]], types[-1], lines[started[-1]]]
+
+
 def story(names, log):
     """What the host's cupsd says of the jobs that these files are of, its options left out."""
     jobs = {name.split(".")[1] for name in names}

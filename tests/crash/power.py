@@ -4,9 +4,9 @@
 The model is ext4 with data=ordered and delayed allocation, taken at its worst:
   - What a file held at its last fsync() or fdatasync() is there.
   - Names (made, renamed, taken away) come onto the disk in the order in which they were done, so that
-    some point in that order is what is there afterwards. Any sync of a file of cupsd's commits all
+    some point in that order is what is there afterwards. Any fsync() of a file of cupsd's commits all
     names up to it; one of the ledger's does so, too, if it lies in the same file system, which is a
-    matter of chance here.
+    matter of chance here. fdatasync() commits none.
   - What was not synced of a file may be there or not: nothing of it ("power"), or ("power-some") all of
     it, its beginning, or its length with pages of zeros in it. A control file may so come through
     whole and the document that belongs to it may not.

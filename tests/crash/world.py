@@ -54,7 +54,7 @@ FAULTS = PROCESSES + FULL + ("host-cupsd-term", "guest-cupsd-term", "cut", "stal
 ENDS = ("agent", "platend", "guest-cupsd", "host-cupsd")
 # What each of them really calls in a job's life; others would never be hit.
 CALLS = {"platend": ("sendmsg", "pwrite64", "fdatasync"), "platen-agent": ("write", "sendmsg", "fdatasync"),
-         "platen-channel": ("write", "sendmsg"), "platen-spool": ("write", "send", "sendmsg", "connect", "fdatasync"),
+         "platen-channel": ("write", "sendmsg"), "platen-spool": ("write", "send", "sendmsg", "connect", "fsync"),
          "platen-backend": ("sendmsg",)}
 # The backend is installed under its scheme's name.
 COMM = {"platen-backend": "platen"}
@@ -273,7 +273,7 @@ class World:
         program = {"nospace": chance.choice(("platend", "platend", "platen-spool")),
                    "release": "platen-spool"}.get(what) or chance.choice(list(CALLS))
         call = (chance.choice(CALLS[program]) if not nospace else
-                chance.choice(("pwrite64", "fdatasync")) if program == "platend" else "fdatasync")
+                chance.choice(("pwrite64", "fdatasync")) if program == "platend" else "fsync")
         self.arm.program, self.arm.call = COMM.get(program, program).encode(), call.encode()
         self.arm.action = 2 if nospace else chance.randrange(2)
         self.arm.hit, self.arm.left = 0, chance.choice((1, 2, 3, chance.randrange(1, 12)))
@@ -282,7 +282,7 @@ class World:
 
     def hold_sealed(self, chance, documents):
         """One of them will wait when the host has it whole and before it asks for the release: a submitter syncs then."""
-        self.arm.program, self.arm.call, self.arm.action = b"platen-spool", b"fdatasync", 3
+        self.arm.program, self.arm.call, self.arm.action = b"platen-spool", b"fsync", 3
         self.arm.waits, self.arm.hit, self.arm.left = 1, 0, chance.randrange(1, documents + 1)
         return f"host-cupsd killed between seal {self.arm.left} and its release"
 

@@ -21,7 +21,9 @@
 #include "proto/base/worker.h"
 #include "tests/fuzz/fuzz.h"
 
+#ifndef WORKERS_MAX
 #define WORKERS_MAX 128
+#endif
 
 struct worker {
 	struct worker_setup setup;
@@ -33,8 +35,9 @@ struct worker {
 };
 
 static struct worker *workers[WORKERS_MAX];
-static unsigned int worker_count;
+static unsigned int worker_count, abandoned_count;
 static uint64_t clock_ahead; /* seconds */
+static uint64_t cpu_left;    /* usec of processor time, of every worker */
 
 /* The fuzzer's: judges what a worker is sent. */
 static void look_at_sent(const struct worker *worker, const struct ipc_head *msg);
@@ -92,6 +95,12 @@ struct worker *worker_free(struct worker *worker)
 	return NULL;
 }
 
+struct worker *worker_abandon(struct worker *worker)
+{
+	abandoned_count += worker != NULL;
+	return worker_free(worker);
+}
+
 struct worker *worker_dismiss(struct worker *worker, unsigned int *left)
 {
 	(void)left; /* it has ended at once */
@@ -114,7 +123,7 @@ pid_t worker_pid(const struct worker *worker)
 uint64_t worker_cpu_left(const struct worker *worker)
 {
 	(void)worker;
-	return 0;
+	return cpu_left;
 }
 
 void worker_allow_cpu(struct worker *worker, uint64_t usec)

@@ -20,6 +20,10 @@ static const uint8_t **data_of(struct message *m, uint32_t *ret_size)
 		*ret_size = m->driver_data.data_size;
 		return &m->driver_data.data;
 	}
+	if (m->head.type == MESSAGE_PACKAGE_DATA) {
+		*ret_size = m->package_data.data_size;
+		return &m->package_data.data;
+	}
 	*ret_size = 0;
 	return NULL;
 }

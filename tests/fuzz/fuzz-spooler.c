@@ -139,7 +139,9 @@ static unsigned int hear(struct host *host)
 
 static int list(struct watch *watch, bool jobs)
 {
-	return jobs ? watch_list_jobs(watch, 0) : watch_list_printers(watch, NULL);
+	int r = jobs ? watch_list_jobs(watch, 0) : watch_list_printers(watch, NULL);
+
+	return r < 0 ? r : 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

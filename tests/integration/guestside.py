@@ -315,10 +315,10 @@ class Worker:
         assert done.error == 0, done.text
         return {q.name: q for q in queues}
 
-    def put(self, name, ppd=PPD, info="", location="", accepting=1, fingerprint="f1", defaults=None):
+    def put(self, name, ppd=PPD, info="", location="", accepting=1, fingerprint="f1", defaults=None, there=0):
         self.serial += 1
         options = packed(defaults or {})
-        message = fixed(PUT, "II128s256s256s40sI2048s", self.serial, accepting, name, info, location,
+        message = fixed(PUT, "III128s256s256s40sI2048s", self.serial, accepting, there, name, info, location,
             fingerprint, len(options), options)
         if ppd is None:
             self.send(message)

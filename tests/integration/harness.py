@@ -521,5 +521,7 @@ cups-server-bin = {self.spooler.dir}/bin
         out = self.spooler.run(*argv).stdout
         return int(out.split("request id is ")[1].split()[0].rsplit("-", 1)[1])
 
+    children = Host.children
+
     def job(self, number):
         return next((j for j in self.spooler.jobs() if j["job-id"] == number), None)

@@ -35,6 +35,22 @@ class ManyTest(unittest.TestCase):
             guest.spooler.stop()
             wait_for(lambda: self.count("guest", "ready", workspace="box") == 0, "the session's end")
 
+    def test_one_line_for_all_that_are_ready(self):
+        """A host that starts does not write a line for each printer of each workspace."""
+        guest = Guest(self.lab, self.host)
+        guest.start()
+        wait_for(lambda: self.count("guest", "ready", workspace="box") == PRINTERS, "all printers", 120)
+        line, = self.ready_lines()
+        self.assertIn(f"{PRINTERS} printers ready", line)
+        self.spooler.add_queue("another", "socket://192.0.2.250", vendor_ppd(self.lab.dir / "vendor.ppd", "Another"))
+        wait_for(lambda: self.count("guest", "ready", workspace="box") == PRINTERS + 1, "one more", 60)
+        _, line = self.ready_lines()
+        self.assertIn("1 printer ready", line)
+        self.assertIn("another", line)
+
+    def ready_lines(self):
+        return [line for line in self.lab.log("platend").splitlines() if "ready in the workspace" in line]
+
 
 class AgainTest(unittest.TestCase):
     """A session after another: what the guest holds already does not cross the channel again."""
@@ -78,6 +94,8 @@ class AgainTest(unittest.TestCase):
         self.cable.cut()
         self.ready(3)
         self.assertLess(self.cable.told, PADDING + 1024)
+        lines = [line for line in self.lab.log("platend").splitlines() if f"{self.COUNT} printers ready" in line]
+        self.assertEqual(len(lines), 3, lines)
 
     def test_what_changed_meanwhile_is_told(self):
         for sessions, command in enumerate((("lpadmin", "-p", "many3", "-L", "a shelf"), ("cupsdisable", "-r", "Jam", "many3"),

@@ -215,6 +215,24 @@ class PrintTest(unittest.TestCase):
                              for p in self.host.ask("printers", workspace="box")["data"]["printers"]), "the report", 10)
         self.assertNotIn("same", self.guest.spooler.queues())
 
+    def test_queue_that_a_person_replaced_is_not_made_again(self):
+        """The change of a printer comes before the agent has heard that its queue is another's now."""
+        made = 'New printer "laser" added'
+        before = self.guest.spooler.error_log().count(made)
+        (queues, _), = self.guest.children("platen-queues")
+        os.kill(queues, signal.SIGSTOP)
+        try:
+            self.guest.spooler.run("lpadmin", "-x", "laser")
+            self.guest.spooler.add_queue("byhand", self.device.uri, self.ppd)
+            self.spooler.run("lpadmin", "-p", "laser", "-L", "elsewhere")
+            wait_for(lambda: any(p["name"] == "laser" and p["location"] == "elsewhere"
+                                 for p in self.host.ask("printers", workspace="box")["data"]["printers"]), "the change", 10)
+        finally:
+            os.kill(queues, signal.SIGCONT)
+        wait_for(lambda: any(p["name"] == "laser" and p["guest"] == "device-taken"
+                             for p in self.host.ask("printers", workspace="box")["data"]["printers"]), "the report", 10)
+        self.assertEqual(self.guest.spooler.error_log().count(made), before)
+
     def test_host_goes_and_comes(self):
         self.host.stop()
         wait_for(lambda: "Waiting for the host" in self.guest.spooler.printer("laser")["printer-state-message"],

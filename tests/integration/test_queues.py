@@ -74,6 +74,17 @@ class Queues(Case):
         self.assertEqual((queue.ours, queue.uri, queue.fingerprint, queue.jobs, queue.state,
             queue.is_default), (1, "platen:/Laser", "0123456789abcdef", 0, 3, 0))
 
+    def test_changed_only_if_it_is_there(self):
+        """A person may have removed it, and made another in its place, of which the agent has not heard."""
+        self.start()
+        self.assertEqual(self.worker.put("Laser", there=1).error, ENOENT)
+        self.assertEqual(self.cupsd.queues(), [])
+        self.put("Laser", info="one")
+        self.put("Laser", info="two", there=1)
+        self.assertEqual(self.shown("Laser")["printer-info"], "two")
+        self.cupsd.add("theirs", "file:///dev/null", None)
+        self.assertEqual(self.worker.put("theirs", there=1).error, EPERM)
+
     def test_names(self):
         """Names that need escapes in a URI, and the longest one, lead to the same queue again."""
         self.start()

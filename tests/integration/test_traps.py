@@ -322,7 +322,7 @@ class TrapsTest(unittest.TestCase):
         """As the kernel sees it: the worker syncs the spooler's file, then asks for the release."""
         worker = [pid for pid, argv in self.host.children("platen-spool") if argv[1] == "submit"]
         log = self.lab.dir / "calls"
-        tracer = subprocess.Popen(["strace", "-f", "-y", "-s", "64", "-e", "trace=fdatasync,sendto", "-o", log,
+        tracer = subprocess.Popen(["strace", "-f", "-y", "-s", "64", "-e", "trace=fsync,sendto", "-o", log,
                                    *[f"-p{pid}" for pid in worker]], stderr=subprocess.DEVNULL)
         self.addCleanup(tracer.wait)
         self.addCleanup(tracer.terminate)
@@ -333,7 +333,7 @@ class TrapsTest(unittest.TestCase):
         tracer.terminate()
         tracer.wait()
         # IPP 2.0, Release-Job (0x000D), as strace writes it
-        lines = [line for line in log.read_text().splitlines() if "fdatasync" in line or '"\\2\\0\\0\\r' in line]
+        lines = [line for line in log.read_text().splitlines() if "fsync(" in line or '"\\2\\0\\0\\r' in line]
         self.assertEqual(len(lines), 2, log.read_text())
         self.assertIn(f"{self.spooler.dir}/spool/d0", lines[0])
         self.assertIn("= 0", lines[0])

@@ -12,6 +12,7 @@ from harness import VENDOR_PPD, wait_for
 from test_host import HOST_PACKAGES, HostVm, confined
 
 TIMEOUT = 600
+LAB_ONLY = "a host as a VM with a Samba: minutes; host shows that what runs is confined"
 PASSWORD = "Ge heim%1;"
 SMB_CONF = """[global]
 workgroup = TEST
@@ -44,8 +45,8 @@ cd /var/lib/samba/printers/x64
 (printf MZ; head -c 4096 /dev/zero) >PSCRIPT5.DLL
 sed 's/$/\r/' </root/vendor.ppd >LASER.PPD
 echo fonts >PSCRIPT.NTF
-rpc() { rpcclient -d 0 -A /root/login 127.0.0.1 -c "$1"; }
-for try in 1 2 3 4 5 6 7 8 9 10; do rpc srvinfo && break; sleep 1; done
+# Its helpers start with the first question, which a slow machine gives up before they have.
+rpc() { for try in $(seq 30); do rpcclient -d 0 -A /root/login 127.0.0.1 -c "$1" && return; sleep 1; done; return 1; }
 rpc 'adddriver "Windows x64" "Laser 100 PS:PSCRIPT5.DLL:LASER.PPD:PSCRIPT5.DLL:NULL:NULL:RAW:PSCRIPT.NTF" 3'
 rpc 'setdriver laser "Laser 100 PS"'
 """.replace("PASSWORD", PASSWORD)
@@ -72,7 +73,7 @@ class ConfinedTest(HostVm):
 
     def test_a_denial_and_what_to_do_then_every_way_of_a_driver(self):
         host = self.host
-        host.run(DRIVER, timeout=90)
+        host.run(DRIVER, timeout=200)
         vm.say("the print server has its driver")
         host.run(f"umask 077; echo 'root:{PASSWORD}' >/srv/print.secret")
         host.run("cd /srv; dpkg -i platen-host_*.deb platen-tools_*.deb", timeout=400)

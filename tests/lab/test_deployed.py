@@ -31,6 +31,9 @@ class DeployedTest(test_vsock.Deployment):
         element = xml.etree.ElementTree.fromstring(self.vm.run("virsh dumpxml inner")).find(path)
         self.vm.run(f"cat >/root/device.xml <<'EOF'\n{xml.etree.ElementTree.tostring(element).decode()}\nEOF\n"
                     "virsh detach-device inner /root/device.xml --live")
+        # virsh returns when the guest was asked; only when it has let go another can be attached.
+        wait_for(lambda: xml.etree.ElementTree.fromstring(self.vm.run("virsh dumpxml inner")).find(path) is None,
+                 "the device to be gone", 60)
 
     def both_devices(self):
         """vsock is preferred; each takes over when the other goes, in the middle of a job."""
@@ -44,7 +47,8 @@ class DeployedTest(test_vsock.Deployment):
         self.printed(3)
         vm.say("vsock was taken away: it goes on over the port")
         # Back again, it is used by the next session.
-        self.vm.run(f"echo \"{VSOCK}\" >/root/device.xml; virsh attach-device inner /root/device.xml --live; systemctl restart platend")
+        self.vm.run(f"echo \"{VSOCK}\" >/root/device.xml && virsh attach-device inner /root/device.xml --live && systemctl restart platend",
+                    timeout=120)
         self.connected("vsock", 60)
         vm.say("vsock came back: it is preferred")
         self.inner("mkdir -p /etc/platen; printf '[agent]\\ntransport = virtio\\n' >/etc/platen/platen-agent.conf; systemctl restart platen-agent")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guests of other kinds: one whose init is sysvinit, without logind, elogind and a system bus."""
+"""Guests of other kinds: one whose init is sysvinit and one whose init is runit, without logind, elogind and a system bus."""
 import pathlib
 import re
 import shutil
@@ -13,6 +13,7 @@ from test_units import Deployed
 TIMEOUT = 600
 SYSVINIT = ("sysvinit-core,initscripts,lsb-base,procps,passwd,cups-daemon,cups-client,libcups2,libprotobuf-c1,libinih1,libxxhash0,"
             "libnettle8,zlib1g,libsystemd0")
+RUNIT = SYSVINIT.replace("sysvinit-core", "runit-init,runit")
 
 
 # nspawn has mounted all that a container has: no file system is checked, and nobody sits at a terminal.
@@ -25,17 +26,24 @@ l2:2:wait:/etc/init.d/rc 2
 
 class SysvContainer(Container):
     """One that /sbin/init of sysvinit boots."""
+    NAME = "init"
 
     def start(self, timeout=60):
-        (self.root / "etc/inittab").write_text(INITTAB)
+        self.make_bootable()
         return super().start(timeout)
+
+    def make_bootable(self):
+        (self.root / "etc/inittab").write_text(INITTAB)
+
+    def is_booted(self):
+        return re.search(r" 2$", self.run("runlevel", check=False).stdout.strip())
 
     def is_up(self):
         if self.process.poll() is not None:
             raise unittest.SkipTest("init does not boot in a container here: "
                                     + (self.dir / "console.log").read_text(errors="replace")[-500:])
         self.pid = self.pid or self.init()
-        return self.pid and re.search(r" 2$", self.run("runlevel", check=False).stdout.strip())
+        return self.pid and self.is_booted()
 
     def init(self):
         for pid in subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split():
@@ -43,14 +51,25 @@ class SysvContainer(Container):
                 status = pathlib.Path(f"/proc/{pid}/status").read_text()
             except OSError:
                 continue
-            if "Name:\tinit\n" in status and re.search(r"(?m)^NSpid:.*\t1$", status):
+            if f"Name:\t{self.NAME}\n" in status and re.search(r"(?m)^NSpid:.*\t1$", status):
                 return int(pid)
         return None
 
 
+class RunitContainer(SysvContainer):
+    """One that /sbin/init of runit boots; the scripts of sysvinit are run by its second stage."""
+    NAME = "runit"
+
+    def make_bootable(self):
+        (self.root / "etc/runit/1").write_text("#!/bin/sh\nmkdir -p /run/runit\ninstall -m000 /dev/null /run/runit.stopit\n")
+
+    def is_booted(self):
+        return self.run("pgrep -x runsvdir && service cups status", check=False).returncode == 0
+
+
 class OtherGuestsTest(Deployed):
     def show(self, container):
-        if container.name == "sysv" and container.pid:
+        if container.name != "host" and container.pid:
             print(container.out("ps ax; cat /var/log/platen-agent.log; lpstat -v", check=False) if self.failed() else "", end="")
         else:
             super().show(container)
@@ -59,8 +78,13 @@ class OtherGuestsTest(Deployed):
         return any(t is self for t, _ in self._outcome.result.errors + self._outcome.result.failures)
 
     def test_sysvinit_without_logind(self):
+        self.works(SysvContainer(self, "sysv", packages=SYSVINIT, kind="sysvinit", binds=[(self.channel, "/run/channel")]))
+
+    def test_runit(self):
+        self.works(RunitContainer(self, "runit", packages=RUNIT, kind="runit", binds=[(self.channel, "/run/channel")]))
+
+    def works(self, guest):
         host = self.boot_host()
-        guest = SysvContainer(self, "sysv", packages=SYSVINIT, kind="sysvinit", binds=[(self.channel, "/run/channel")])
         self.addCleanup(self.show, guest)
         guest.start()
         for program in ("systemctl", "dbus-daemon", "loginctl"):
@@ -74,8 +98,8 @@ class OtherGuestsTest(Deployed):
         conf.write_text(conf.read_text() + "transport = unix\npath = /run/channel/box\n")
         guest.run("service platen-agent restart && service cups status")
         self.ready(host)
-        self.print(guest, "below sysvinit")
-        wait_for(lambda: self.device.received == [b"below sysvinit"], "the document at the device", 30)
+        self.print(guest, "below another init")
+        wait_for(lambda: self.device.received == [b"below another init"], "the document at the device", 30)
         # It says what it goes without; people are asked nowhere, and a restart that needs one is not done by itself.
         log = guest.root / "var/log/platen-agent.log"
         wait_for(lambda: "without" in log.read_text(), "the agent to say what it goes without", 20)

@@ -9,11 +9,12 @@ from harness import wait_for
 TIMEOUT = 700
 LAB_ONLY = "host shows it for what is Platen's; this one looks at everything else, for the price of another host"
 
-# Every file, with kind, mode and owner; without what dpkg, cupsd, libvirt and the system write down about anything.
+# Every file, with kind, mode and owner; without what dpkg, cupsd, libvirt and the system write down about anything. An
+# empty /etc/apparmor.d/disable any package with a profile takes away (dh_apparmor); the next one makes it again.
 SNAPSHOT = r"""cat > /usr/local/sbin/snapshot <<'EOF'
 { find / -xdev -printf '%p %y %m %u:%g %l\n' | grep -vE "$(printf '%s|' '^/(proc|sys|dev|run|tmp|srv|root)(/| )' \
 '^/var/(cache|log|tmp|backups|spool/cups)(/| )' '^/var/lib/(dpkg|apt|systemd|libvirt|logrotate)(/| )' \
-'^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-? ' '^/etc/cups/(subscriptions|printers)\.conf' '^/etc/ld\.so\.cache ')^$"
+'^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-? ' '^/etc/cups/(subscriptions|printers)\.conf' '^/etc/apparmor\.d/(libvirt/libvirt-|disable d)' '^/etc/ld\.so\.cache ')^$"
 sort /etc/passwd /etc/group
 virsh dumpxml --inactive bare | grep -v '<metadata/>' | sort
 systemctl list-unit-files --no-legend | sort
@@ -29,8 +30,9 @@ class PurgeTest(test_host.HostVm):
                  "lpadmin -p laser -E -v file:///var/spool/cups/out -P /root/vendor.ppd", timeout=120)
         wait_for(lambda: host.run("virsh list", check=False)[0] == 0, "the host's libvirtd", 90)
         host.run("virsh define /root/bare.xml")
+        host.run("mv /etc/platen /root/settings")  # which it was given for its first start
         host.run(SNAPSHOT, timeout=120)
-        host.run("cd /srv; dpkg -i platen-host_*.deb platen-tools_*.deb", timeout=400)
+        host.run("mv /root/settings /etc/platen; cd /srv; dpkg -i platen-host_*.deb platen-tools_*.deb", timeout=400)
         vm.say("installed")
         host.run("platenctl attach bare --virtio; virsh start bare", timeout=120)
         wait_for(lambda: "bare" in host.run("platenctl workspaces"), "the workspace to be known", 60)

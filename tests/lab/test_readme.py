@@ -8,7 +8,6 @@ from lab import SOURCE, say, wait_for
 from stock import StockTest
 
 TIMEOUT = 500
-LAB_ONLY = "it builds a workspace from the packages and boots it: minutes"
 SUDO = "#!/bin/sh\nexec \"$@\"\n"  # whoever types is root here
 
 

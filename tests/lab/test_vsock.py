@@ -96,8 +96,7 @@ class Deployment(unittest.TestCase):
         """Installs, attaches, boots, prints: one job so far."""
         begin = time.monotonic()
         host = self.host()
-        self.addCleanup(lambda: print(host.run("journalctl -u platend --no-pager | tail -30; tail -c 1500 /var/log/inner.log",
-                                               check=False)[1]) if self._outcome.result.failures else None)
+        self.addCleanup(self.show)
         self.vm = host
         host.wait_up(240)
         vm.say(f"the host is up after {time.monotonic() - begin:.0f} s")
@@ -120,6 +119,13 @@ class Deployment(unittest.TestCase):
         self.assertIn("inner", host.run("lpstat -W completed -o"))
         vm.say(f"printed after {time.monotonic() - begin:.0f} s")
         confined(self, host, "platen-spool", "platen-virt", "platen-channel")
+
+    def show(self):
+        if any(t is self for t, _ in self._outcome.result.errors + self._outcome.result.failures):
+            for command in ("platenctl workspaces; platenctl doctor; journalctl -u platend --no-pager | tail -n 40; tail -c 1500 /var/log/inner.log; "
+                            "virsh dumpxml inner | sed -n '/<channel/,/channel>/p; /<vsock/,/vsock>/p'",
+                            "inner 'journalctl -u platen-agent --no-pager | tail -n 40; ls -l /dev/vsock /dev/virtio-ports; lsmod | grep vsock; lpstat -l -o'"):
+                print(self.vm.run(command, check=False, timeout=60)[1])
 
     def inner(self, command):
         return self.vm.run("inner " + shlex.quote(command), timeout=90)

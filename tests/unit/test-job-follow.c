@@ -196,6 +196,64 @@ START_TEST(test_a_watch_that_does_not_answer)
 }
 END_TEST
 
+/* So many turns that each job has been looked at. */
+static void look_on(uint64_t seconds)
+{
+	turn_on(seconds);
+	for (int turns = 0; turns < 20; turns++)
+		pass(0);
+}
+
+/* A person in the workspace cancels, and the spooler does not do it: it is asked again until the
+ * job is over, and never for a job that nobody cancels. */
+START_TEST(test_a_cancel_that_failed)
+{
+	struct job *job = unsure(17), *other = unsure(18);
+	struct ledger_key key = key_of(17);
+	int before;
+
+	say_job(17, 5);
+	say_job(18, 5);
+	job->open = true;
+	job->ref = 4;
+	job->workspace = workspace_find(host, &key.workspace);
+	job_cancel(job->workspace, 4);
+	ck_assert_int_eq(cancel_count, 1);
+	look_on(31);
+	ck_assert_int_ge(cancel_count, 2);
+	before = cancel_count;
+	look_on(61);
+	ck_assert_int_gt(cancel_count, before);
+	for (int i = 0; i < cancel_count; i++)
+		ck_assert_uint_eq(cancels[i].host_job, 17);
+	say_job(17, CANCELED);
+	ck_assert_uint_eq(ledger_state(17), LEDGER_CANCELED);
+	before = cancel_count;
+	look_on(61);
+	ck_assert_int_eq(cancel_count, before);
+	ck_assert_int_eq(other->stage, JOB_FOLLOWED);
+}
+END_TEST
+
+/* A ping that one of them was owed is not the next one's: there is no deadline for its answer. */
+START_TEST(test_a_ping_is_of_one_watch)
+{
+	watch()->full = true;
+	turn_on(31);
+	ck_assert_int_eq(pings, 0);
+	worker_leave(watch(), 1);
+	for (int turns = 0; turns < 10 && !watch(); turns++)
+		pass(1);
+	ck_assert_ptr_nonnull(watch());
+	worker_room(watch());
+	ck_assert_int_eq(pings, 0);
+	ck_assert_uint_eq(watch()->deadline, 0);
+	look_on(31);
+	ck_assert_int_eq(pings, 1);
+	ck_assert_uint_ne(watch()->deadline, 0);
+}
+END_TEST
+
 /* A new cupsd gives numbers out again: what was owed for the old one is not asked of it. */
 START_TEST(test_what_is_owed_is_of_one_spooler)
 {
@@ -291,6 +349,26 @@ START_TEST(test_a_disk_that_takes_its_time)
 }
 END_TEST
 
+/* Whoever stops platend does not wait for it: neither for that worker nor for those of documents.
+ */
+START_TEST(test_an_end_that_waits_for_no_disk)
+{
+	unsigned int submits = 0;
+
+	ck_assert_ptr_nonnull(saved(17));
+	turn_on(1);
+	ck_assert_int_eq(syncs, 1);
+	for (unsigned int i = 0; i < worker_count; i++)
+		submits += strcmp(workers[i]->name, "platen-spool submit") == 0;
+	ck_assert_uint_gt(submits, 0);
+	abandoned_count = 0;
+	host->ending = true;
+	platend_end(host);
+	host = NULL;
+	ck_assert_uint_eq(abandoned_count, submits + 1);
+}
+END_TEST
+
 /* What was under way for a cupsd that is gone says nothing of the next one's job of that number. */
 START_TEST(test_a_sync_is_of_one_spooler)
 {
@@ -355,9 +433,12 @@ int main(void)
 	tcase_add_test(tc, test_a_held_job_that_is_cancelled);
 	tcase_add_test(tc, test_a_watch_that_is_slow);
 	tcase_add_test(tc, test_a_watch_that_does_not_answer);
+	tcase_add_test(tc, test_a_cancel_that_failed);
+	tcase_add_test(tc, test_a_ping_is_of_one_watch);
 	tcase_add_test(tc, test_what_is_owed_is_of_one_spooler);
 	tcase_add_test(tc, test_a_job_that_is_given_up);
 	tcase_add_test(tc, test_a_disk_that_takes_its_time);
+	tcase_add_test(tc, test_an_end_that_waits_for_no_disk);
 	tcase_add_test(tc, test_a_sync_is_of_one_spooler);
 	tcase_add_test(tc, test_a_sync_that_ends);
 	tcase_add_test(tc, test_texts_without_an_end);

@@ -5,8 +5,14 @@
  * hang on how fast this machine is.
  */
 #include <check.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 
+#define WORKERS_MAX 256 /* a channel and a worker for each of a crowd */
+
+#include "host/arrivals.h"
 #include "host/channel/channel.h"
 #include "host/job.h"
 #include "host/spool/spool.h"
@@ -15,14 +21,18 @@
 #include "tests/fuzz/actors.h"
 #include "tests/fuzz/platend.h"
 
-#define EACH 8	/* workers of platen-spool for one workspace */
-#define MOST 48 /* for all of them, but for the first of each */
-#define GANG 6	/* workspaces that can hold all of these */
+#define EACH  8		       /* workers of platen-spool for one workspace */
+#define MOST  48	       /* for all of them, but for the first of each */
+#define GANG  6		       /* workspaces that can hold all of these */
+#define ALL   80	       /* with those firsts */
+#define CROWD (ALL - MOST + 2) /* two more than have a first beside the gang */
+#define WHO   (2 + GANG + CROWD)
 
 static struct host *host;
+static bool no_timers; /* there is no memory for one */
 /* Of the office, that floods, of the domain, and of more that a test may make. */
-static struct worker *channels[2 + GANG];
-static struct uuid uuids[2 + GANG];
+static struct worker *channels[WHO];
+static struct uuid uuids[WHO];
 /* What the workers were given, in order: the workspace of each. */
 static int begun[200], begun_count;
 
@@ -34,8 +44,19 @@ static void look_at_sent(const struct worker *worker, const struct ipc_head *msg
 		return;
 	ck_assert_int_lt(begun_count, 200);
 	while (!uuid_equal(&open->workspace, &uuids[begun[begun_count]]))
-		ck_assert_int_lt(++begun[begun_count], 2 + GANG);
+		ck_assert_int_lt(++begun[begun_count], WHO);
 	begun_count++;
+}
+
+int sd_event_add_time_relative(sd_event *event, sd_event_source **ret, clockid_t clock,
+	uint64_t usec, uint64_t accuracy, sd_event_time_handler_t callback, void *userdata)
+{
+	uint64_t now;
+
+	if (no_timers)
+		return -ENOMEM;
+	ck_assert_int_ge(sd_event_now(event, clock, &now), 0);
+	return sd_event_add_time(event, ret, clock, now + usec, accuracy, callback, userdata);
 }
 
 static int begun_of(int who)
@@ -108,6 +129,7 @@ static void greet(int who)
 static void setup(void)
 {
 	begun_count = 0;
+	no_timers = false;
 	memset(begun, 0, sizeof(begun));
 	ck_assert_int_eq(uuid_parse(OFFICE, &uuids[0]), 0);
 	ck_assert_int_eq(uuid_parse(DOMAIN, &uuids[1]), 0);
@@ -124,6 +146,61 @@ static void teardown(void)
 	platend_end(host);
 	ck_assert_uint_eq(worker_count, 0);
 }
+
+static int on_other(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+	int *turns = userdata;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	(*turns)++;
+	return 0;
+}
+
+/* Connections that come at once have their channels one by one, and who has something to say has
+ * its turn before each; one that nobody wants any more is closed. */
+START_TEST(test_connections_wait_for_their_turn)
+{
+	struct workspace *ws[2] = {
+		workspace_find(host, &uuids[0]), workspace_find(host, &uuids[1])};
+	int first = memfd_create("guest", MFD_CLOEXEC), turns = 0, seen = 0, started = 0;
+	int other = eventfd(1, EFD_CLOEXEC);
+	sd_event_source *source;
+
+	ck_assert_int_ge(
+		sd_event_add_io(host->event, &source, other, EPOLLIN, on_other, &turns), 0);
+	arrivals_add(ws[0], TRANSPORT_UNIX, first);
+	arrivals_add(ws[1], TRANSPORT_VSOCK, memfd_create("guest", MFD_CLOEXEC));
+	arrivals_add(ws[0], TRANSPORT_UNIX, memfd_create("guest", MFD_CLOEXEC));
+	ck_assert_int_eq(fcntl(first, F_GETFD), -1);
+	for (int i = 0; i < 20; i++) {
+		struct worker *before[2] = {ws[0]->channel, ws[1]->channel};
+		int now = turns;
+
+		ck_assert_int_ge(sd_event_run(host->event, 0), 0);
+		if (ws[0]->channel == before[0] && ws[1]->channel == before[1])
+			continue;
+		ck_assert((ws[0]->channel == before[0]) != (ws[1]->channel == before[1]));
+		ck_assert(started == 0 || now > seen);
+		seen = now;
+		started++;
+	}
+	ck_assert_int_eq(started, 2);
+	ck_assert_int_eq(ws[0]->transport, TRANSPORT_UNIX);
+	ck_assert_int_eq(ws[1]->transport, TRANSPORT_VSOCK);
+
+	first = memfd_create("guest", MFD_CLOEXEC);
+	arrivals_add(ws[0], TRANSPORT_UNIX, first);
+	workspace_disconnect(ws[0], "the workspace was shut down");
+	ck_assert_int_eq(fcntl(first, F_GETFD), -1);
+	for (int i = 0; i < 20; i++)
+		ck_assert_int_ge(sd_event_run(host->event, 0), 0);
+	ck_assert_ptr_null(ws[0]->channel);
+	source = sd_event_source_disable_unref(source);
+	(void)close(other);
+}
+END_TEST
 
 /* One workspace has many jobs waiting before another has one: the next free workers are the
  * other's, until it has as many. */
@@ -216,6 +293,56 @@ START_TEST(test_a_first_is_always_to_be_had)
 }
 END_TEST
 
+/* The submit worker that has been at it longest says that it is done. */
+static void finish_one(void)
+{
+	for (unsigned int i = 0; i < worker_count; i++)
+		if (strcmp(workers[i]->name, "platen-spool submit") == 0 &&
+			workers[i]->last.type == SUBMIT_OPEN) {
+			workers[i]->last.type = 0;
+			return say_head(workers[i], SUBMIT_READY, sizeof(struct ipc_head));
+		}
+	ck_abort_msg("none is at work");
+}
+
+static int submit_workers(void)
+{
+	int n = 0;
+
+	for (unsigned int i = 0; i < worker_count; i++)
+		n += strcmp(workers[i]->name, "platen-spool submit") == 0;
+	return n;
+}
+
+/* cupsd has so many clients and no more: beyond that firsts wait, too. They are next, before those
+ * who came earlier and have some. */
+START_TEST(test_a_crowd_leaves_room_in_cupsd)
+{
+	int crowd = 2 + GANG;
+
+	for (int who = 2; who < WHO; who++) {
+		join(who);
+		for (uint8_t ref = 1; ref <= (who < crowd ? 2 * EACH : 1); ref++) {
+			say_job(who, MESSAGE_JOB_OPEN, ref, ref);
+			all_ready();
+		}
+		ck_assert_int_le(submit_workers(), ALL);
+	}
+	ck_assert_int_eq(submit_workers(), ALL);
+	ck_assert_int_eq(begun_count, ALL);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(begun_of(WHO - 2 + i), 0);
+		finish_one();
+		ck_assert_int_eq(begun_count, ALL + 1 + i);
+		ck_assert_int_eq(begun[ALL + i], WHO - 2 + i);
+	}
+	finish_one(); /* the rest is the gang's, of whom each has what one may have, or more than
+			 all may */
+	ck_assert_int_eq(begun_count, ALL + 2);
+	ck_assert_int_eq(submit_workers(), ALL);
+}
+END_TEST
+
 /* The one that was given the office's only job. */
 static struct worker *begin_one(void)
 {
@@ -245,6 +372,46 @@ static struct job *only_job(void)
 {
 	return TAILQ_FIRST(&host->jobs);
 }
+
+/* Eight were at work and are done: the pool shrinks, also when it could not begin to count at once.
+ */
+START_TEST(test_a_pool_that_shrinks_later)
+{
+	for (uint8_t ref = 1; ref <= EACH; ref++) {
+		say_job(0, MESSAGE_JOB_OPEN, ref, ref);
+		all_ready();
+	}
+	no_timers = true;
+	for (int i = 0; i < EACH; i++)
+		finish_one();
+	ck_assert_int_ge(submit_workers(), EACH);
+	no_timers = false;
+	say_job(1, MESSAGE_JOB_OPEN, 1, 1);
+	finish_one();
+	for (int i = 0; i < 5; i++)
+		turn_on(66);
+	ck_assert_int_eq(submit_workers(), 2);
+}
+END_TEST
+
+/* A channel that has used processor time is asked whether it is well, one that slept is not. */
+START_TEST(test_a_channel_at_rest_is_let_sleep)
+{
+	static const struct {
+		uint64_t left; /* usec, of 60 s */
+		bool asked;
+	} rows[] = {{59900000, false}, {58000000, true}, {52100000, true}, {22000000, true},
+		{UINT64_MAX, false}};
+
+	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		cpu_left = rows[i].left;
+		channels[0]->last.type = 0;
+		turn_on(31);
+		ck_assert_int_eq(channels[0]->last.type == CHANNEL_PING, rows[i].asked);
+	}
+	cpu_left = 0;
+}
+END_TEST
 
 /* What a worker says of before does not take the time from what it was asked last. */
 START_TEST(test_a_seal_has_its_own_time)
@@ -303,9 +470,13 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_connections_wait_for_their_turn);
 	tcase_add_test(tc, test_a_free_worker_goes_to_who_has_fewest);
 	tcase_add_test(tc, test_a_share_is_a_share);
 	tcase_add_test(tc, test_a_first_is_always_to_be_had);
+	tcase_add_test(tc, test_a_crowd_leaves_room_in_cupsd);
+	tcase_add_test(tc, test_a_pool_that_shrinks_later);
+	tcase_add_test(tc, test_a_channel_at_rest_is_let_sleep);
 	tcase_add_test(tc, test_a_seal_has_its_own_time);
 	tcase_add_test(tc, test_a_document_that_is_not_taken);
 	suite_add_tcase(suite, tc);

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -223,6 +224,25 @@ START_TEST(test_cpu)
 }
 END_TEST
 
+/* Abandoned, it is killed and not waited for: that is left to whoever has it then, here still us.
+ */
+START_TEST(test_abandoned)
+{
+	pid_t pid;
+	int how;
+
+	ck_assert_ptr_null(worker_abandon(NULL));
+	ck_assert_int_eq(start("hang"), 0);
+	pid = worker_pid(worker);
+	worker = worker_abandon(worker);
+	ck_assert_ptr_null(worker);
+	ck_assert_int_eq(waitpid(pid, &how, 0), pid);
+	ck_assert(WIFSIGNALED(how));
+	ck_assert_int_eq(WTERMSIG(how), SIGKILL);
+	ck_assert_int_eq(exits, 0);
+}
+END_TEST
+
 /* Dismissed, it still reads what was sent, is not heard any more, and is gone by itself: also one
  * that hangs. */
 START_TEST(test_dismissed)
@@ -381,6 +401,34 @@ START_TEST(test_children)
 }
 END_TEST
 
+/* It is who it should be, in all respects, and nobody's group has come along. */
+START_TEST(test_user)
+{
+	const struct passwd *pw = getpwnam("nobody");
+	const char *argv[] = {HELPER, "who", NULL};
+	struct worker_setup s = {.argv = argv,
+		.user = "nobody",
+		.on_message = on_message,
+		.on_exit = on_exit_,
+		.userdata = &event};
+
+	if (geteuid() != 0 || !pw)
+		return; /* only root becomes another */
+	ck_assert_int_eq(access(HELPER, X_OK), 0);
+	ck_assert_int_eq(worker_new(event, &s, &worker), 0);
+	run_out();
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		return; /* it cannot reach this folder */
+	ck_assert_int_eq(count, 7);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_uint_eq(values[i], pw->pw_uid);
+		ck_assert_uint_eq(values[3 + i], pw->pw_gid);
+	}
+	ck_assert_uint_eq(values[6], 0); /* groups beside it */
+	ck_assert_int_eq(geteuid(), 0);
+}
+END_TEST
+
 /* What cannot be started is said at once. */
 START_TEST(test_not_started)
 {
@@ -491,6 +539,7 @@ int main(void)
 	tcase_add_test(tc, test_hidden);
 	tcase_add_test(tc, test_ended_unheard);
 	tcase_add_loop_test(tc, test_cpu, 0, 2);
+	tcase_add_test(tc, test_abandoned);
 	tcase_add_loop_test(tc, test_dismissed, 0, 2);
 	tcase_add_loop_test(tc, test_ends, 0, 9);
 	tcase_add_test(tc, test_deadline_moves);
@@ -498,6 +547,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_free_in_handler, 0, 2);
 	tcase_add_test(tc, test_clean);
 	tcase_add_test(tc, test_children);
+	tcase_add_test(tc, test_user);
 	tcase_add_loop_test(tc, test_not_started, 0, 3);
 	tcase_add_loop_test(tc, test_served, 0, 5);
 	tcase_add_test(tc, test_sigchld);

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Changes of printers that the host's spooler tells by hints: each is noticed, and none costs more than it may."""
+import os
+import re
+import signal
+import socket
+import struct
+import unittest
+
+from harness import Guest, Host, Lab, Spooler, vendor_ppd, wait_for
+
+STRICT = """
+AccessLogLevel all
+<Policy strict>
+  JobPrivateAccess all
+  JobPrivateValues none
+  SubscriptionPrivateAccess all
+  SubscriptionPrivateValues none
+  <Limit Get-Printer-Attributes>
+    AuthType Default
+    Require user root
+    Order deny,allow
+  </Limit>
+  <Limit All>
+    Order deny,allow
+  </Limit>
+</Policy>
+"""
+
+
+class WatchTest(unittest.TestCase):
+    def setUp(self):
+        self.lab = Lab()
+        self.addCleanup(self.lab.close)
+        self.spooler = Spooler(self.lab, "host", notifier=True, env={"PLATEN_RUNDIR": self.lab.dir / "platend-run"}, extra=STRICT)
+        self.ppd = vendor_ppd(self.lab.dir / "vendor.ppd")
+        for name in ("laser", "other"):
+            self.spooler.add_queue(name, "file:///dev/null", self.ppd)
+        self.host = Host(self.lab, self.spooler, settings="mode = all\n").start()
+        wait_for(lambda: set(self.printers()) == {"laser", "other"}, "the printers")
+        self.change("-p", "laser", "-L", "heard")
+        wait_for(lambda: self.printers()["laser"]["location"] == "heard", "the first change")
+
+    def printers(self):
+        return {p["name"]: p for p in self.host.ask("printers")["data"]["printers"]}
+
+    def change(self, *argv):
+        self.spooler.run("lpadmin", *argv)
+
+    def asked(self, operation):
+        return len(re.findall(rf" {operation} ", (self.spooler.dir / "log/access").read_text()))
+
+    def hint(self, sock, printer):
+        """As the notifier sends it, and anybody may. False: there is no room."""
+        try:
+            sock.sendto(struct.pack("=IIII128s", 0, 0, 0, 0, printer.encode()), str(self.host.run_dir / "events"))
+        except BlockingIOError:
+            return False
+        return True
+
+    def test_default_moves(self):
+        self.change("-d", "laser")
+        guest = Guest(self.lab, self.host)
+        guest.start()
+        wait_for(lambda: "laser" in guest.spooler.run("lpstat", "-d").stdout, "the default")
+        self.change("-d", "other")
+        wait_for(lambda: "other" in guest.spooler.run("lpstat", "-d").stdout, "the other default")
+
+    def test_a_members_device_is_the_class_s(self):
+        self.change("-p", "laser", "-c", "pool")
+        wait_for(lambda: "pool" in self.printers(), "the class")
+        self.assertEqual(self.printers()["pool"]["kind"], "local")
+        self.change("-p", "laser", "-v", "socket://192.0.2.1")
+        wait_for(lambda: self.printers()["pool"]["kind"] == "pool", "the class to be more than this machine")
+
+    def test_restricted_and_released(self):
+        """cupsd leaves a printer that is not for us out of its list, and yet tells of it when asked for it alone."""
+        for users in ("allow:alice", "deny:platen"):
+            with self.subTest(users=users):
+                self.change("-p", "laser", "-u", users)
+                wait_for(lambda: set(self.printers()) == {"other"}, "the printer to go")
+                self.change("-p", "laser", "-u", "allow:all")
+                wait_for(lambda: set(self.printers()) == {"laser", "other"}, "the printer to come back")
+
+    def test_deleted_before_it_is_read(self):
+        watch, = [pid for pid, argv in self.host.children("platen-spool") if "watch" in argv]
+        os.kill(watch, signal.SIGSTOP)
+        try:
+            self.change("-p", "laser", "-L", "elsewhere")
+            self.change("-x", "laser")
+        finally:
+            os.kill(watch, signal.SIGCONT)
+        wait_for(lambda: set(self.printers()) == {"other"}, "the printer to go")
+
+    def test_a_printer_that_may_not_be_asked_for(self):
+        """cupsd refuses by HTTP: it is in the list all the same, and cupsd has not gone."""
+        self.change("-p", "laser", "-o", "printer-op-policy=strict")
+        before = self.asked("Get-Subscription-Attributes")
+        for place in ("one", "two", "three"):
+            self.change("-p", "laser", "-L", place)
+            wait_for(lambda: self.printers()["laser"]["location"] == place, "the change")
+        self.assertEqual(self.asked("Get-Subscription-Attributes"), before)
+
+    def test_hints_of_what_is_not_there(self):
+        """Anybody may hint: however many names, at once all printers are read once."""
+        watch, = [pid for pid, argv in self.host.children("platen-spool") if "watch" in argv]
+        sent = 0
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            os.kill(watch, signal.SIGSTOP)
+            try:
+                while sent < 200 and self.hint(sock, f"nowhere{sent}"):
+                    sent += 1
+                before = self.asked("CUPS-Get-Printers")
+            finally:
+                os.kill(watch, signal.SIGCONT)
+        self.assertGreater(sent, 8)
+        self.change("-p", "laser", "-L", "after")
+        wait_for(lambda: self.printers()["laser"]["location"] == "after", "a change behind the hints")
+        self.assertIn(self.asked("CUPS-Get-Printers") - before, (1, 2))
+
+
+if __name__ == "__main__":
+    unittest.main()
