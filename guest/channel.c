@@ -34,7 +34,8 @@
 #ifndef VSOCK_DEVICE		  /* tests have one of their own */
 #define VSOCK_DEVICE "/dev/vsock" /* vsock(7) */
 #endif
-#define ROUNDS_MOST 64 /* pieces of documents before other sources have their turn */
+#define ROUNDS_MOST 64	 /* pieces of documents before other sources have their turn */
+#define TURN_USEC   2000 /* the same: a piece full of drivers takes longer than one of a document */
 
 struct channel {
 	struct agent *agent;
@@ -183,10 +184,11 @@ static void rearm(struct channel *channel)
 static void turn(struct channel *channel)
 {
 	struct link *link = channel->link;
+	uint64_t begun = agent_now();
 	bool more = true;
 	int r = 0;
 
-	for (int i = 0; more && i < ROUNDS_MOST; i++) {
+	for (int i = 0; more && i < ROUNDS_MOST && agent_now() - begun < TURN_USEC; i++) {
 		r = link_step(link, agent_now());
 		take_events(channel);
 		if (r < 0)

@@ -263,6 +263,14 @@ void printers_due(struct printers *printers, struct printer *p)
 		TAILQ_INSERT_TAIL(&printers->due, p, due_link);
 }
 
+void printers_due_next(struct printers *printers, struct printer *p)
+{
+	if (p->due)
+		TAILQ_REMOVE(&printers->due, p, due_link);
+	p->due = true;
+	TAILQ_INSERT_HEAD(&printers->due, p, due_link);
+}
+
 void printers_all_due(struct printers *printers)
 {
 	struct printer *p;

@@ -106,6 +106,8 @@ const struct printer *printers_on_device(
 
 /* Who is to be looked at, the default printer first, then in the order in which it was said. */
 void printers_due(struct printers *printers, struct printer *printer);
+/* The same, before all others. */
+void printers_due_next(struct printers *printers, struct printer *printer);
 void printers_all_due(struct printers *printers);
 struct printer *printers_next_due(struct printers *printers);
 

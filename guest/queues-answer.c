@@ -151,7 +151,10 @@ void queues_on_done(const struct queues_done *done, void *userdata)
 		listed(queues, done ? done->error : -ECONNRESET);
 	} else {
 		p->pinned = false;
-		printers_due(&queues->agent->printers, p);
+		if (asked == ASKED_PUT) /* it is to be reported at once, not behind all others */
+			printers_due_next(&queues->agent->printers, p);
+		else
+			printers_due(&queues->agent->printers, p);
 		if (!done) /* maybe it was because of this one */
 			queues_put_off(queues, p);
 		else if (done->error < 0)

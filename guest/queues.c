@@ -241,7 +241,8 @@ void queues_next(struct queues *queues)
 			queues_ask_list(queues);
 			return;
 		}
-		if (queues->check_default && queues_ask_default(queues))
+		/* A person may have chosen another default since the last list. */
+		if (queues->check_default && !queues->glance && queues_ask_default(queues))
 			return;
 		p = printers_next_due(&queues->agent->printers);
 		if (queues->glance && (!p || p->queue != QUEUE_OURS)) {

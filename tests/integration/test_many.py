@@ -118,7 +118,8 @@ class ManyJobsTest(unittest.TestCase):
         lab = Lab()
         self.addCleanup(lab.close)
         spooler = Spooler(lab, "host", notifier=True, env={"PLATEN_RUNDIR": lab.dir / "platend-run"}, extra="LogLevel warn\n")
-        spooler.add_queue("laser", "socket://127.0.0.1:9", vendor_ppd(lab.dir / "vendor.ppd"))
+        spooler.add_queue("laser", "socket://127.0.0.1:9",  # where nobody answers
+                          vendor_ppd(lab.dir / "vendor.ppd"))
         spooler.add_queue("raw", "file:///dev/null")
         for _ in range(510):
             ipp.ask(spooler.socket, "Print-Job", uri="ipp://localhost/printers/raw", data=b"page")
@@ -126,7 +127,7 @@ class ManyJobsTest(unittest.TestCase):
         guest = Guest(lab, host).start()
         wait_for(lambda: guest.spooler.queues() == ["laser"], "the queue", 30)
         number = guest.print("laser", pdf(1))
-        wait_for(lambda: spooler.jobs("not-completed"), "the job on the host, where no device answers", 30)
+        wait_for(lambda: [job["job-state"] for job in spooler.jobs("not-completed")] == [5], "the job on the host", 30)
         host.stop()
         host.start()
         spooler.run("cancel", "-a")
