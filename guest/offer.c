@@ -8,6 +8,7 @@
 #include "guest/offer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "guest/jobs.h"
 #include "guest/queues.h"
@@ -40,6 +41,8 @@ static int by_index(const void *a, const void *b)
 {
 	const struct printer *const *one = a, *const *other = b;
 
+	if ((*one)->offer->index == (*other)->offer->index) /* of an offer that broke off */
+		return strcmp((*one)->name, (*other)->name);
 	return (*one)->offer->index < (*other)->offer->index ? -1 : 1;
 }
 

@@ -60,6 +60,12 @@ static void take_out(struct workspace *ws)
 	TAILQ_REMOVE(&ws->host->arrivals->waiting, ws, arrival);
 }
 
+static void give_up(struct workspace *ws)
+{
+	arrivals_drop(ws);
+	workspace_not_connected(ws);
+}
+
 static int on_turn(sd_event_source *source, void *userdata)
 {
 	struct arrivals *arrivals = userdata;
@@ -69,10 +75,11 @@ static int on_turn(sd_event_source *source, void *userdata)
 	arrivals->turn = sd_event_source_unref(arrivals->turn);
 	if (ws) {
 		take_out(ws);
-		(void)workspace_connect(ws, ws->arrived_by, steal_fd(&ws->arrived)); /* it logs */
+		if (workspace_connect(ws, ws->arrived_by, steal_fd(&ws->arrived)) < 0)
+			workspace_not_connected(ws); /* it logs */
 	}
 	while (!next_turn(arrivals)) /* no memory: those that come again have better luck */
-		arrivals_drop(TAILQ_FIRST(&arrivals->waiting));
+		give_up(TAILQ_FIRST(&arrivals->waiting));
 	return 0;
 }
 
@@ -87,7 +94,7 @@ void arrivals_add(struct workspace *ws, enum transport transport, int fd)
 	ws->arrived = fd;
 	ws->arrived_by = transport;
 	if (!next_turn(arrivals))
-		arrivals_drop(ws);
+		give_up(ws);
 }
 
 void arrivals_drop(struct workspace *ws)

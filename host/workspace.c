@@ -381,7 +381,16 @@ int workspace_connect(struct workspace *ws, enum transport transport, int fd)
 	ws->transport = transport;
 	text_copy_line(ws->text, sizeof(ws->text),
 		"waiting for the agent: is platen-agent installed and running in the workspace?");
-	return worker_send(ws->channel, &start, owned);
+	r = worker_send(ws->channel, &start, owned);
+	if (r < 0) /* it would wait for ever */
+		ws->channel = worker_free(ws->channel);
+	return r;
+}
+
+void workspace_not_connected(struct workspace *ws)
+{
+	if (!ws->channel)
+		reopen_later(ws);
 }
 
 void workspace_tick(struct workspace *ws)
@@ -436,9 +445,10 @@ void workspace_opened(struct workspace *ws, int error, const char *text, int *fd
 		arrivals_add(ws, TRANSPORT_VIRTIO, steal_fd(fd));
 		return;
 	}
-	if (error == 0)
+	if (error == 0 && *fd >= 0) /* another was quicker */
 		return;
-	text_copy_line(ws->text, sizeof(ws->text), text);
+	text_copy_line(ws->text, sizeof(ws->text),
+		error == 0 ? "the host has no descriptor left for its channel" : text);
 	reopen_later(ws);
 }
 

@@ -97,6 +97,9 @@ void workspace_domain(struct workspace *workspace, const struct virt_domain *dom
 /* Starts a channel on a descriptor, in place of any other. Takes `fd`. 0 or -errno. */
 int workspace_connect(struct workspace *workspace, enum transport transport, int fd);
 
+/* Nothing came of a connection: where it is we who open, we do so again in a while. */
+void workspace_not_connected(struct workspace *workspace);
+
 /* The answer to VIRT_OPEN: a descriptor, which is taken, or why there is none. */
 void workspace_opened(struct workspace *workspace, int error, const char *text, int *fd);
 

@@ -36,8 +36,9 @@ struct worker {
 
 static struct worker *workers[WORKERS_MAX];
 static unsigned int worker_count, abandoned_count;
-static uint64_t clock_ahead; /* seconds */
-static uint64_t cpu_left;    /* usec of processor time, of every worker */
+static bool workers_fail __attribute__((unused)); /* the machine has no more processes */
+static uint64_t clock_ahead;			  /* seconds */
+static uint64_t cpu_left;			  /* usec of processor time, of every worker */
 
 /* The fuzzer's: judges what a worker is sent. */
 static void look_at_sent(const struct worker *worker, const struct ipc_head *msg);
@@ -69,7 +70,7 @@ int worker_new(sd_event *event, const struct worker_setup *setup, struct worker 
 	struct worker *worker;
 
 	(void)event;
-	if (worker_count == WORKERS_MAX)
+	if (worker_count == WORKERS_MAX || workers_fail)
 		return -EAGAIN;
 	worker = calloc(1, sizeof(*worker));
 	PROMISE(worker && slash);

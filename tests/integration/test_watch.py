@@ -11,6 +11,20 @@ from harness import Guest, Host, Lab, Spooler, vendor_ppd, wait_for
 
 STRICT = """
 AccessLogLevel all
+<Policy nobody-cancels>
+  JobPrivateAccess all
+  JobPrivateValues none
+  SubscriptionPrivateAccess all
+  SubscriptionPrivateValues none
+  <Limit Cancel-Job>
+    AuthType Default
+    Require user root
+    Order deny,allow
+  </Limit>
+  <Limit All>
+    Order deny,allow
+  </Limit>
+</Policy>
 <Policy strict>
   JobPrivateAccess all
   JobPrivateValues none
@@ -118,6 +132,26 @@ class WatchTest(unittest.TestCase):
         self.change("-p", "laser", "-L", "after")
         wait_for(lambda: self.printers()["laser"]["location"] == "after", "a change behind the hints")
         self.assertIn(self.asked("CUPS-Get-Printers") - before, (1, 2))
+
+
+    def test_a_cancel_that_is_refused(self):
+        """cupsd refuses it by HTTP and hangs up: the job stays, and nothing is listed again and again for it."""
+        guest = Guest(self.lab, self.host).start()
+        wait_for(lambda: self.printers_in_the_workspace().get("laser") == "ready", "the printer in the workspace")
+        self.change("-p", "laser", "-o", "printer-op-policy=nobody-cancels", "-v", "socket://127.0.0.1:9")
+        number = guest.print("laser", b"page", "-o", "document-format=application/vnd.cups-raw")
+        wait_for(self.spooler.jobs, "the job on the host")
+        guest.spooler.run("cancel", str(number))
+        wait_for(lambda: "was not cancelled" in self.lab.log("platend"), "the refusal")
+        before = self.asked("CUPS-Get-Printers")
+        for place in ("here", "there", "nowhere"):
+            self.change("-p", "other", "-L", place)
+            wait_for(lambda: self.printers()["other"]["location"] == place, "a change behind it")
+        self.assertLess(self.asked("CUPS-Get-Printers") - before, 4)
+        self.assertLess(self.lab.log("platend").count("was not cancelled"), 5)
+
+    def printers_in_the_workspace(self):
+        return {p["name"]: p["guest"] for p in self.host.ask("printers", workspace="box")["data"]["printers"]}
 
 
 if __name__ == "__main__":

@@ -202,6 +202,29 @@ START_TEST(test_connections_wait_for_their_turn)
 }
 END_TEST
 
+/* A domain's port is opened by us alone: what could not be started is tried again. */
+START_TEST(test_a_channel_that_cannot_be_started)
+{
+	struct workspace *ws = workspace_find(host, &uuids[1]);
+	int fd = memfd_create("guest", MFD_CLOEXEC);
+
+	ck_assert(ws->by_libvirt && ws->domain.running);
+	workspace_disconnect(ws, "the workspace was shut down");
+	ws->reopen = sd_event_source_disable_unref(ws->reopen);
+	workers_fail = true;
+	workspace_opened(ws, 0, "", &fd);
+	ck_assert_int_eq(fd, -1);
+	for (int i = 0; i < 20; i++)
+		ck_assert_int_ge(sd_event_run(host->event, 0), 0);
+	workers_fail = false;
+	ck_assert_ptr_null(ws->channel);
+	ck_assert_ptr_nonnull(ws->reopen);
+	ws->reopen = sd_event_source_disable_unref(ws->reopen);
+	workspace_opened(ws, 0, "", &fd); /* there was none left to receive it with */
+	ck_assert_ptr_nonnull(ws->reopen);
+}
+END_TEST
+
 /* One workspace has many jobs waiting before another has one: the next free workers are the
  * other's, until it has as many. */
 START_TEST(test_a_free_worker_goes_to_who_has_fewest)
@@ -471,6 +494,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_connections_wait_for_their_turn);
+	tcase_add_test(tc, test_a_channel_that_cannot_be_started);
 	tcase_add_test(tc, test_a_free_worker_goes_to_who_has_fewest);
 	tcase_add_test(tc, test_a_share_is_a_share);
 	tcase_add_test(tc, test_a_first_is_always_to_be_had);
