@@ -743,7 +743,7 @@ class OrderTest(SourceTest):
                                capture_output=True, text=True)
             return p.stdout
         self.assertRegex(explain("none"), r"none is not offered to box\n(.*\n)* +no +driver-missing: the host's queue none has no driver")
-        self.assertIn("What to do: `platenctl driver add FILE --printer PRINTER`", explain("none"))
+        self.assertIn("What to do: `platenctl driver add FILE --printer none`", explain("none"))
         self.assertIn("vendor options are missing", explain("plain"))
         for words in ("printers",), ("printers", "box"):
             printers = subprocess.run([BUILD / "platenctl", "--socket", host.control, *words], capture_output=True, text=True)

@@ -149,6 +149,8 @@ class WatchTest(unittest.TestCase):
             wait_for(lambda: self.printers()["other"]["location"] == place, "a change behind it")
         self.assertLess(self.asked("CUPS-Get-Printers") - before, 4)
         self.assertLess(self.lab.log("platend").count("was not cancelled"), 5)
+        self.spooler.run("cancel", "-a", "laser")  # who may
+        wait_for(lambda: guest.job(number)["job-state"] > 5, "the job's end in the workspace")
 
     def printers_in_the_workspace(self):
         return {p["name"]: p["guest"] for p in self.host.ask("printers", workspace="box")["data"]["printers"]}
