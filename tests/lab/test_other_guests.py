@@ -11,6 +11,7 @@ from harness import wait_for
 from test_units import Deployed
 
 TIMEOUT = 600
+LAB_ONLY = "three images of its own; packages has the agent without systemd"
 SYSVINIT = ("sysvinit-core,initscripts,lsb-base,procps,passwd,cups-daemon,cups-client,libcups2,libprotobuf-c1,libinih1,libxxhash0,"
             "libnettle8,zlib1g,libsystemd0")
 RUNIT = SYSVINIT.replace("sysvinit-core", "runit-init,runit")

@@ -8,6 +8,7 @@ from lab import SOURCE, say, wait_for
 from stock import StockTest
 
 TIMEOUT = 500
+LAB_ONLY = "a host and a workspace of its own, two minutes; host and units type nearly the same"
 SUDO = "#!/bin/sh\nexec \"$@\"\n"  # whoever types is root here
 
 
