@@ -24,7 +24,7 @@ class SessionGuest(Guest):
 
     def start(self):
         self.process = self.lab.start(f"{self.name}-agent", ["unshare", "--mount", "sh", "-c",
-            'mount --bind "$0" /run/systemd && exec "$@"', self.folder, BUILD / "platen-agent", "-c", self.config])
+            'mkdir -p /run/systemd && mount --bind "$0" /run/systemd && exec "$@"', self.folder, BUILD / "platen-agent", "-c", self.config])
         return self
 
     def log_in(self):
