@@ -9,28 +9,13 @@ import unittest
 
 from harness import Guest, Host, Lab, Spooler, vendor_ppd, wait_for
 
-STRICT = """
-AccessLogLevel all
-<Policy nobody-cancels>
+POLICY = """
+<Policy {}>
   JobPrivateAccess all
   JobPrivateValues none
   SubscriptionPrivateAccess all
   SubscriptionPrivateValues none
-  <Limit Cancel-Job>
-    AuthType Default
-    Require user root
-    Order deny,allow
-  </Limit>
-  <Limit All>
-    Order deny,allow
-  </Limit>
-</Policy>
-<Policy strict>
-  JobPrivateAccess all
-  JobPrivateValues none
-  SubscriptionPrivateAccess all
-  SubscriptionPrivateValues none
-  <Limit Get-Printer-Attributes>
+  <Limit {}>
     AuthType Default
     Require user root
     Order deny,allow
@@ -40,13 +25,15 @@ AccessLogLevel all
   </Limit>
 </Policy>
 """
+POLICIES = ("AccessLogLevel all\n" + POLICY.format("nobody-cancels", "Cancel-Job") +
+            POLICY.format("strict", "Get-Printer-Attributes"))
 
 
 class WatchTest(unittest.TestCase):
     def setUp(self):
         self.lab = Lab()
         self.addCleanup(self.lab.close)
-        self.spooler = Spooler(self.lab, "host", notifier=True, env={"PLATEN_RUNDIR": self.lab.dir / "platend-run"}, extra=STRICT)
+        self.spooler = Spooler(self.lab, "host", notifier=True, env={"PLATEN_RUNDIR": self.lab.dir / "platend-run"}, extra=POLICIES)
         self.ppd = vendor_ppd(self.lab.dir / "vendor.ppd")
         for name in ("laser", "other"):
             self.spooler.add_queue(name, "file:///dev/null", self.ppd)
