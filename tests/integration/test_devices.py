@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A workspace with both devices: vsock is preferred, and one takes over when the other goes. A unix socket is its vsock
-and a terminal its port; with the real ones: tests/lab/test_deployed.py."""
+and a terminal its port; with the real ones: tests/lab/test_devices.py."""
 import os
 import pty
 import socket
