@@ -8,6 +8,7 @@ import ctypes
 import hashlib
 import os
 import pathlib
+import re
 import signal
 import sys
 import unittest
