@@ -279,8 +279,8 @@ class UnitsTest(Deployed):
         self.assertEqual(host.prop("platend", "ActiveState"), "active")
         conf.write_text(good)
         host.run("systemctl reload platend")
-        line = host.journal("platend", "MESSAGE_ID=" + ID["LOG_ID_HOST_SETTINGS"])[-1]
-        self.assertEqual(line["MESSAGE"], "settings read again, mode network")
+        wait_for(lambda: host.journal("platend", "MESSAGE_ID=" + ID["LOG_ID_HOST_SETTINGS"])[-1]["MESSAGE"]
+                 == "settings read again, mode network", "the settings of before to be in force", 20)
         self.assertIn("settings change nothing: those before stay in force", host.out("journalctl -x --no-pager -u platend MESSAGE_ID=" + ID["LOG_ID_HOST_SETTINGS"]))
         conf = guest.root / "etc/platen/platen-agent.conf"
         good = conf.read_text()
