@@ -197,7 +197,7 @@ static bool check_domain(const struct workspace *ws, json_t *checks)
 	if (ws->by_libvirt && by_vsock && ws->host->vsock < 0)
 		check(checks, "vsock", ws, "fault", "platend does not listen for vsock",
 			"`modprobe vhost_vsock`, look at vsock-port in platen.conf, and `systemctl "
-			"restart platend`");
+			"reload platend`");
 	if (ws->by_libvirt && !ws->domain.running) {
 		check_named(checks, "domain", ws, "skipped", "shut off", "start it: `virsh start ",
 			"`");

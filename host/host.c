@@ -349,8 +349,10 @@ static int set_up_workspaces(struct host *host)
 	return 0;
 }
 
-static void set_up_vsock(struct host *host)
+void host_listen_vsock(struct host *host)
 {
+	host->vsock_io = sd_event_source_disable_unref(host->vsock_io);
+	host->vsock = close_fd(host->vsock);
 	if (host->config.vsock_port == 0 || !host->config.libvirt_uri[0])
 		return;
 	host->vsock = transport_vsock_listen(host->config.vsock_port);
@@ -444,7 +446,7 @@ static int set_up(struct host *host)
 	if (r == 0)
 		r = domains_new(host, &host->domains);
 	if (r == 0)
-		set_up_vsock(host);
+		host_listen_vsock(host);
 	return r;
 }
 

@@ -91,6 +91,9 @@ void host_printer_gone(struct host *host, struct printer *printer);
 /* The spooler's list is complete, or a driver's fate is known: offers may begin. */
 void host_settle(struct host *host);
 
+/* Waits for workspaces with vsock at the port of the settings, and no longer at one before. */
+void host_listen_vsock(struct host *host);
+
 /* Takes up the default mode: one that was stored, else that of the settings. */
 void host_load_mode(struct host *host);
 

@@ -63,9 +63,6 @@ int reload_keep(const struct config *now, struct config *fresh, char *ret_names,
 		count += keep_name(ret_names, size, kept[i].name);
 		memcpy(wanted, is, kept[i].size);
 	}
-	if (now->vsock_port != fresh->vsock_port)
-		count += keep_name(ret_names, size, "vsock-port");
-	fresh->vsock_port = now->vsock_port;
 	memcpy(fresh->fetch_socket, now->fetch_socket, sizeof(fresh->fetch_socket));
 	return count;
 }
@@ -176,6 +173,8 @@ static void apply(struct host *host, const struct config *before)
 		host_say_unwritten(host, r);
 	if (strcmp(before->cups_spool, now->cups_spool) != 0)
 		host->unsynced = false; /* it is seen, and said, with the next document */
+	if (before->vsock_port != now->vsock_port || host->vsock < 0)
+		host_listen_vsock(host); /* the kernel may have it since */
 	refresh_printers(host, before);
 	host_load_mode(host);
 }

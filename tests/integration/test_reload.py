@@ -105,10 +105,10 @@ class ReloadTest(unittest.TestCase):
 
     def test_what_wants_a_restart_is_said(self):
         channels, before = self.channels(), self.host.config.read_text()
-        lines = self.reload(lambda text: text.replace("vsock-port = 0", "vsock-port = 6399\nadmin-group = users")
+        lines = self.reload(lambda text: text.replace("worker-user = nobody", "worker-user = daemon\nadmin-group = users")
                             .replace("[host]\n", "[host]\nmode = all\n"))
         said = [line for line in lines if "settings read again" in line]
-        self.assertIn("mode all; changed, and in force when platend is started again: admin-group, vsock-port: systemctl restart platend", said[0])
+        self.assertIn("mode all; changed, and in force when platend is started again: worker-user, admin-group: systemctl restart platend", said[0])
         self.assertEqual(self.settings()["state"], "fault")
         self.assertIn("systemctl restart platend", self.settings()["fix"])
         self.assertLessEqual(channels, self.channels())

@@ -109,8 +109,8 @@ class DoctorTest(StockTest):
         # Told without systemd's asking first: the same, and doctor has it.
         host.run("systemctl kill -s HUP --kill-whom=main platend")
         self.told("settings", "fault", "own.conf:2: mode = sideways", "systemctl reload platend")
-        host.run("printf '[host]\\nmode = all\\nvsock-port = 7000\\n' >/etc/platen/policy.d/own.conf; systemctl reload platend")
-        self.told("settings", "fault", "vsock-port", "systemctl restart platend")
+        host.run("printf '[host]\\nmode = all\\nadmin-group = users\\n' >/etc/platen/policy.d/own.conf; systemctl reload platend")
+        self.told("settings", "fault", "admin-group", "systemctl restart platend")
         self.assertIn("mode all", host.out("platenctl status", check=False))
         self.assertEqual(host.prop("platend", "MainPID"), pid)
         host.run("systemctl restart platend")
