@@ -413,7 +413,7 @@ static int check_twins(const struct config *config, const char *path, char why[s
 
 			if (!same && strcmp(a->socket, b->socket) != 0)
 				continue;
-			(void)snprintf(why, SETTINGS_WHY,
+			(void)text_printf(why, SETTINGS_WHY,
 				"%s: [workspace %s]: expected another %s than that of [workspace "
 				"%s]",
 				path, a->name, same ? "uuid" : "socket", b->name);
