@@ -63,8 +63,8 @@ class ReloadTest(unittest.TestCase):
         self.assertEqual(self.host.ask("status")["data"]["mode"], "all")
         self.shows(self.guest, "laser", "usb")
         # A printer without a source for its driver any more goes, and comes back with it.
-        self.reload(lambda text: text + "[printer laser]\ndrivers = server\n")
-        self.shows(self.guest, "usb")
+        self.reload(lambda text: text + "[printer usb]\ndrivers = server\n")
+        self.shows(self.guest, "laser")
         self.reload(lambda text: text.replace("drivers = server", "drivers = host"))
         self.shows(self.guest, "laser", "usb")
         # Its workspace's own section.
