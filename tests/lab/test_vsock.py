@@ -2,7 +2,7 @@
 """As it is deployed: a host that is itself a VM, with systemd, libvirtd, cupsd and AppArmor of Debian's and the packages
 installed, and a workspace in it under KVM (emulated SVM) whose only channel is vsock and whose agent udev starts.
 
-test_deployed.py goes on from there.
+test_devices.py and test_deployed.py go on from there.
 """
 import json
 import shlex
