@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "guest/agent.h"
 #include "proto/base/cleanup.h"
@@ -27,6 +28,22 @@ static void usage(FILE *out)
 		"See platen-agent(8), platen-agent.conf(5).\n");
 }
 
+/* An agent of these settings; where that cannot be, one of those before. As agent_run(). */
+static int run(struct agent_config *config, struct agent_config *before)
+{
+	PLATEN_CLEANUP(agent_freep) struct agent *agent = NULL;
+	int r = agent_new(config, &agent);
+
+	if (r < 0 && memcmp(config, before, sizeof(*config)) != 0) {
+		log_event(LOG_ID_AGENT_SETTINGS, LOG_ERR, NULL,
+			"the settings cannot be used, those before are in force again");
+		*config = *before;
+		r = agent_new(config, &agent);
+	}
+	*before = *config;
+	return r < 0 ? r : agent_run(agent, config);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -38,7 +55,7 @@ int main(int argc, char **argv)
 		{0},
 	};
 	const char *path = NULL;
-	struct agent_config config;
+	struct agent_config config, before;
 	int priority = LOG_INFO, option, r;
 	bool check = false;
 	char why[512];
@@ -66,12 +83,9 @@ int main(int argc, char **argv)
 		printf("%s: in order\n", path ? path : AGENT_CONFIG_PATH);
 		return 0;
 	}
+	before = config;
 	do {
-		PLATEN_CLEANUP(agent_freep) struct agent *agent = NULL;
-
-		r = agent_new(&config, &agent);
-		if (r == 0)
-			r = agent_run(agent, &config);
+		r = run(&config, &before);
 	} while (r > 0);
 	return r < 0 ? 1 : 0;
 }

@@ -62,6 +62,7 @@ static int be_the_package_manager(const char *path)
 		printf("E: what an installation needs ends with %s\n", strerror(errno));
 		return 1;
 	}
+	puts("what is to be refused was"); /* which platen-install logs */
 	return 0;
 }
 
