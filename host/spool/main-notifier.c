@@ -21,7 +21,7 @@
 #include "host/spool/hint.h"
 #include "proto/base/text.h"
 
-#define AGAIN_MSEC 50  /* between two tries to pass on what had no room */
+#define AGAIN_MSEC 50  /* between two tries to pass on what the kernel had no memory for */
 #define QUEUE_MOST 256 /* hints that wait; beyond, it is told that some were left out */
 
 static int hint_from(ipp_t *event, struct spool_hint *hint)
@@ -49,21 +49,41 @@ static int hint_from(ipp_t *event, struct spool_hint *hint)
 struct queue {
 	int sock;
 	struct sockaddr_un to;
+	bool connected; /* so that poll(2) tells when there is room */
 	struct spool_hint hints[QUEUE_MOST];
 	size_t count;
-	bool lost; /* it was full */
+	bool lost;    /* it was full */
+	bool starved; /* the kernel has no memory: nothing tells when it has */
 };
 
-/* False: there is no room. Where nobody listens nothing is kept: who begins to listen reads all. */
-static bool pass_on(const struct queue *q, const struct spool_hint *hint)
+/* 0; -EAGAIN: there is no room; another -errno: nobody listens. */
+static int try_to_send(struct queue *q, const struct spool_hint *hint)
 {
-	if (sendto(q->sock, hint, sizeof(*hint), MSG_DONTWAIT, (const struct sockaddr *)&q->to,
-		    sizeof(q->to)) >= 0)
-		return true;
+	if (!q->connected && connect(q->sock, (const struct sockaddr *)&q->to, sizeof(q->to)) < 0)
+		return -errno;
+	q->connected = true;
+	q->starved = false;
+	if (send(q->sock, hint, sizeof(*hint), MSG_DONTWAIT) >= 0)
+		return 0;
+	q->starved = errno == ENOBUFS;
 	if (errno == EAGAIN || errno == ENOBUFS)
-		return false;
-	fprintf(stderr, "DEBUG: platen: platen-spool does not listen at %s\n", q->to.sun_path);
-	return true;
+		return -EAGAIN;
+	q->connected = false;
+	return -errno;
+}
+
+/* False: there is no room. Where nobody listens nothing is kept: who begins to listen reads all. */
+static bool pass_on(struct queue *q, const struct spool_hint *hint)
+{
+	bool was = q->connected;
+	int r = try_to_send(q, hint);
+
+	if (r < 0 && r != -EAGAIN && was) /* another one may listen there by now */
+		r = try_to_send(q, hint);
+	if (r < 0 && r != -EAGAIN)
+		fprintf(stderr, "DEBUG: platen: platen-spool does not listen at %s\n",
+			q->to.sun_path);
+	return r != -EAGAIN;
 }
 
 /* Passes on as much as there is room for; in the end, if so, that something was left out. */
@@ -80,8 +100,25 @@ static void flush(struct queue *q)
 		q->lost = !pass_on(q, &left_out);
 }
 
+/* One hint at what waits already is as good as two. */
+static bool is_waiting(struct queue *q, const struct spool_hint *hint)
+{
+	for (size_t i = 0; i < q->count; i++) {
+		struct spool_hint *other = &q->hints[i];
+
+		if (!hint_same(other, hint))
+			continue;
+		if (hint->job_state)
+			other->job_state = hint->job_state;
+		return true;
+	}
+	return false;
+}
+
 static void put(struct queue *q, const struct spool_hint *hint)
 {
+	if (is_waiting(q, hint))
+		return;
 	if (q->count < QUEUE_MOST)
 		q->hints[q->count++] = *hint;
 	else
@@ -89,13 +126,20 @@ static void put(struct queue *q, const struct spool_hint *hint)
 	flush(q);
 }
 
-/* Waits for the next event, or until cupsd closes. */
+/* Waits for the next event, or until cupsd closes; passes on meanwhile what waits. */
 static void wait_for_event(struct queue *q)
 {
-	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+	struct pollfd fds[] = {
+		{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = q->sock, .events = POLLOUT}};
 
-	while (poll(&in, 1, q->count || q->lost ? AGAIN_MSEC : -1) == 0)
-		flush(q);
+	while (!fds[0].revents) {
+		bool waits = q->count || q->lost;
+
+		(void)poll(
+			fds, waits && !q->starved ? 2 : 1, waits && q->starved ? AGAIN_MSEC : -1);
+		if (waits)
+			flush(q);
+	}
 }
 
 int main(void)
