@@ -28,6 +28,7 @@ struct renderings;
 struct manuals;
 struct pruner;
 struct arrivals;
+struct commits;
 
 TAILQ_HEAD(printer_list, printer);
 TAILQ_HEAD(workspace_list, workspace);
@@ -40,6 +41,7 @@ struct host {
 	int64_t started;      /* seconds since 1970 */
 	enum mode mode;	      /* the default in force */
 	struct ledger *ledger;
+	struct commits *commits;
 	bool rebuilding;  /* the ledger is not whole yet, see rebuild.h */
 	uint32_t rebuilt; /* jobs that it has from the spooler */
 	bool unsynced;	  /* it was told that documents cannot be synced */
