@@ -9,7 +9,9 @@
  */
 #include <cups/cups.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +24,9 @@
 #include "proto/base/text.h"
 
 #define AGAIN_MSEC 50  /* between two tries to pass on what the kernel had no memory for */
-#define QUEUE_MOST 256 /* hints that wait; beyond, it is told that some were left out */
+#define END_TRIES  100 /* of them at the end */
+#define PIPE_BYTES (1024 * 1024) /* a thousand events, and what a user may have: pipe(7) */
+#define QUEUE_MOST 256		 /* hints that wait; beyond, it is told that some were left out */
 
 static int hint_from(ipp_t *event, struct spool_hint *hint)
 {
@@ -142,6 +146,33 @@ static void wait_for_event(struct queue *q)
 	}
 }
 
+/* Whether cupsd has closed: otherwise it has written what is no event. */
+static bool is_closed(void)
+{
+	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+	char byte;
+
+	return poll(&in, 1, 0) > 0 && read(STDIN_FILENO, &byte, 1) == 0;
+}
+
+/* Passes on what waits still. cupsd does not wait for a pipe that is full, and cuts off an event in
+ * its midst (CUPS 2.4.2, cupsd_send_notification()): what follows cannot be read. Its next event
+ * finds the pipe closed, and is given to another of us, when we are asked to end; those that were
+ * in it are lost. */
+static void end(struct queue *q)
+{
+	struct pollfd out = {.fd = q->sock, .events = POLLOUT};
+
+	q->lost |= !is_closed();
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)close(STDIN_FILENO);
+	flush(q);
+	for (int i = 0; i < END_TRIES && (q->count || q->lost); i++) {
+		(void)poll(&out, 1, AGAIN_MSEC);
+		flush(q);
+	}
+}
+
 int main(void)
 {
 	static struct queue q = {.to = {.sun_family = AF_UNIX}};
@@ -151,6 +182,7 @@ int main(void)
 	if (q.sock < 0 || snprintf(q.to.sun_path, sizeof(q.to.sun_path), "%s/" HINT_SOCKET,
 				  folder ? folder : HINT_RUNDIR) >= (int)sizeof(q.to.sun_path))
 		return 1;
+	(void)fcntl(STDIN_FILENO, F_SETPIPE_SZ, PIPE_BYTES); /* or there is room for less */
 	for (;;) {
 		ipp_t *event = ippNew();
 		struct spool_hint hint;
@@ -164,6 +196,8 @@ int main(void)
 			put(&q, &hint);
 		ippDelete(event);
 		if (state <= IPP_STATE_IDLE)
-			return 0; /* cupsd closed: it ends or the subscription does */
+			break;
 	}
+	end(&q);
+	return 0;
 }
