@@ -104,19 +104,14 @@ su "$1" -c "mv $client/$3.notready $client/$3.ready"
         super().__init__(lab, host)
         for folder in ("spool", "session", "client", "bin"):
             (self.dir / folder).mkdir()
-        own_namespace()  # what is put over /etc is in the sight of this process and its children only
+        own_namespace()  # what is put over the machine's is in the sight of this process and its children only
         self.lab.closers.append(unbind)
         bind(self.passwd(), "/etc/passwd")
         bind(self.config(), "/etc/cups/cups-x2go.conf")
         self.program("x2goprint", self.PRINT.replace("{dir}", str(self.dir)))
         self.program("x2golistsessions", f"#!/bin/sh\necho '1|{SESSION}|50|{socket.gethostname()}|R|then|cookie|127.0.0.1|1|2|now|root|3|4'\n")
         self.program("x2golistmounts", f"#!/bin/sh\necho '127.0.0.1|{self.dir}/client'\n")
-        before = os.environ["PATH"]
-        os.environ["PATH"] = f"{self.dir}/bin:{before}"  # cupsd gives it on to backends
-        try:
-            self.guest = Spooler(lab, "x2go-guest")
-        finally:
-            os.environ["PATH"] = before
+        self.guest = Spooler(lab, "x2go-guest", env={"PATH": f"{self.dir}/bin:/usr/sbin:/usr/bin:/sbin:/bin"})
         self.guest.install(self.NEEDS[0], "backend/cups-x2go")
         (self.guest.dir / "bin/backend/cups-x2go").chmod(0o700)  # as root, which its package has it be
         self.guest.add_queue(self.queue, "cups-x2go:/", self.NEEDS[1])
@@ -211,12 +206,14 @@ def once(bench, other, document):
     host, guest, session = (Ear(path) for path in (bench.spooler.dir / "log/access", other.guest.dir / "log/error", other.session_log))
     begun = time.monotonic()
     other.guest.run("lp", "-d", other.queue, document)
-    took = why = None
-    while not took and not why and time.monotonic() - begun < 600:
+    took, why, end = None, None, begun + 600
+    while not took and not why and time.monotonic() < end:
         if host.hears("POST /printers/shown .* Send-Document successful-ok"):
             took = time.monotonic() - begun
             break
         why = guest.hears(r"\[Job \d+\] .* (stopped with status|crashed on signal) .*") or session.hears(".*(too large|sent to 0 clients).*")
+        if end == begun + 600 and guest.hears(r"\[Job \d+\] Job completed"):
+            end = time.monotonic() + 90  # in which it comes, if it does
         other.go_on()
         time.sleep(0.0005)
     if not took:
