@@ -18,7 +18,7 @@ struct trial *trial_free(struct trial *trial);
 
 /* Begins, unless it rests: then as soon as that is over. Nothing when one is under way. */
 void trial_begin(struct trial *trial);
-/* Begins at once, for the device has only just come. */
+/* Begins at once, for the device has only just come; a rest is cut short once a minute at most. */
 void trial_now(struct trial *trial);
 void trial_end(struct trial *trial);
 

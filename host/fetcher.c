@@ -290,6 +290,7 @@ void fetcher_forget(struct fetcher *fetcher, struct printer *printer)
 			continue;
 		fetch->worker = worker_free(fetch->worker);
 		fetch->printer = NULL;
+		printer->fetching = false;
 	}
 }
 

@@ -15,7 +15,7 @@ struct fetcher *fetcher_free(struct fetcher *fetcher);
 /* Has a printer's driver fetched as soon as there is room; once more if it is being fetched. */
 void fetcher_want(struct fetcher *fetcher, struct printer *printer);
 
-/* The printer goes away: its fetch ends. */
+/* The printer goes away, or is to be asked for in other words: its fetch ends without a result. */
 void fetcher_forget(struct fetcher *fetcher, struct printer *printer);
 
 /* Whether nothing waits and nothing runs. */

@@ -226,6 +226,8 @@ void printer_sources_changed(struct printer *printer)
 		printer->status = DRIVER_PENDING;
 		host_printer_changed(printer->host, printer, true, false);
 	}
+	/* One under way was asked by the words of before, and would bring what holds no more. */
+	fetcher_forget(printer->host->fetcher, printer);
 	fetcher_want(printer->host->fetcher, printer);
 }
 

@@ -5,7 +5,8 @@
  * Where auditd runs the kernel gives its records to it, and not to its own log; the journal has
  * them only while systemd-journald-audit.socket is on, which some systems have off. The file is
  * root's, so its lines are the kernel's; a record is one line, `type=AVC msg=audit(TIME:SERIAL):
- * …`, and auditd may add names of its own behind a group separator (log_format = ENRICHED).
+ * …`, and auditd may add the machine before it, `node=NAME ` (name_format), and names of its own
+ * behind a group separator (log_format = ENRICHED).
  */
 #include "host/ctl/audit.h"
 
@@ -47,6 +48,10 @@ static void take_line(char *line, int64_t since, struct denials *denials)
 	struct denial d;
 
 	line[strcspn(line, "\x1d")] = '\0';
+	if (strncmp(line, "node=", 5) == 0) {
+		line += strcspn(line, " ");
+		line += *line == ' ';
+	}
 	if (strncmp(line, "type=AVC ", 9) == 0 && time_of(line) >= since && denial_read(line, &d))
 		denials_add(denials, &d);
 }
@@ -54,8 +59,8 @@ static void take_line(char *line, int64_t since, struct denials *denials)
 int audit_read(const char *path, int64_t since, struct denials *denials)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	_cleanup_free_ char *text = malloc(TAIL_MOST + 1);
-	ssize_t n, size = 0;
+	_cleanup_free_ char *text = malloc(TAIL_MOST + 2);
+	ssize_t n, size = 0, most = TAIL_MOST;
 	off_t end;
 
 	if (fd < 0)
@@ -63,9 +68,11 @@ int audit_read(const char *path, int64_t since, struct denials *denials)
 	if (!text)
 		return -ENOMEM;
 	end = lseek(fd, 0, SEEK_END);
-	if (end < 0 || lseek(fd, end > TAIL_MOST ? end - TAIL_MOST : 0, SEEK_SET) < 0)
+	if (end > most)
+		most++; /* with the end of a line before, or the rest of one, which is none */
+	if (end < 0 || lseek(fd, end > most ? end - most : 0, SEEK_SET) < 0)
 		return -errno;
-	while (size < TAIL_MOST && (n = read(fd, text + size, (size_t)(TAIL_MOST - size))) > 0)
+	while (size < most && (n = read(fd, text + size, (size_t)(most - size))) > 0)
 		size += n;
 	text[size] = '\0';
 	while (size > 0 && denials->count < DENIALS_SHOWN) {
@@ -74,6 +81,8 @@ int audit_read(const char *path, int64_t since, struct denials *denials)
 		if (text[size - 1] == '\n')
 			text[--size] = '\0';
 		line = memrchr(text, '\n', (size_t)size);
+		if (!line && most > TAIL_MOST)
+			break;
 		line = line ? line + 1 : text;
 		take_line(line, since, denials);
 		size = line - text;

@@ -176,6 +176,24 @@ class DevicesTest(unittest.TestCase):
         self.done(self.print("by the port again"), 3)
         self.assertEqual(self.guest.stop(), 0)
 
+    def test_touching_vsock(self):
+        """Its node is everybody's: who touches it again and again does not have one session after the other broken."""
+        vsock, _ = Cable(self.vsock_path, self.lab.dir / "nobody"), self.bring_port()
+        self.lab.closers.append(vsock.close)
+        self.guest.start()
+        self.ready()
+        self.said("the host is there by vsock, too")
+        self.ready()
+        begun, moved = time.monotonic(), len(vsock.nowhere)
+        for _ in range(40):
+            os.utime(self.vsock_path)
+            time.sleep(0.1)
+        # A rest, of a second here, is cut short once in a second, and ends by itself at most as often.
+        self.assertLessEqual(len(vsock.nowhere) - moved, 2 + 2 * (time.monotonic() - begun))
+        self.ready()
+        self.done(self.print("by the port"), 1)
+        self.assertEqual(self.guest.stop(), 0)
+
     def test_vsock_that_is_refused_at_first(self):
         """A host that listens only later is found within the same session, and nothing tells of it."""
         vsock, port = Cable(self.vsock_path, self.host.channel("box"), listening=False), self.bring_port()

@@ -79,6 +79,25 @@ class ReloadTest(unittest.TestCase):
         self.assertLessEqual(channels, self.channels())
         self.assertEqual(self.settings()["state"], "ok")
 
+    def test_a_driver_that_is_fetched_meanwhile(self):
+        """What was asked of a source that the settings have no more is not taken."""
+        fetch, gate, asked = self.lab.programs / "platen-fetch", self.lab.dir / "gate", self.lab.dir / "asked"
+        asked.mkdir()
+        asked.chmod(0o777)
+        fetch.rename(self.lab.programs / "platen-fetch.real")
+        fetch.write_text(f"#!/bin/sh\n: >{asked}/$$\nwhile ! [ -e {gate} ]; do /bin/sleep 0.1; done\nexec {fetch}.real \"$@\"\n")
+        fetch.chmod(0o755)
+        # Its print server is not there: that alone would leave a driver that it has in force.
+        self.spooler.add_queue("away", "ipp://127.0.0.1:9/printers/away", vendor_ppd(self.lab.dir / "away.ppd"))
+        wait_for(lambda: list(asked.iterdir()), "a driver to be asked for")
+        self.reload(lambda text: text + "[printer away]\ndrivers = server\n")
+        gate.touch()
+        wait_for(lambda: "printer=away" in self.lab.log(self.host.name), "what came of it")
+        away = next(p for p in self.host.ask("printers")["data"]["printers"] if p["name"] == "away")
+        self.assertEqual(away["driver"], "failed", self.lab.log(self.host.name))
+        self.assertNotIn("driver found from the host printer=away", self.lab.log(self.host.name))
+        self.shows(self.guest, "laser")
+
     def test_what_platenctl_set_stays(self):
         self.assertTrue(self.host.ask("mode", workspace="box", mode="off")["ok"])
         self.shows(self.guest)

@@ -106,6 +106,41 @@ START_TEST(test_odd)
 }
 END_TEST
 
+/* name_format of auditd.conf(5) puts the machine before each record. */
+START_TEST(test_named)
+{
+	static char named[2 * sizeof(records)];
+	struct denials denials;
+	size_t size = 0;
+
+	for (const char *line = records, *end; (end = strchr(line, '\n')); line = end + 1)
+		size += (size_t)sprintf(
+			named + size, "node=host.example %.*s", (int)(end + 1 - line), line);
+	read_records(named, size, 1763725000, &denials);
+	ck_assert_uint_eq(denials.count, 3);
+	ck_assert_str_eq(denials.shown[2].name, "/srv/print.secret");
+}
+END_TEST
+
+/* The rest of a line that was cut, for it began further back, is none. */
+START_TEST(test_cut)
+{
+	static char large[3 * 1024 * 1024];
+	const char *record = strstr(records, "type=AVC msg=audit(1763725001");
+	size_t size = strcspn(record, "\n"), at = sizeof(large) - 1024 * 1024;
+	struct denials denials;
+
+	memset(large, 'x', sizeof(large));
+	memcpy(large + at, record, size);
+	large[at + size] = '\n';
+	read_records(large, sizeof(large), 0, &denials);
+	ck_assert_uint_eq(denials.count, 0);
+	large[at - 1] = '\n'; /* not cut */
+	read_records(large, sizeof(large), 0, &denials);
+	ck_assert_uint_eq(denials.count, 1);
+}
+END_TEST
+
 START_TEST(test_none)
 {
 	struct denials denials = {0};
@@ -124,6 +159,8 @@ int main(void)
 
 	tcase_add_test(tc, test_records);
 	tcase_add_test(tc, test_odd);
+	tcase_add_test(tc, test_named);
+	tcase_add_test(tc, test_cut);
 	tcase_add_test(tc, test_none);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
