@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -46,16 +47,37 @@ uint64_t agent_now(void)
 	return clock_usec();
 }
 
+/* Other settings are those of another agent: each part has its own from its beginning. */
+static int on_hup(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+	struct agent *agent = userdata;
+	char why[512];
+
+	(void)source;
+	(void)si;
+	if (agent_config_read(agent->config.file, &agent->next, why) < 0) {
+		log_event(LOG_ID_AGENT_SETTINGS, LOG_ERR, NULL,
+			"the settings are wrong, those before stay in force: %s", why);
+		return 0;
+	}
+	agent->renewed = memcmp(&agent->next, &agent->config, sizeof(agent->next)) != 0;
+	log_event(LOG_ID_AGENT_SETTINGS, LOG_INFO, NULL, "settings read again, %s",
+		agent->renewed ? "others are in force now" : "they are the same");
+	return agent->renewed ? sd_event_exit(agent->event, 0) : 0;
+}
+
 static int set_up_events(struct agent *agent)
 {
-	static const int signals[] = {SIGTERM, SIGINT};
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 	int r;
 
-	r = loop_new(signals, 2, &agent->event);
+	r = loop_new(signals, 3, &agent->event);
 	if (r >= 0)
 		r = sd_event_add_signal(agent->event, &agent->term, SIGTERM, NULL, NULL);
 	if (r >= 0)
 		r = sd_event_add_signal(agent->event, &agent->interrupt, SIGINT, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_signal(agent->event, &agent->hup, SIGHUP, on_hup, agent);
 	if (r < 0)
 		log_line(LOG_ERR, NULL, "cannot make an event loop: %s", strerror(-r));
 	return r < 0 ? r : 0;
@@ -176,13 +198,14 @@ struct agent *agent_free(struct agent *agent)
 	printers_deinit(&agent->printers);
 	agent->term = sd_event_source_disable_unref(agent->term);
 	agent->interrupt = sd_event_source_disable_unref(agent->interrupt);
+	agent->hup = sd_event_source_disable_unref(agent->hup);
 	agent->event = sd_event_unref(agent->event);
 	agent->lock = close_fd(agent->lock);
 	free(agent);
 	return NULL;
 }
 
-int agent_run(struct agent *agent)
+int agent_run(struct agent *agent, struct agent_config *ret_next)
 {
 	int r;
 
@@ -191,6 +214,12 @@ int agent_run(struct agent *agent)
 	log_event(LOG_ID_AGENT_READY, LOG_INFO, NULL, "ready");
 	without_say();
 	r = sd_event_loop(agent->event);
+	if (r >= 0 && agent->renewed) {
+		(void)sd_notifyf(
+			0, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)agent_now());
+		*ret_next = agent->next;
+		return 1;
+	}
 	(void)sd_notify(0, "STOPPING=1");
 	if (r < 0)
 		log_line(LOG_ERR, NULL, "the event loop ended: %s", strerror(-r));

@@ -60,7 +60,9 @@ struct agent {
 	sd_event *event;
 	struct agent_config config;
 	int lock; /* on the state folder */
-	sd_event_source *term, *interrupt;
+	sd_event_source *term, *interrupt, *hup;
+	struct agent_config next; /* what agent_run() is to return, with `renewed` */
+	bool renewed;
 	struct channel *channel;
 	/* peer.c */
 	bool open; /* WELCOME was received, nothing has ended it yet */
@@ -97,8 +99,12 @@ struct agent {
 int agent_new(const struct agent_config *config, struct agent **ret_agent);
 struct agent *agent_free(struct agent *agent);
 
-/* Runs until SIGTERM or SIGINT. 0 or -errno. */
-int agent_run(struct agent *agent);
+/*
+ * Runs until SIGTERM or SIGINT: 0; or -errno; or 1: by SIGHUP other settings were read, ret_next,
+ * and the caller has an agent of these take its place. Settings that are wrong, or that say the
+ * same, end nothing.
+ */
+int agent_run(struct agent *agent, struct agent_config *ret_next);
 
 /* CLOCK_MONOTONIC in microseconds. */
 uint64_t agent_now(void);

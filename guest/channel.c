@@ -8,7 +8,8 @@
  * that is attached to a running workspace is used at once.
  *
  * Where nothing is set, vsock is preferred and the port is what it falls back to: when there is no
- * vsock, nobody accepts it, or nobody greets over it. A session over the port tries vsock once.
+ * vsock, nobody accepts it, or nobody greets over it. A session over the port tries vsock, see
+ * guest/trial.c.
  */
 #include "guest/channel.h"
 
@@ -43,12 +44,11 @@ struct channel {
 	struct appear *appear, *vsock_appear; /* the second for AGENT_AUTO */
 	struct trial *trial;		      /* likewise */
 	bool told_failure;
-	bool persistent;    /* what is open is the port */
-	bool greeted;	    /* over what is open */
-	bool moved;	    /* a trial has brought it */
-	bool vsock_failed;  /* so the port is next */
-	bool vsock_useless; /* it connects, and nobody greets */
-	uint32_t failures;  /* since the last greeting */
+	bool persistent;   /* what is open is the port */
+	bool greeted;	   /* over what is open */
+	bool moved;	   /* a trial has brought it */
+	bool vsock_failed; /* so the port is next */
+	uint32_t failures; /* since the last greeting */
 	sd_event_source *io, *timer, *turn, *reopen;
 	struct message in;
 };
@@ -75,8 +75,9 @@ void channel_greeted(struct channel *channel, uint32_t keepalive_msec)
 	channel->failures = 0;
 	channel->told_failure = false;
 	channel->greeted = true;
-	if (channel->trial && channel->persistent && !channel->vsock_useless &&
-		access(VSOCK_DEVICE, F_OK) == 0)
+	if (channel->trial && !channel->persistent)
+		trial_good(channel->trial);
+	else if (channel->trial && access(VSOCK_DEVICE, F_OK) == 0)
 		trial_begin(channel->trial);
 	link_keepalive(channel->link, keepalive_msec);
 }
@@ -130,7 +131,8 @@ static void judge(struct channel *channel, int error)
 	if (failed && (transport == AGENT_VSOCK || access(channel->agent->config.path, F_OK) < 0))
 		tell_failure(channel, error);
 	channel->vsock_failed = failed;
-	channel->vsock_useless = failed && channel->moved;
+	if (failed && channel->moved)
+		trial_useless(channel->trial);
 }
 
 static void open_later(struct channel *channel, uint64_t most)
@@ -253,7 +255,7 @@ static void on_vsock_appear(void *userdata)
 	struct channel *channel = userdata;
 
 	if (channel->link && channel->persistent)
-		trial_begin(channel->trial);
+		trial_now(channel->trial);
 	else if (!channel->link)
 		on_appear(channel);
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proto/base/settings.h"
 #include "proto/base/text.h"
@@ -95,9 +96,17 @@ static int on_pair(
 	return settings_fault(settings, name, value, "a key that platen-agent.conf(5) knows");
 }
 
-int agent_config_read(const char *path, struct agent_config *config, char ret_why[static 512])
+int agent_config_read(const char *file, struct agent_config *ret_config, char ret_why[static 512])
 {
-	struct settings settings = {.on_pair = on_pair, .userdata = config, .why = ret_why};
+	struct agent_config config;
+	struct settings settings = {.on_pair = on_pair, .userdata = &config, .why = ret_why};
+	int r = 0;
 
-	return settings_read(&settings, path);
+	agent_config_init(&config);
+	config.file = file;
+	if (file || access(AGENT_CONFIG_PATH, F_OK) == 0)
+		r = settings_read(&settings, file ? file : AGENT_CONFIG_PATH);
+	if (r == 0)
+		*ret_config = config;
+	return r;
 }

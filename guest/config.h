@@ -7,7 +7,8 @@
 
 #include "proto/limits.h"
 
-#define AGENT_PATH_SIZE 108 /* sun_path of unix(7) */
+#define AGENT_PATH_SIZE	  108 /* sun_path of unix(7) */
+#define AGENT_CONFIG_PATH "/etc/platen/platen-agent.conf"
 
 enum agent_transport {
 	AGENT_AUTO = 0, /* vsock; where it does not lead to the host, the virtio port */
@@ -17,6 +18,7 @@ enum agent_transport {
 };
 
 struct agent_config {
+	const char *file; /* that it was read from; NULL: AGENT_CONFIG_PATH, if that exists */
 	enum agent_transport transport;
 	char path[AGENT_PATH_SIZE]; /* the virtio port, or the unix socket */
 	char cups_socket[AGENT_PATH_SIZE];
@@ -33,8 +35,11 @@ struct agent_config {
 /* The settings without a file. */
 void agent_config_init(struct agent_config *config);
 
-/* Reads `path` over what `config` has. 0, or -errno with one line in ret_why: file, line, what
- * stands there, what was expected. */
-int agent_config_read(const char *path, struct agent_config *config, char ret_why[static 512]);
+/*
+ * Reads `file`, which is borrowed, or with NULL AGENT_CONFIG_PATH, which need not exist. 0, or
+ * -errno with one line in ret_why: file, line, what stands there, what was expected. ret_config is
+ * only written on success.
+ */
+int agent_config_read(const char *file, struct agent_config *ret_config, char ret_why[static 512]);
 
 #endif

@@ -5,8 +5,11 @@
  * Where a workspace has both devices, vsock is preferred, but it may be the later one: its module
  * comes after the port's, or the host was not listening yet. So when a session has begun over the
  * port, a connection is made on the side, and only when it stands does the session move over to it;
- * jobs go on at the byte that they had reached. Nothing is tried again and again: a host without
- * vsock costs one refused connection for each session.
+ * jobs go on at the byte that they had reached.
+ *
+ * A connection that is refused costs nothing: each session over the port tries at once. One that
+ * stands and leads nowhere has cost a session, so that the next waits until it has rested. Both are
+ * tried again after a minute, then after twice as long, and in the end once an hour.
  */
 #include "guest/trial.h"
 
@@ -22,9 +25,14 @@
 #define TRIES	      3
 #define AGAIN_USEC    1000000ULL
 #define ACCURACY_USEC 50000ULL
+#define REST_MOST     3600000000ULL /* usec */
+#ifndef REST_FIRST		    /* a test has less time */
+#define REST_FIRST 60000000ULL	    /* usec; doubles with each failure */
+#endif
 
 struct trial {
 	uint32_t port, tries;
+	uint64_t rest, not_before; /* usec, 0: none; the second by CLOCK_MONOTONIC */
 	trial_fn *on_connected;
 	void *userdata;
 	int fd; /* -1: none under way */
@@ -38,14 +46,35 @@ static void drop(struct trial *trial)
 	trial->fd = close_fd(trial->fd);
 }
 
-/* A device that has only just come may have no driver yet; a refusal is a host's word. */
+static uint64_t now(const struct trial *trial)
+{
+	uint64_t usec = 0;
+
+	(void)sd_event_now(trial->event, CLOCK_MONOTONIC, &usec);
+	return usec;
+}
+
+static void rest(struct trial *trial)
+{
+	trial->rest = trial->rest ? trial->rest * 2 : REST_FIRST;
+	if (trial->rest > REST_MOST)
+		trial->rest = REST_MOST;
+}
+
+static void try_in(struct trial *trial, uint64_t usec)
+{
+	(void)sd_event_source_set_time_relative(trial->again, usec);
+	(void)sd_event_source_set_enabled(trial->again, SD_EVENT_ONESHOT);
+}
+
+/* A device that has only just come may have no driver yet; a refusal is a host's word for now. */
 static void failed(struct trial *trial, int error)
 {
 	drop(trial);
-	if (error != -ENODEV || ++trial->tries >= TRIES)
-		return;
-	(void)sd_event_source_set_time_relative(trial->again, AGAIN_USEC);
-	(void)sd_event_source_set_enabled(trial->again, SD_EVENT_ONESHOT);
+	if (error == -ENODEV && ++trial->tries < TRIES)
+		return try_in(trial, AGAIN_USEC);
+	rest(trial);
+	try_in(trial, trial->rest);
 }
 
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -124,11 +153,31 @@ struct trial *trial_free(struct trial *trial)
 
 void trial_begin(struct trial *trial)
 {
+	uint64_t usec = now(trial);
+
 	if (trial->fd >= 0)
 		return;
 	trial->tries = 0;
-	(void)sd_event_source_set_time_relative(trial->again, ACCURACY_USEC);
-	(void)sd_event_source_set_enabled(trial->again, SD_EVENT_ONESHOT);
+	if (!trial->not_before)
+		trial->rest = 0;
+	try_in(trial, trial->not_before > usec ? trial->not_before - usec : ACCURACY_USEC);
+}
+
+void trial_now(struct trial *trial)
+{
+	trial_good(trial);
+	trial_begin(trial);
+}
+
+void trial_good(struct trial *trial)
+{
+	trial->rest = trial->not_before = 0;
+}
+
+void trial_useless(struct trial *trial)
+{
+	rest(trial);
+	trial->not_before = now(trial) + trial->rest;
 }
 
 void trial_end(struct trial *trial)

@@ -16,9 +16,14 @@ int trial_new(sd_event *event, uint32_t port, trial_fn *on_connected, void *user
 	struct trial **ret_trial);
 struct trial *trial_free(struct trial *trial);
 
-/* Begins; for a device that only just came also a few times again. Nothing when one is under way.
- */
+/* Begins, unless it rests: then as soon as that is over. Nothing when one is under way. */
 void trial_begin(struct trial *trial);
+/* Begins at once, for the device has only just come. */
+void trial_now(struct trial *trial);
 void trial_end(struct trial *trial);
+
+/* What came of a connection that was handed over: the host greeted, or it did not. */
+void trial_good(struct trial *trial);
+void trial_useless(struct trial *trial);
 
 #endif

@@ -401,6 +401,28 @@ static int read_drop_ins(struct settings *settings, const char *path)
 	return r;
 }
 
+/* Two sections that would take each other's channel. */
+static int check_twins(const struct config *config, const char *path, char why[static SETTINGS_WHY])
+{
+	for (uint32_t i = 0; i < config->workspace_count; i++) {
+		const struct config_workspace *a = &config->workspaces[i];
+
+		for (uint32_t k = 0; k < i; k++) {
+			const struct config_workspace *b = &config->workspaces[k];
+			bool same = uuid_equal(&a->uuid, &b->uuid);
+
+			if (!same && strcmp(a->socket, b->socket) != 0)
+				continue;
+			(void)text_printf(why, SETTINGS_WHY,
+				"%s: [workspace %s]: expected another %s than that of [workspace "
+				"%s]",
+				path, a->name, same ? "uuid" : "socket", b->name);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
 static int check(const struct config *config, const char *path, char why[static SETTINGS_WHY])
 {
 	if (config->keepalive_msec < 100 || config->keepalive_msec > 3600000) {
@@ -430,7 +452,7 @@ static int check(const struct config *config, const char *path, char why[static 
 			"%s: [workspace %s]: expected both uuid and socket", path, ws->name);
 		return -EINVAL;
 	}
-	return 0;
+	return check_twins(config, path, why);
 }
 
 int config_read(const char *path, struct config *ret_config, char ret_why[static 512])
@@ -457,9 +479,12 @@ int config_read(const char *path, struct config *ret_config, char ret_why[static
 		.restart = RESTART_AUTO,
 		.restart_limit = RESTART_LIMIT_MIN};
 	struct settings settings = {.on_pair = on_pair, .userdata = &config, .why = ret_why};
-	int r;
+	int r = text_copy(config.path, sizeof(config.path), path);
 
-	r = settings_read(&settings, path);
+	if (r < 0)
+		(void)snprintf(ret_why, SETTINGS_WHY, "%.100s...: expected a shorter path", path);
+	if (r == 0)
+		r = settings_read(&settings, path);
 	if (r == 0)
 		r = read_drop_ins(&settings, path);
 	if (r == 0)

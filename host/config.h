@@ -55,6 +55,7 @@ struct config_server {
 };
 
 struct config {
+	char path[256]; /* of the file that it was read from */
 	enum mode mode;
 	struct config_drivers drivers;
 	char languages[128];  /* of devices' own names, as in struct fetch_get */

@@ -58,7 +58,7 @@ static void check_documents(struct host *host, json_t *checks)
 	if (error || host->unsynced)
 		check(checks, "documents", NULL, "fault", text,
 			"have `cups-spool` in platen.conf name the RequestRoot of cups-files.conf, "
-			"and `systemctl restart platend`");
+			"and `systemctl reload platend`");
 	else
 		check(checks, "documents", NULL, "ok", text, "");
 }
@@ -197,7 +197,7 @@ static bool check_domain(const struct workspace *ws, json_t *checks)
 	if (ws->by_libvirt && by_vsock && ws->host->vsock < 0)
 		check(checks, "vsock", ws, "fault", "platend does not listen for vsock",
 			"`modprobe vhost_vsock`, look at vsock-port in platen.conf, and `systemctl "
-			"restart platend`");
+			"reload platend`");
 	if (ws->by_libvirt && !ws->domain.running) {
 		check_named(checks, "domain", ws, "skipped", "shut off", "start it: `virsh start ",
 			"`");
@@ -268,6 +268,22 @@ static void check_workspace(const struct workspace *ws, json_t *checks)
 	check_guest(ws, checks);
 }
 
+/* What to do where libvirt does not answer: it may not be there at all, or be in its newer parts.
+ */
+static const char *libvirt_advice(const struct host *host)
+{
+	bool ours = strncmp(host->config.libvirt_uri, "qemu:///", 8) == 0;
+
+	if (ours && access("/usr/sbin/libvirtd", X_OK) < 0 &&
+		access("/usr/sbin/virtqemud", X_OK) < 0)
+		return "install libvirt-daemon-system; where all workspaces are containers, set "
+		       "libvirt-uri to nothing in platen.conf, and `systemctl restart platend`";
+	if (ours && access("/usr/sbin/libvirtd", X_OK) < 0)
+		return "start it: `systemctl start virtqemud.socket`, and look at `systemctl "
+		       "status virtqemud`";
+	return "start it: `systemctl start libvirtd`, and look at `systemctl status libvirtd`";
+}
+
 static void check_libvirt(struct host *host, json_t *checks)
 {
 	const char *text;
@@ -277,9 +293,20 @@ static void check_libvirt(struct host *host, json_t *checks)
 	else if (domains_up(host->domains, &text))
 		check(checks, "libvirt", NULL, "ok", text, "");
 	else
-		check(checks, "libvirt", NULL, "fault", text,
-			"start it: `systemctl start libvirtd`, and look at `systemctl status "
-			"libvirtd`");
+		check(checks, "libvirt", NULL, "fault", text, libvirt_advice(host));
+}
+
+/* What the files say holds, or it is said what does not. */
+static void check_settings(const struct host *host, json_t *checks)
+{
+	if (host->unread_fault)
+		check(checks, "settings", NULL, "fault", host->unread,
+			"mend it, and `systemctl reload platend`; until then those before hold");
+	else if (host->unread[0])
+		check(checks, "settings", NULL, "fault", host->unread,
+			"`systemctl restart platend`; jobs under way go on afterwards");
+	else
+		check(checks, "settings", NULL, "ok", host->config.path, "");
 }
 
 static void check_rights(const struct host *host, bool may_change, json_t *checks)
@@ -311,6 +338,7 @@ json_t *doctor_checks(struct host *host, struct workspace *only, bool may_change
 	check_ledger(host, checks);
 	check_jobs(host, checks);
 	check_printers(host, checks);
+	check_settings(host, checks);
 	check_rights(host, may_change, checks);
 	TAILQ_FOREACH(ws, &host->workspaces, link)
 	{

@@ -33,6 +33,7 @@
 #include "host/printer.h"
 #include "host/pruner.h"
 #include "host/rebuild.h"
+#include "host/reload.h"
 #include "host/renderings.h"
 #include "host/spooler.h"
 #include "host/workspace.h"
@@ -135,9 +136,11 @@ static void mode_path(const struct host *host, char buf[static 256])
 	(void)snprintf(buf, 256, "%s/default-mode", host->config.state_dir);
 }
 
-static void mode_load(struct host *host)
+void host_load_mode(struct host *host)
 {
+	enum mode before = host->mode;
 	char path[256], word[16] = "";
+	struct workspace *ws;
 	_cleanup_close_ int fd = -1;
 	ssize_t n;
 
@@ -147,6 +150,10 @@ static void mode_load(struct host *host)
 	n = fd >= 0 ? read(fd, word, sizeof(word) - 1) : 0;
 	if (n > 0 && mode_parse(word) != MODE_UNSET)
 		host->mode = mode_parse(word);
+	if (before == MODE_UNSET || before == host->mode)
+		return;
+	TAILQ_FOREACH(ws, &host->workspaces, link)
+	offer_update(ws);
 }
 
 int host_set_mode(struct host *host, enum mode mode)
@@ -344,8 +351,10 @@ static int set_up_workspaces(struct host *host)
 	return 0;
 }
 
-static void set_up_vsock(struct host *host)
+void host_listen_vsock(struct host *host)
 {
+	host->vsock_io = sd_event_source_disable_unref(host->vsock_io);
+	host->vsock = close_fd(host->vsock);
 	if (host->config.vsock_port == 0 || !host->config.libvirt_uri[0])
 		return;
 	host->vsock = transport_vsock_listen(host->config.vsock_port);
@@ -374,17 +383,30 @@ static int on_term(sd_event_source *source, const struct signalfd_siginfo *si, v
 	return 0;
 }
 
+static int on_hup(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+	struct host *host = userdata;
+
+	(void)source;
+	(void)si;
+	if (!host->ending)
+		reload_settings(host);
+	return 0;
+}
+
 static int set_up_events(struct host *host)
 {
-	static const int signals[] = {SIGTERM, SIGINT};
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 	uint64_t now;
 	int r;
 
-	r = loop_new(signals, 2, &host->event);
+	r = loop_new(signals, 3, &host->event);
 	if (r >= 0)
 		r = sd_event_add_signal(host->event, &host->term, SIGTERM, on_term, host);
 	if (r >= 0)
 		r = sd_event_add_signal(host->event, &host->interrupt, SIGINT, on_term, host);
+	if (r >= 0)
+		r = sd_event_add_signal(host->event, &host->hup, SIGHUP, on_hup, host);
 	if (r >= 0)
 		r = sd_event_add_post(host->event, &host->post, on_post, host);
 	if (r >= 0)
@@ -409,7 +431,7 @@ static int set_up(struct host *host)
 		r = job_load(host);
 	if (r < 0)
 		return r;
-	mode_load(host);
+	host_load_mode(host);
 	r = renderings_new(host, &host->renderings);
 	if (r == 0)
 		r = manuals_new(host, &host->manuals);
@@ -428,7 +450,7 @@ static int set_up(struct host *host)
 	if (r == 0)
 		r = domains_new(host, &host->domains);
 	if (r == 0)
-		set_up_vsock(host);
+		host_listen_vsock(host);
 	return r;
 }
 
@@ -483,6 +505,7 @@ struct host *host_free(struct host *host)
 	host->settle = sd_event_source_disable_unref(host->settle);
 	host->term = sd_event_source_disable_unref(host->term);
 	host->interrupt = sd_event_source_disable_unref(host->interrupt);
+	host->hup = sd_event_source_disable_unref(host->hup);
 	host->ledger = ledger_close(host->ledger);
 	config_deinit(&host->config);
 	host->event = sd_event_unref(host->event);

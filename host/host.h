@@ -40,6 +40,9 @@ struct host {
 	char name[TEXT_SIZE]; /* of this machine, for people */
 	int64_t started;      /* seconds since 1970 */
 	enum mode mode;	      /* the default in force */
+	/* What the settings' files say, and is not in force, one line; see reload.h. */
+	char unread[MESSAGE_SIZE];
+	bool unread_fault; /* a fault in them; else settings that want a restart */
 	struct ledger *ledger;
 	struct commits *commits;
 	bool rebuilding;  /* the ledger is not whole yet, see rebuild.h */
@@ -56,7 +59,7 @@ struct host {
 	struct printer_list printers;
 	struct workspace_list workspaces;
 	struct job_list jobs; /* unfinished, and finished ones that a guest still has open */
-	sd_event_source *post, *tick, *term, *interrupt, *settle;
+	sd_event_source *post, *tick, *term, *interrupt, *hup, *settle;
 	int vsock;
 	sd_event_source *vsock_io;
 	bool ending;	   /* SIGTERM was seen: channels say goodbye, and no new one begins */
@@ -89,6 +92,12 @@ void host_printer_gone(struct host *host, struct printer *printer);
 
 /* The spooler's list is complete, or a driver's fate is known: offers may begin. */
 void host_settle(struct host *host);
+
+/* Waits for workspaces with vsock at the port of the settings, and no longer at one before. */
+void host_listen_vsock(struct host *host);
+
+/* Takes up the default mode: one that was stored, else that of the settings. */
+void host_load_mode(struct host *host);
 
 /* Stores another default mode (MODE_UNSET: that of the settings) and applies it. 0 or -errno. */
 int host_set_mode(struct host *host, enum mode mode);

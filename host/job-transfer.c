@@ -17,6 +17,7 @@
 
 #include "host/allowed.h"
 #include "host/printer.h"
+#include "host/request-file.h"
 #include "host/spooler.h"
 #include "host/workspace.h"
 #include "proto/base/cleanup.h"
@@ -204,6 +205,17 @@ void job_transfer_sync(struct job *job)
 	host->unsynced = true;
 }
 
+/* A large document goes to the disk while it comes. cupsd's file of it is opened here, as for the
+ * sync; a spool where it is not found is synced in the end, as others are. */
+static void write_back(struct job *job, uint64_t offset)
+{
+	struct ipc_head m = {.type = SUBMIT_WRITE_BACK, .size = sizeof(m)};
+	_cleanup_close_ int fd = request_file_open(job->host->config.cups_spool, offset);
+
+	if (fd >= 0)
+		(void)submit_tell(job->submit, &m, fd);
+}
+
 static int on_grace(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct job *job = userdata;
@@ -258,6 +270,10 @@ void job_on_submit(struct job *job, const struct ipc_head *msg)
 	switch (msg->type) {
 	case SUBMIT_OPENED: job->row.host_job = p->host_job; return;
 	case SUBMIT_OFFSET: return on_offset(job, p);
+	case SUBMIT_UNDER_WAY:
+		if (job->stage == JOB_TRANSFER || job->stage == JOB_SEALING)
+			write_back(job, p->offset);
+		return;
 	case SUBMIT_SEALED:
 		if (job->stage != JOB_SEALING)
 			return;

@@ -217,6 +217,18 @@ void printer_fetched(struct printer *printer, const struct fetch_result *result)
 	host_printer_changed(host, printer, true, false);
 }
 
+void printer_sources_changed(struct printer *printer)
+{
+	uint32_t provenance = printer->driver.provenance;
+
+	if (printer->status == DRIVER_READY && provenance != FETCH_MANUAL &&
+		!is_wanted(printer->host, printer->is.name, provenance)) {
+		printer->status = DRIVER_PENDING;
+		host_printer_changed(printer->host, printer, true, false);
+	}
+	fetcher_want(printer->host->fetcher, printer);
+}
+
 void printer_driver_again(struct printer *printer)
 {
 	const struct fetch_result *manual = manuals_of(printer->host->manuals, &printer->is);

@@ -40,6 +40,9 @@ void printer_free_all(struct host *host);
 /* What platen-fetch found out. */
 void printer_fetched(struct printer *printer, const struct fetch_result *result);
 
+/* The settings have other sources for it, or other words for them. */
+void printer_sources_changed(struct printer *printer);
+
 /* A driver was added or removed by hand: what it has now holds no more, and is looked for. */
 void printer_driver_again(struct printer *printer);
 

@@ -24,8 +24,13 @@
 void quota_init(struct quota *quota, const struct config *config)
 {
 	bucket_init(&quota->connections, CONNECTIONS_RATE, CONNECTIONS_BURST);
-	bucket_init(&quota->jobs, config->jobs_per_minute, config->jobs_per_minute);
+	quota_jobs(quota, config);
 	bucket_init(&quota->lines, LINES_RATE, LINES_BURST);
+}
+
+void quota_jobs(struct quota *quota, const struct config *config)
+{
+	bucket_init(&quota->jobs, config->jobs_per_minute, config->jobs_per_minute);
 }
 
 bool quota_connection(struct workspace *ws)

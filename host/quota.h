@@ -31,6 +31,9 @@ struct quota {
 
 void quota_init(struct quota *quota, const struct config *config);
 
+/* The settings have another number of jobs: its minute begins anew. */
+void quota_jobs(struct quota *quota, const struct config *config);
+
 /* Whether one more connection is taken. A refused one is closed, and tried again by the guest. */
 bool quota_connection(struct workspace *workspace);
 

@@ -512,6 +512,11 @@ int submit_send(struct submit *submit, const void *msg, int fd, uint64_t usec)
 	return worker_deadline(submit->worker, usec);
 }
 
+int submit_tell(struct submit *submit, const void *msg, int fd)
+{
+	return worker_send(submit->worker, msg, fd);
+}
+
 void submit_deadline(struct submit *submit, uint64_t usec)
 {
 	(void)worker_deadline(submit->worker, usec);

@@ -31,7 +31,10 @@ struct submit *spooler_take(struct spooler *spooler, struct job *job);
 /* Sends to a worker and gives it `usec` to answer (0: no deadline). 0 or -errno. */
 int submit_send(struct submit *submit, const void *msg, int fd, uint64_t usec);
 
-/* The same, for a worker that is at it: its next answer comes within `usec` from now. */
+/* Sends what has no answer, and lets the deadline be. 0 or -errno. */
+int submit_tell(struct submit *submit, const void *msg, int fd);
+
+/* Gives a worker that is at it `usec` from now for its next answer. */
 void submit_deadline(struct submit *submit, uint64_t usec);
 
 /* Ends a worker in the midst of a job; another is started in its place. job_…() is not called. */

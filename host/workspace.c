@@ -425,12 +425,24 @@ static int on_listener(sd_event_source *source, int fd, uint32_t revents, void *
 	return 0;
 }
 
+void workspace_adopt(
+	struct workspace *ws, const struct config_workspace *was, const struct config_workspace *is)
+{
+	enum mode before = workspace_mode(ws);
+
+	(void)text_copy(ws->name, sizeof(ws->name), is->name);
+	(void)text_copy(ws->owner, sizeof(ws->owner), is->owner);
+	if (!was || was->mode != is->mode)
+		ws->own_mode = is->mode;
+	if (!was || was->restart != is->restart)
+		ws->own_restart = is->restart;
+	if (before != workspace_mode(ws))
+		offer_update(ws);
+}
+
 int workspace_listen(struct workspace *ws, const struct config_workspace *config)
 {
-	(void)text_copy(ws->name, sizeof(ws->name), config->name);
-	(void)text_copy(ws->owner, sizeof(ws->owner), config->owner);
-	ws->own_mode = config->mode;
-	ws->own_restart = config->restart;
+	workspace_adopt(ws, NULL, config);
 	ws->listener = transport_unix_listen(config->socket);
 	if (ws->listener < 0)
 		return ws->listener;

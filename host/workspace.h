@@ -84,6 +84,11 @@ struct workspace *workspace_named(struct host *host, const char *name);
 /* A workspace of the settings: listens at its socket. 0 or -errno. */
 int workspace_listen(struct workspace *workspace, const struct config_workspace *config);
 
+/* What its section says now, but for its socket; of mode and restart policy, what it did not say
+ * before (`was`, or NULL), for platenctl may have changed them since. */
+void workspace_adopt(struct workspace *workspace, const struct config_workspace *was,
+	const struct config_workspace *is);
+
 /* The mode in force. */
 enum mode workspace_mode(const struct workspace *workspace);
 

@@ -51,6 +51,8 @@ bool denial_read(const char *untrusted_line, struct denial *ret_denial)
 	const char *avc = strstr(untrusted_line, "avc:  denied  {");
 	struct denial d = {.selinux = avc != NULL};
 
+	if (avc && strstr(avc, " permissive=1")) /* noted, and let be */
+		return false;
 	if (!avc && !strstr(untrusted_line, "apparmor=\"DENIED\""))
 		return false;
 	field(untrusted_line, "comm", d.who, sizeof(d.who));

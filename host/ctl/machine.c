@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The machine around platend: the journal's denials, the vsock device, platend itself.
+ * The machine around platend: denials of its security module, the vsock device, platend itself.
  *
  * platend lives in a sandbox without devices and without the journal, and may be what was denied
  * something; so platenctl looks, with no more rights than the person has who asks. Only lines that
@@ -15,13 +15,12 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
-#include "host/ctl/denial.h"
+#include "host/ctl/audit.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 
-#define LINES_MOST   20000 /* of the kernel's, from the last back */
-#define DENIALS_MOST 4	   /* that are shown */
-#define TEXT_MOST    512
+#define LINES_MOST 20000 /* of the kernel's, from the last back */
+#define TEXT_MOST  512
 
 #define _cleanup_journal_ PLATEN_CLEANUP(sd_journal_closep)
 
@@ -94,29 +93,23 @@ static bool read_denial(sd_journal *journal, struct denial *denial)
 static void check_denials(json_t *checks, uint64_t since_usec)
 {
 	_cleanup_journal_ sd_journal *journal = kernel_lines();
-	struct denial shown[DENIALS_MOST], d;
-	size_t count = 0;
+	struct denials denials = {0};
+	struct denial d;
 	int lines = 0;
 	uint64_t usec;
+	bool audited;
 
-	while (journal && count < DENIALS_MOST && lines < LINES_MOST &&
+	while (journal && denials.count < DENIALS_SHOWN && lines < LINES_MOST &&
 		sd_journal_previous(journal) > 0 &&
 		sd_journal_get_realtime_usec(journal, &usec) == 0 && usec >= since_usec) {
-		size_t i = 0;
-
 		lines++;
-		if (!read_denial(journal, &d))
-			continue;
-		while (i < count && (strcmp(shown[i].name, d.name) != 0 ||
-					    strcmp(shown[i].operation, d.operation) != 0 ||
-					    strcmp(shown[i].profile, d.profile) != 0))
-			i++;
-		if (i < count)
-			continue;
-		shown[count++] = d;
-		add_denial(checks, &d);
+		if (read_denial(journal, &d))
+			denials_add(&denials, &d);
 	}
-	if (lines == 0 && geteuid() != 0)
+	audited = audit_read(AUDIT_LOG, (int64_t)(since_usec / 1000000), &denials) == 0;
+	for (size_t i = 0; i < denials.count; i++)
+		add_denial(checks, &denials.shown[i]);
+	if (lines == 0 && !audited && geteuid() != 0)
 		add(checks, "confinement", NULL, "skipped",
 			"what AppArmor or SELinux refused is in the journal, which you may not "
 			"read",

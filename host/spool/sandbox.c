@@ -60,6 +60,7 @@ static const struct sandbox_rule rules[] = {
 	MAY(close),
 	MAY(fcntl),
 	MAY(fsync),
+	MAY(sync_file_range),
 	{SCMP_SYS(ioctl), SCMP_ACT_ERRNO(ENOTTY), 0, {{0}}},
 	/* Connections, over unix sockets only */
 	{SCMP_SYS(socket), SCMP_ACT_ALLOW, 1, {EQUALS(0, AF_UNIX)}},

@@ -64,8 +64,11 @@ enum spool_message {
 	SUBMIT_RELEASED, /* struct submit_progress: cupsd will print it */
 	SUBMIT_FAILED,	 /* struct submit_failed: the held job, if any, is cancelled */
 	/* both, as they came later */
-	SUBMIT_PING, /* struct ipc_head: platend → submit, while a document is under way */
-	SUBMIT_PONG, /* struct ipc_head: submit → platend */
+	SUBMIT_PING,	  /* struct ipc_head: platend → submit, while a document is under way */
+	SUBMIT_PONG,	  /* struct ipc_head: submit → platend */
+	SUBMIT_UNDER_WAY, /* struct submit_progress: submit → platend, once for a large document */
+	SUBMIT_WRITE_BACK, /* struct ipc_head: platend → submit, with the file that cupsd writes:
+			      bring it to the disk meanwhile */
 };
 
 struct spool_cancel {

@@ -14,6 +14,7 @@
  * looks for through a buffer of 2 KiB.)
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -32,6 +33,8 @@
 #include "proto/base/text.h"
 
 #define PIECE	      65536	   /* bytes: 64 KiB writes are the fastest into cupsd (measured) */
+#define EARLY_STEP    (8U << 20)   /* bytes, after which those before are sent to the disk */
+#define EARLY_TAIL    (1U << 20)   /* bytes: the last, which cupsd may not have written yet */
 #define DOCUMENT_MOST (1ULL << 50) /* bytes: a length that libcups can say with its headers */
 
 struct submission {
@@ -43,9 +46,11 @@ struct submission {
 	bool sealed;  /* seal holds what the guest says */
 	bool whole;   /* cupsd has the document */
 	int pipe;     /* the document; -1 when over */
+	int early;    /* cupsd's file of it while it is under way, or -1 */
 	uint32_t host_job;
-	uint64_t offset; /* bytes taken from the pipe */
-	size_t kept;	 /* of them the last ones, in `piece`, until the digest is known */
+	uint64_t offset;   /* bytes taken from the pipe */
+	uint64_t early_at; /* of them those looked after by write_back() */
+	size_t kept;	   /* of them the last ones, in `piece`, until the digest is known */
 	char piece[PIECE];
 	struct stall stall;
 	XXH3_state_t *hash;
@@ -88,8 +93,9 @@ static void disconnect(struct submission *s)
 static void over(struct submission *s)
 {
 	s->pipe = close_fd(s->pipe);
+	s->early = close_fd(s->early);
 	s->active = s->sealed = s->whole = false;
-	s->offset = s->kept = 0;
+	s->offset = s->early_at = s->kept = 0;
 	s->host_job = 0;
 	(void)say(SUBMIT_READY);
 }
@@ -289,6 +295,21 @@ static void finish(struct submission *s)
 	(void)say_progress(s, SUBMIT_SEALED);
 }
 
+/* The release waits until the disk has the document, and the kernel would let it lie in memory
+ * until then: a large one is sent to the disk while it comes. Where the file is not known, or is
+ * another's, nothing is lost but time. */
+static void write_back(struct submission *s)
+{
+	if (s->offset - s->early_at < EARLY_STEP)
+		return;
+	if (s->early_at == 0)
+		(void)say_progress(s, SUBMIT_UNDER_WAY);
+	else if (s->early >= 0)
+		(void)sync_file_range(
+			s->early, 0, (off64_t)(s->offset - EARLY_TAIL), SYNC_FILE_RANGE_WRITE);
+	s->early_at = s->offset;
+}
+
 /* Hands a piece on, or keeps it: without the last one cupsd has no document. */
 static int pass_on(struct submission *s, size_t size)
 {
@@ -297,7 +318,10 @@ static int pass_on(struct submission *s, size_t size)
 		s->kept = size;
 		return 0;
 	}
-	return cupsWriteRequestData(s->http, s->piece, size) == HTTP_STATUS_CONTINUE ? 0 : -EIO;
+	if (cupsWriteRequestData(s->http, s->piece, size) != HTTP_STATUS_CONTINUE)
+		return -EIO;
+	write_back(s);
+	return 0;
 }
 
 /* Takes one piece of the document. Returns whether there may be more at once. */
@@ -433,6 +457,12 @@ static int on_message(struct submission *s, const struct ipc_head *m, int *fd)
 		if (s->active && s->whole)
 			sync_document(s, *fd);
 		return 0;
+	case SUBMIT_WRITE_BACK:
+		if (*fd < 0)
+			return -EPROTO;
+		if (s->sending && s->early < 0)
+			s->early = steal_fd(fd);
+		return 0;
 	case SUBMIT_RELEASE:
 		if (s->active && s->whole)
 			release_job(s);
@@ -469,7 +499,8 @@ static int patience(struct submission *s)
 int submit_run(const char *socket)
 {
 	static _Alignas(max_align_t) unsigned char buf[IPC_SIZE_MAX];
-	struct submission s = {.socket = socket, .pipe = -1, .hash = XXH3_createState()};
+	struct submission s = {
+		.socket = socket, .pipe = -1, .early = -1, .hash = XXH3_createState()};
 	int sandbox = spool_sandbox();
 
 	if (sandbox < 0 || !s.hash)

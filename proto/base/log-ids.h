@@ -10,6 +10,7 @@
 
 /* The host: platend */
 #define LOG_ID_HOST_READY	     "843e605253cf4bc0869da92f85194888"
+#define LOG_ID_HOST_SETTINGS	     "fe3fd0032fc942efb847d2b8ab72638c" /* read again, or wrong */
 #define LOG_ID_HOST_SPOOLER	     "808e98c914f64d9ca924351a3eebd5c4" /* answers, or does not */
 #define LOG_ID_HOST_LIBVIRT	     "a4f317e6e33741829423e5be7e65d41b" /* answers, or does not */
 #define LOG_ID_WORKSPACE_CONNECTED   "3ffc02d9abde4cd0a2ad11ea66cca221"
@@ -26,6 +27,7 @@
 
 /* The workspace: platen-agent */
 #define LOG_ID_AGENT_READY	 "33def512977e44369bf32a45fa313b59"
+#define LOG_ID_AGENT_SETTINGS	 "8ceb841b94da48ffae671eb9815027fb" /* read again, or wrong */
 #define LOG_ID_AGENT_SPOOLER	 "0da20af0b68146279af7f22e5690b782" /* answers, or does not */
 #define LOG_ID_AGENT_CONNECTED	 "4633fee1520f4a47a569c7959cc5f5e1"
 #define LOG_ID_AGENT_LOST	 "9103fdf3ec044440bc1a9c4be7891d7e"

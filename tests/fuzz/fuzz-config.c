@@ -74,7 +74,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	PROMISE(fd >= 0 && write(fd, data + 1, size - 1) == (ssize_t)(size - 1));
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	is_host = !(data[0] & 1);
-	agent_config_init(&guest);
 	r = is_host ? config_read(path, &host, why) : agent_config_read(path, &guest, why);
 	PROMISE(r == 0 || r == -EINVAL);
 	if (r < 0)

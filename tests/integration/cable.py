@@ -2,6 +2,7 @@
 """The channel of a workspace with a hand on the cable: cut, stalled, with stale bytes in it."""
 import socket
 import threading
+import time
 
 
 class Cable:
@@ -9,16 +10,21 @@ class Cable:
 
     `left`: bytes that still pass, both directions together, before it is cut; None: no end.
     `every`: `left` for each connection anew. `until_still`: bytes that pass before `flow` stops. `told`: bytes that
-    went to the guest so far.
+    went to the guest so far. `nowhere`: when a connection was hung up because nobody was at `target`. One that is
+    not `listening` refuses what connects until it is told to listen().
     """
 
-    def __init__(self, path, target, every=None):
+    def __init__(self, path, target, every=None, listening=True):
         self.target, self.pairs, self.stale, self.replay = str(target), [], b"", False
         self.left, self.every, self.cuts, self.flow = None, every, 0, threading.Event()
         self.flow.set()
-        self.until_still, self.told = None, 0
+        self.until_still, self.told, self.nowhere = None, 0, []
         self.server = socket.socket(socket.AF_UNIX)
         self.server.bind(str(path))
+        if listening:
+            self.listen()
+
+    def listen(self):
         self.server.listen(16)
         threading.Thread(target=self.serve, daemon=True).start()
 
@@ -35,6 +41,7 @@ class Cable:
                     self.replay = False
                     far.sendall(self.stale)
             except OSError:
+                self.nowhere.append(time.monotonic())
                 near.close()
                 far.close()
                 continue

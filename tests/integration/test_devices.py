@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A workspace with both devices: vsock is preferred, and one takes over when the other goes. A unix socket is its vsock
-and a terminal its port; with the real ones: tests/lab/test_deployed.py."""
+and a terminal its port; with the real ones: tests/lab/test_devices.py."""
 import os
 import pty
 import socket
@@ -149,27 +149,47 @@ class DevicesTest(unittest.TestCase):
         self.assertEqual(self.guest.stop(), 0)
 
     def test_vsock_that_leads_nowhere(self):
-        """Somebody takes the connection and hangs up: the port is used, and vsock is not tried for ever."""
-        server = socket.socket(socket.AF_UNIX)
-        server.bind(str(self.vsock_path))
-        server.listen()
-        taken = []
-
-        def refuse():
-            while True:
-                try:
-                    taken.append(server.accept()[0].close())
-                except OSError:
-                    return
-        threading.Thread(target=refuse, daemon=True).start()
-        self.lab.closers.append(lambda: (server.shutdown(socket.SHUT_RDWR), server.close()))
-        self.bring_port()
+        """Somebody takes the connection and hangs up: the port is used, and vsock is left to rest, longer each time,
+        until it leads to the host."""
+        vsock, port = Cable(self.vsock_path, self.lab.dir / "nobody"), self.bring_port()
+        self.lab.closers.append(vsock.close)
         self.guest.start()
         self.ready()
         self.done(self.print("by the port"), 1)
-        time.sleep(3)
-        self.assertLessEqual(len(taken), 3)
+        # First by itself, then by a trial, which rests one second after it and two after the next.
+        wait_for(lambda: len(vsock.nowhere) >= 4, "vsock to be tried again", 30)
+        gaps = [after - before for before, after in zip(vsock.nowhere[1:], vsock.nowhere[2:])]
+        self.assertGreater(gaps[0], 0.9)
+        self.assertGreater(gaps[1], 1.9)
         self.ready()
+        vsock.target = str(self.host.channel("box"))
+        wait_for(lambda: vsock.pairs, "vsock to be tried once more", 30)
+        self.ready()
+        carried = port.carried
+        self.done(self.print("by vsock"), 2)
+        self.assertEqual(port.carried, carried)
+        # What it had to rest is forgotten with that: the next session over the port tries at once.
+        tried = len(vsock.nowhere)
+        vsock.target = str(self.lab.dir / "nobody")
+        vsock.cut()
+        wait_for(lambda: len(vsock.nowhere) >= tried + 3, "vsock to be tried again", 30)
+        self.done(self.print("by the port again"), 3)
+        self.assertEqual(self.guest.stop(), 0)
+
+    def test_vsock_that_is_refused_at_first(self):
+        """A host that listens only later is found within the same session, and nothing tells of it."""
+        vsock, port = Cable(self.vsock_path, self.host.channel("box"), listening=False), self.bring_port()
+        self.lab.closers.append(lambda: vsock.pairs and vsock.close())
+        self.guest.start()
+        self.ready()
+        self.done(self.print("by the port"), 1)
+        self.assertEqual(vsock.pairs, [])
+        vsock.listen()
+        self.said("the host is there by vsock, too")
+        self.ready()
+        carried = port.carried
+        self.done(self.print("by vsock"), 2)
+        self.assertEqual(port.carried, carried)
         self.assertEqual(self.guest.stop(), 0)
 
 

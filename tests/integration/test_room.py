@@ -8,6 +8,7 @@ import ctypes
 import hashlib
 import os
 import pathlib
+import re
 import signal
 import sys
 import unittest
@@ -178,6 +179,18 @@ class RoomTest(unittest.TestCase):
         self.ended(number)
         self.printed_once(DOCUMENT)
 
+    def written_back(self):
+        """Whether a worker has the file of a document that is not whole: it sends it to the disk meanwhile."""
+        unfinished = re.compile(re.escape(str(self.spooler.dir / "spool")) + r"/[0-9a-f]{8}")
+        for program in pathlib.Path("/proc").glob("[0-9]*/comm"):
+            try:
+                if program.read_text() == "platen-spool\n" and any(
+                        unfinished.fullmatch(os.readlink(fd)) for fd in (program.parent / "fd").iterdir()):
+                    return True
+            except OSError:
+                pass  # it has ended
+        return False
+
     def test_a_gigabyte_over_a_channel_that_breaks(self):
         """Every 100 MB. A transfer goes on where it stopped: no byte is sent twice but those under way."""
         self.begin()
@@ -198,6 +211,7 @@ class RoomTest(unittest.TestCase):
         self.cable.cut()
         self.guest.spooler.run("lp", "-d", "laser", *RAW, big, timeout=120)
         big.unlink()
+        wait_for(self.written_back, "the file that cupsd writes to be with the worker", 60)
         wait_for(out.read_text, "a gigabyte to be printed", 150)
         wait_for(lambda: self.guest.spooler.jobs()[-1]["job-state"] == COMPLETED, "the job to end")
         self.assertEqual([line.split()[0] for line in out.read_text().splitlines()], [digest.hexdigest()])

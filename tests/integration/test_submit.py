@@ -7,6 +7,7 @@ so the last byte must not reach it before the digest is known: whatever goes wro
 import ctypes
 import errno
 import os
+import pathlib
 import re
 import select
 import signal
@@ -33,8 +34,15 @@ SUBMIT = numbers("host/spool/spool.h", "spool_message", 1, "SUBMIT_")
 OPEN, QUERY, SEAL, RELEASE = (SUBMIT[name] for name in ("OPEN", "QUERY", "SEAL", "RELEASE"))
 READY, OPENED, OFFSET, SEALED = (SUBMIT[name] for name in ("READY", "OPENED", "OFFSET", "SEALED"))
 RELEASED, FAILED, PING, PONG = (SUBMIT[name] for name in ("RELEASED", "FAILED", "PING", "PONG"))
+UNDER_WAY, WRITE_BACK = SUBMIT["UNDER_WAY"], SUBMIT["WRITE_BACK"]
 SPOOL = numbers("host/spool/spool.h", "spool_message", 1, "SPOOL_")
 REFUSALS = numbers("proto/message.h", "job_refusal", 0, "REFUSAL_")
+
+
+def in_memory(path):
+    """Whether a file there has no disk behind it."""
+    return subprocess.run(["stat", "-f", "-c", "%T", path], check=True, capture_output=True, text=True).stdout.strip() in (
+        "tmpfs", "ramfs")
 
 
 class Hash(ctypes.Structure):
@@ -174,6 +182,45 @@ class SubmitTest(unittest.TestCase):
         self.assertEqual(self.documents(), [])
         job = self.spooler.jobs("not-completed")[0]
         self.assertEqual(job["job-state"], 4)  # held, for good
+
+    def dirty(self, fd):
+        """Pages of a file that are not on their way to the disk, by cachestat(2); None before Linux 6.5 or in memory."""
+        counts = (ctypes.c_uint64 * 5)()
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.syscall(451, fd, (ctypes.c_uint64 * 2)(0, 0), counts, 0) < 0 and ctypes.get_errno() == errno.ENOSYS:
+            return None
+        return counts[1] if not in_memory(self.spooler.dir) else None
+
+    def test_a_large_document_goes_to_the_disk_while_it_comes(self):
+        size = 33 << 20
+        whole = os.urandom(1 << 20) * 33
+        self.worker.open(size)
+        self.worker.heard(OPENED)
+        out = memoryview(whole)
+        for _ in range(12):
+            os.write(self.worker.pipe, out[:1 << 20])
+            out = out[1 << 20:]
+        told = struct.unpack("=II2IQ", self.worker.heard(UNDER_WAY)[1])[4]
+        self.assertTrue(8 << 20 <= told <= 12 << 20, told)
+        file = [p for p in (self.spooler.dir / "spool").iterdir() if re.fullmatch("[0-9a-f]{8}", p.name)]
+        self.assertEqual(len(file), 1)
+        held = os.open(file[0], os.O_RDONLY)
+        self.addCleanup(os.close, held)
+        socket.send_fds(self.worker.sock, [struct.pack("=II", WRITE_BACK, 8)], [held])
+        theirs = pathlib.Path(f"/proc/{self.worker.process.pid}/fd")
+        wait_for(lambda: file[0] in map(pathlib.Path.readlink, theirs.iterdir()), "the worker to have the file")
+        while len(out) > 1 << 20:
+            os.write(self.worker.pipe, out[:1 << 20])
+            out = out[1 << 20:]
+        if self.dirty(held) is not None:  # at least to the last 8 MiB and what was in the pipe
+            wait_for(lambda: self.dirty(held) < 12 << 20 >> 12, "the disk to get it")
+        os.write(self.worker.pipe, out)
+        self.worker.seal(size, digest(whole))
+        self.worker.heard(SEALED)
+        self.worker.say(RELEASE)
+        self.worker.heard(RELEASED)
+        self.worker.heard(READY)
+        self.assertFalse([fd for fd in theirs.iterdir() if "/spool/" in os.readlink(fd)])
 
     def test_a_spooler_that_stands_still(self):
         """While it takes the document the worker looks up from that, and not while it does not: so platend can tell."""

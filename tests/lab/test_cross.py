@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests of another kind of machine: Debian's packages for arm64, built on this one, and the workspace's half for arm64 at
-work (qemu-user) with a host of this machine's own; against musl, another libc, every source of that half compiles.
+work (qemu-user) with a host of this machine's own; its filters on a kernel for arm64 (qemu-system), for qemu-user has no
+seccomp(2); against musl, another libc, every source of that half compiles.
 
-Debian has no library for musl that it could be linked with. qemu-user has no seccomp(2), so that platen-install, whose
-filter is a must, is not tried there.
+There is no libsystemd for musl that it could be linked with.
 """
 import os
 import pathlib
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import unittest
@@ -42,6 +43,53 @@ for f in proto/*.c proto/base/*.c guest/*.c guest/*/*.c /build/generated/*.c; do
 		-idirafter /usr/include -Wall -Wextra -Werror -c "$f" -o /dev/null || exit 1
 done
 """.replace("TRIPLET", TRIPLET)
+
+
+# Each is run as a daemon would be on that machine; what it may and may not do is by that kernel's own numbers of calls.
+FILTERS = ("test-sandbox", "test-install")
+INIT = """#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; mount -t tmpfs tmp /tmp; mount -t tmpfs run /run
+ip link set lo up
+cd /src/tests/unit
+for name in FILTERS; do CK_TIMEOUT_MULTIPLIER=20 /build/$name; echo "$name ended with $?"; done
+echo "that is all"
+poweroff -f
+""".replace("FILTERS", " ".join(FILTERS))
+
+
+class KernelImage(vm.Image):
+    """A kernel of that architecture, and a shell for it: unpacked only."""
+
+    def __init__(self):
+        super().__init__(f"linux-image-{ARCH},busybox-static", f"kernel-{ARCH}")
+
+    def build(self):
+        vm.say(f"fetching a kernel for {ARCH} (once)")
+        shutil.rmtree(self.dir, ignore_errors=True)
+        self.dir.mkdir(parents=True)
+        p = subprocess.run(["mmdebstrap", "--variant=extract", "--mode=root", f"--architectures={ARCH}", f"--include={self.packages}",
+                            "bookworm", str(self.root)], capture_output=True, text=True)
+        if p.returncode:
+            raise AssertionError(f"mmdebstrap: {p.stderr[-2000:]}")
+        (self.dir / "done").write_text("")
+
+    def kernel(self):
+        return sorted((self.root / "boot").glob("vmlinuz-*"))[-1]
+
+
+def cpio(entries):
+    """An initramfs of {path: bytes, a folder's None, or a link's ("->", target)}: "newc" of the kernel's buffer-format.rst."""
+    out = bytearray()
+    for number, (name, what) in enumerate([*entries.items(), ("TRAILER!!!", b"")], 1):
+        data, mode = (b"", stat.S_IFDIR | 0o755) if what is None else (what, stat.S_IFREG | 0o755)
+        if isinstance(what, tuple):
+            data, mode = what[1].encode(), stat.S_IFLNK | 0o777
+        head = (number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name.encode()) + 1, 0)
+        out += b"070701" + b"".join(b"%08X" % n for n in head) + name.encode() + b"\0"
+        out += bytes(-len(out) % 4) + data
+        out += bytes(-len(out) % 4)
+    return bytes(out)
 
 
 class CrossImage(vm.Image):
@@ -98,9 +146,9 @@ class CrossTest(unittest.TestCase):
         self.assertEqual(p.returncode, 0, f"{command}:\n{p.stdout[-3000:]}")
         return p.stdout
 
-    def programs(self):
+    def programs(self, *more):
         self.there("cmake -G Ninja -S /src -B /build -DCMAKE_TOOLCHAIN_FILE=/toolchain.cmake -DPLATEN_WERROR=ON")
-        self.there("nice ninja -C /build " + " ".join([*GUEST, *(f"test-{name}" for name in UNIT)]))
+        self.there("nice ninja -C /build " + " ".join([*GUEST, *(f"test-{name}" for name in UNIT), *more]))
 
     def emulated(self):
         """A folder as a build's: the host's programs are this machine's, the workspace's are the other's."""
@@ -133,6 +181,44 @@ class CrossTest(unittest.TestCase):
         self.assertEqual(p.returncode, 0, p.stdout[-6000:])
         self.assertEqual(len(re.findall(r"(?m)\.\.\. ok$", p.stdout)), len(WORK), p.stdout[-6000:])
         vm.say(f"a workspace of {ARCH}: {len(WORK)} tests of printing pass")
+
+    def with_libraries(self, programs):
+        """{place: bytes} of programs and of all that ld.so would load for them."""
+        there, wanted = {}, [self.root / "build" / name for name in programs]
+        entries = {f"build/{path.name}": path.read_bytes() for path in wanted}
+        while wanted:
+            says = subprocess.run(["readelf", "-d", wanted.pop()], capture_output=True, text=True, check=True).stdout
+            for name in re.findall(r"\(NEEDED\).*\[(.*)\]", says):
+                if name in there:
+                    continue
+                there[name] = next(iter(sorted((self.root / "usr/lib" / TRIPLET).rglob(name))))
+                wanted.append(there[name])
+        entries.update({f"lib/{name}": path.resolve().read_bytes() for name, path in there.items()})
+        return entries
+
+    def test_filters_on_a_kernel_for_arm64(self):
+        if not shutil.which("qemu-system-aarch64"):
+            raise unittest.SkipTest("qemu-system-aarch64 is missing: tests/install-packages cross")
+        self.programs(*FILTERS, "platen-install")
+        image = KernelImage()
+        entries = {name: None for name in ("bin", "build", "dev", "etc", "lib", "proc", "run", "src", "src/tests", "src/tests/unit",
+                                           "sys", "tmp", "usr", "usr/bin", "var", "var/lib", "var/lib/platen")}
+        entries |= self.with_libraries([*FILTERS, "platen-install"])
+        entries |= {"init": INIT.encode(), "bin/busybox": (image.root / "bin/busybox").read_bytes(), "bin/sh": ("->", "busybox"),
+                    "etc/passwd": b"root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n",
+                    "etc/group": b"root:x:0:\nnogroup:x:65534:\n"}
+        initrd = self.lab.dir / "initrd"
+        initrd.write_bytes(cpio(entries))
+        vm.say(f"an initramfs of {initrd.stat().st_size >> 20} MiB")
+        p = subprocess.run(["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a57", "-m", "1024", "-nodefaults", "-display", "none",
+                            "-serial", "stdio", "-no-reboot", "-kernel", image.kernel(), "-initrd", initrd,
+                            "-append", "console=ttyAMA0 panic=-1 quiet"],
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=500)
+        said = p.stdout.decode(errors="replace").replace("\r", "")
+        self.assertIn("that is all", said, said[-4000:])
+        for name in FILTERS:
+            self.assertIn(f"{name} ended with 0\n", said, said[-6000:])
+        vm.say(f"on a kernel for {ARCH}: " + "; ".join(re.findall(r"100%: .*", said)))
 
     def test_packages_for_arm64(self):
         self.there(f"nice /src/packaging/build-deb --arch {ARCH} -o /debs", 900)

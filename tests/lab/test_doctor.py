@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each mistake that one easily makes on the host in the first minutes is made, and doctor's line about it read.
 
-Those of the workspace: test_mistakes.py. A denial of AppArmor wants a kernel that has it: test_confined.py; lines as
-SELinux writes them are in test-denial.
+Those of the workspace: test_mistakes.py. A denial of AppArmor wants a kernel that has it: test_confined.py; that of SELinux
+is made here as auditd would have written it, for neither runs here.
 """
+import time
 import unittest
 
 from lab import wait_for
 from stock import StockTest
 
 TIMEOUT = 500
+DENIED = ('type=AVC msg=audit({}.123:41): avc:  denied  {{ connectto }} for  pid=2431 comm="platen" path="/run/cups/platen/events" '
+          'scontext=system_u:system_r:cupsd_t:s0-s0:c0.c1023 tcontext=system_u:system_r:unconfined_service_t:s0 '
+          'tclass=unix_stream_socket permissive={}\n')
 SPOOLER = "cups.service cups.socket cups.path"
 LIBVIRT = "libvirtd.service libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket"
 
@@ -80,6 +84,48 @@ class DoctorTest(StockTest):
         # What the line advises.
         host.run("platenctl detach bare && platenctl attach bare && virsh start bare")
         self.assertEqual([c for c in self.checks()[1] if c["link"] == "vsock"], [])
+
+    def test_a_denial_that_auditd_has(self):
+        host = self.host
+        host.install(self.debs, "host", "tools")
+        log = host.root / "var/log/audit/audit.log"
+        log.parent.mkdir(exist_ok=True)
+        log.write_text(DENIED.format(int(time.time()) - 3600, 0) + DENIED.format(int(time.time()), 1))  # before its start; only noted
+
+        def refused():
+            return [c for c in self.checks()[1] if c["link"] == "confinement"]
+        self.assertEqual(refused(), [])
+        with log.open("a") as more:
+            more.write(DENIED.format(int(time.time()), 0))
+        self.told("confinement", "fault", "SELinux refused platen: connectto /run/cups/platen/events", "ausearch -m avc -c platen [|] audit2allow")
+
+    def test_settings_that_are_not_in_force(self):
+        host = self.host
+        host.install(self.debs, "host", "tools")
+        pid = host.prop("platend", "MainPID")
+        host.run("mkdir -p /etc/platen/policy.d; printf '[host]\\nmode = sideways\\n' >/etc/platen/policy.d/own.conf")
+        self.assertNotEqual(host.run("systemctl reload platend", check=False).returncode, 0)
+        self.assertIn("own.conf:2: mode = sideways", host.out("journalctl --no-pager -u platend -o cat"))
+        # Told without systemd's asking first: the same, and doctor has it.
+        host.run("systemctl kill -s HUP --kill-whom=main platend")
+        self.told("settings", "fault", "own.conf:2: mode = sideways", "systemctl reload platend")
+        host.run("printf '[host]\\nmode = all\\nadmin-group = users\\n' >/etc/platen/policy.d/own.conf; systemctl reload platend")
+        self.told("settings", "fault", "admin-group", "systemctl restart platend")
+        self.assertIn("mode all", host.out("platenctl status", check=False))
+        self.assertEqual(host.prop("platend", "MainPID"), pid)
+        host.run("systemctl restart platend")
+        wait_for(lambda: {c["state"] for c in self.checks()[1] if c["link"] == "settings"} == {"ok"}, "all to be in force", 30)
+
+    def test_removed_with_a_domain_attached(self):
+        host = self.host
+        host.install(self.debs, "host", "tools")
+        host.run("virsh define /root/bare.xml && platenctl attach bare")
+        self.told("domain", "skipped", "shut off")
+        p = host.run("apt-get -q -y remove platen-host")
+        self.assertIn("the domain bare keeps its channel", p.stdout + p.stderr)
+        host.install(self.debs, "host", "tools")
+        wait_for(lambda: host.run("platenctl detach bare", check=False).returncode == 0, "it to be detached", 30)
+        self.assertNotIn("keeps its channel", (lambda p: p.stdout + p.stderr)(host.run("apt-get -q -y purge platen-host")))
 
     def test_platend_off(self):
         host = self.host

@@ -30,6 +30,7 @@ FILES = {
     "lib/systemd/system/platend.service": 0o644, "lib/systemd/system/platend.socket": 0o644,
     "lib/systemd/system/platen-fetch.service": 0o644, "usr/lib/tmpfiles.d/platen-host.conf": 0o644,
     "lib/systemd/system/platen-agent.service": 0o644, "etc/init.d/platen-agent": 0o755, "etc/apparmor.d/platen": 0o644,
+    "usr/lib/systemd/catalog/platen-host.catalog": 0o644, "usr/lib/systemd/catalog/platen-guest.catalog": 0o644,
     "lib/udev/rules.d/60-platen-guest.rules": 0o644, "usr/share/bash-completion/completions/platenctl": 0o644,
     "usr/share/zsh/vendor-completions/_platenctl": 0o644,
 }

@@ -264,6 +264,35 @@ class UnitsTest(Deployed):
         self.assertIn("This workspace needs a restart", guest.out("journalctl -u ear --no-pager -o cat"))
         self.no_denial(host, guest)
 
+    def test_settings_are_read_again(self):
+        """By systemd: who is connected stays so, and wrong ones fail the reload alone."""
+        host = self.boot_host()
+        guest = self.boot_guest_with(host)
+        pids = [host.prop("platend", "MainPID"), host.out("pgrep platen-channel"), guest.prop("platen-agent", "MainPID")]
+        conf = host.root / "etc/platen/platen.conf"
+        good = conf.read_text()
+        conf.write_text(good.replace("[host]\n", "[host]\nmode = all\n", 1))
+        host.run("systemctl reload platend")
+        wait_for(lambda: "mode all" in host.out("platenctl status", check=False), "the settings to be in force", 20)
+        conf.write_text(good + "colour = red\n")
+        self.assertNotEqual(host.run("systemctl reload platend", check=False).returncode, 0)
+        self.assertEqual(host.prop("platend", "ActiveState"), "active")
+        conf.write_text(good)
+        host.run("systemctl reload platend")
+        wait_for(lambda: host.journal("platend", "MESSAGE_ID=" + ID["LOG_ID_HOST_SETTINGS"])[-1]["MESSAGE"]
+                 == "settings read again, mode network", "the settings of before to be in force", 20)
+        self.assertIn("settings change nothing: those before stay in force", host.out("journalctl -x --no-pager -u platend MESSAGE_ID=" + ID["LOG_ID_HOST_SETTINGS"]))
+        conf = guest.root / "etc/platen/platen-agent.conf"
+        good = conf.read_text()
+        conf.write_text(good + "colour = red\n")
+        self.assertNotEqual(guest.run("systemctl reload platen-agent", check=False).returncode, 0)
+        conf.write_text(good)
+        guest.run("systemctl reload platen-agent")
+        self.assertEqual([host.prop("platend", "MainPID"), host.out("pgrep platen-channel"), guest.prop("platen-agent", "MainPID")], pids)
+        self.print(guest, "after all of it")
+        wait_for(lambda: self.device.received == [b"after all of it"], "the document at the device", 30)
+        self.no_denial(host, guest)
+
     def test_power_cuts(self):
         """Each in turn loses its power; after the boot printers are there without a hand."""
         host, guest = self.boot_host(), self.boot_guest()
@@ -286,6 +315,18 @@ class UnitsTest(Deployed):
         say(f"the agent and its workers: {int(pss) / 1024:.1f} MiB idle (PSS), ready {(since[1] - since[0]) / 1000:.0f} ms after its start")
         # Started by udev beside the boot: nothing that a boot needs waits for it.
         self.assertEqual(guest.out("systemctl list-dependencies --reverse --plain --no-legend platen-agent").split(), ["platen-agent.service"])
+
+    def test_a_host_without_libvirt(self):
+        """Which is no fault of a host of containers, once it is told so."""
+        host = self.boot_host()
+
+        def libvirt():
+            checks = json.loads(host.out("platenctl --json doctor", check=False))["checks"]
+            return next((c["state"], c["fix"]) for c in checks if c["link"] == "libvirt")
+        wait_for(lambda: libvirt()[0] == "fault", "doctor to tell of libvirt", 30)
+        self.assertRegex(libvirt()[1], "install libvirt-daemon-system.*libvirt-uri")
+        host.run("mkdir -p /etc/platen/policy.d && printf '[host]\\nlibvirt-uri =\\n' >/etc/platen/policy.d/containers.conf && systemctl restart platend")
+        wait_for(lambda: libvirt() == ("skipped", ""), "doctor to be content", 30)
 
     def test_the_control_socket_is_there_before_platend(self):
         host = self.boot_host()

@@ -2,7 +2,7 @@
 """As it is deployed: a host that is itself a VM, with systemd, libvirtd, cupsd and AppArmor of Debian's and the packages
 installed, and a workspace in it under KVM (emulated SVM) whose only channel is vsock and whose agent udev starts.
 
-test_deployed.py goes on from there.
+test_devices.py and test_deployed.py go on from there.
 """
 import json
 import shlex
@@ -122,7 +122,7 @@ class Deployment(unittest.TestCase):
 
     def show(self):
         if any(t is self for t, _ in self._outcome.result.errors + self._outcome.result.failures):
-            for command in ("platenctl workspaces; platenctl doctor; journalctl -u platend --no-pager | tail -n 40; tail -c 1500 /var/log/inner.log; "
+            for command in ("platenctl workspaces; platenctl doctor; journalctl -k --no-pager | grep DENIED | tail -n 20; journalctl -u platend --no-pager | tail -n 40; tail -c 1500 /var/log/inner.log; "
                             "virsh dumpxml inner | sed -n '/<channel/,/channel>/p; /<vsock/,/vsock>/p'",
                             "inner 'journalctl -u platen-agent --no-pager | tail -n 40; ls -l /dev/vsock /dev/virtio-ports; lsmod | grep vsock; lpstat -l -o'"):
                 print(self.vm.run(command, check=False, timeout=60)[1])

@@ -22,7 +22,6 @@ static int read_text(const char *text, struct agent_config *config, char why[sta
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	(void)close(fd);
-	agent_config_init(config);
 	r = agent_config_read(path, config, why);
 	(void)unlink(path);
 	return r;
@@ -106,7 +105,6 @@ START_TEST(test_unreadable)
 	struct agent_config config;
 	char why[512] = "";
 
-	agent_config_init(&config);
 	ck_assert_int_eq(agent_config_read("/nonexistent/agent.conf", &config, why), -ENOENT);
 	ck_assert_str_eq(why, "/nonexistent/agent.conf: No such file or directory");
 	ck_assert_int_eq(agent_config_read("/tmp", &config, why), -EISDIR);

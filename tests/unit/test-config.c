@@ -155,6 +155,19 @@ START_TEST(test_whole)
 
 	ck_assert_int_eq(read_text("[workspace x]\nmode = all\n", NULL, &config, why), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(why, "[workspace x]: expected both uuid and socket"));
+	ck_assert_int_eq(read_text("[workspace x]\nuuid = " UUID "\nsocket = /a\n"
+				   "[workspace y]\nuuid = " UUID "\nsocket = /b\n",
+				 NULL, &config, why),
+		-EINVAL);
+	ck_assert_ptr_nonnull(
+		strstr(why, "[workspace y]: expected another uuid than that of [workspace x]"));
+	ck_assert_int_eq(
+		read_text(
+			"[workspace x]\nuuid = " UUID "\nsocket = /a\n"
+			"[workspace y]\nuuid = 10112233-4455-6677-8899-aabbccddeeff\nsocket = /a\n",
+			NULL, &config, why),
+		-EINVAL);
+	ck_assert_ptr_nonnull(strstr(why, "[workspace y]: expected another socket"));
 	ck_assert_int_eq(read_text("[host]\nkeepalive-msec = 99\n", NULL, &config, why), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(why, "100 to 3600000"));
 	ck_assert_int_eq(read_text("", "[host]\nmode = x\n", &config, why), -EINVAL);

@@ -29,9 +29,9 @@ static const struct {
 		{false, "ipp", "/usr/sbin/cupsd", "connect", "/run/platen/events"}},
 	{SELINUX "{ connectto } for  pid=901 comm=\"platen-virt\" "
 		 "path=\"/run/libvirt/libvirt-sock\" "
-		 "scontext=system_u:system_r:platend_t:s0 tcontext=system_u:system_r:virtd_t:s0 "
+		 "scontext=system_u:system_r:init_t:s0 tcontext=system_u:system_r:virtd_t:s0 "
 		 "tclass=unix_stream_socket permissive=0",
-		{true, "platen-virt", "system_u:system_r:platend_t:s0", "connectto",
+		{true, "platen-virt", "system_u:system_r:init_t:s0", "connectto",
 			"/run/libvirt/libvirt-sock"}},
 	{SELINUX "{ read } for  pid=9 comm=\"platend\" name=\"p.conf\" dev=\"vda1\" ino=7 "
 		 "scontext=s tcontext=t tclass=file permissive=0",
@@ -56,6 +56,10 @@ static const struct {
 		{0}},
 	{SELINUX "{ read } for  pid=9 comm=\"sshd\" name=\"x\" scontext=s tcontext=t", {0}},
 	{SELINUX "{", {0}},
+	/* Noted only: that domain, or the machine, is permissive. */
+	{SELINUX "{ write } for  pid=9 comm=\"platen\" name=\"backend\" scontext=s tcontext=t "
+		 "tclass=sock_file permissive=1",
+		{0}},
 	{"", {0}},
 };
 

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finding the file of a request that cupsd still reads.
+ *
+ * cupsd 2.4 writes the body of a request into a file of its RequestRoot that is called by a number
+ * of its own, eight hexadecimal digits, and renames it to that of a job's document when it is
+ * whole (scheduler/client.c, cupsdReadClient; scheduler/job.c, cupsdAddDocument's rename). It tells
+ * nobody the number. But the file is as long as what was sent, up to what is in the socket: few
+ * are at the same time.
+ */
+#include "host/request-file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/base/cleanup.h"
+
+#define NAME_DIGITS 8
+#define LOOKED_MOST 20000 /* names: a spool that keeps more jobs does without */
+
+static bool is_request(const char *name)
+{
+	return strlen(name) == NAME_DIGITS && strspn(name, "0123456789abcdef") == NAME_DIGITS;
+}
+
+int request_file_open(const char *spool, uint64_t offset)
+{
+	DIR *dir = opendir(spool);
+	char best[NAME_DIGITS + 1] = "";
+	uint64_t longest = 0;
+	struct dirent *entry;
+	struct stat st;
+	int fd;
+
+	if (!dir)
+		return -errno;
+	for (int i = 0; i < LOOKED_MOST && (entry = readdir(dir)); i++) {
+		uint64_t size;
+
+		if (!is_request(entry->d_name) ||
+			fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+			!S_ISREG(st.st_mode))
+			continue;
+		size = (uint64_t)st.st_size;
+		if (size > offset || offset - size > REQUEST_FILE_LAG || size <= longest)
+			continue;
+		longest = size;
+		memcpy(best, entry->d_name, sizeof(best));
+	}
+	fd = best[0] ? openat(dirfd(dir), best, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+		     : -1;
+	if (fd < 0)
+		fd = best[0] ? -errno : -ENOENT;
+	(void)closedir(dir);
+	return fd;
+}
