@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "guest/agent.h"
 #include "proto/base/cleanup.h"
@@ -27,6 +28,30 @@ static void usage(FILE *out)
 		"See platen-agent(8), platen-agent.conf(5).\n");
 }
 
+/* One agent after the other, as settings are read again. Settings that no agent can be of, for a
+ * folder of them cannot be had, leave those before in force. */
+static int run(const struct agent_config *first)
+{
+	struct agent_config config = *first, before = *first;
+	int r;
+
+	do {
+		PLATEN_CLEANUP(agent_freep) struct agent *agent = NULL;
+
+		r = agent_new(&config, &agent);
+		if (r < 0 && memcmp(&config, &before, sizeof(config)) != 0) {
+			log_event(LOG_ID_AGENT_SETTINGS, LOG_ERR, NULL,
+				"these settings cannot be, those before are in force again");
+			config = before;
+			r = agent_new(&config, &agent);
+		}
+		before = config;
+		if (r == 0)
+			r = agent_run(agent, &config);
+	} while (r > 0);
+	return r;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -39,7 +64,7 @@ int main(int argc, char **argv)
 	};
 	const char *path = NULL;
 	struct agent_config config;
-	int priority = LOG_INFO, option, r;
+	int priority = LOG_INFO, option;
 	bool check = false;
 	char why[512];
 
@@ -66,12 +91,5 @@ int main(int argc, char **argv)
 		printf("%s: in order\n", path ? path : AGENT_CONFIG_PATH);
 		return 0;
 	}
-	do {
-		PLATEN_CLEANUP(agent_freep) struct agent *agent = NULL;
-
-		r = agent_new(&config, &agent);
-		if (r == 0)
-			r = agent_run(agent, &config);
-	} while (r > 0);
-	return r < 0 ? 1 : 0;
+	return run(&config) < 0 ? 1 : 0;
 }
