@@ -28,8 +28,10 @@
 #include "guest/held.h"
 #include "guest/identity.h"
 #include "guest/jobs.h"
+#include "guest/kept.h"
 #include "guest/packages.h"
 #include "guest/needs.h"
+#include "guest/offer.h"
 #include "guest/queues.h"
 #include "guest/peer.h"
 #include "guest/respool.h"
@@ -159,6 +161,8 @@ int agent_new(const struct agent_config *config, struct agent **ret_agent)
 	if (r == 0)
 		r = system_new(agent, &agent->system);
 	if (r == 0)
+		r = offer_recall(agent); /* while platen-queues begins */
+	if (r == 0)
 		r = channel_new(agent, &agent->channel);
 	if (r < 0) {
 		(void)agent_free(agent);
@@ -172,7 +176,9 @@ struct agent *agent_free(struct agent *agent)
 {
 	if (!agent)
 		return NULL;
+	offer_keep(agent);
 	agent->channel = channel_free(agent->channel);
+	agent->kept = kept_free(agent->kept);
 	agent->system = system_free(agent->system);
 	agent->needs = needs_free(agent->needs);
 	agent->respool = respool_free(agent->respool);

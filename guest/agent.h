@@ -5,6 +5,7 @@
  *   channel.c    the link to the host: its transport, its turns in the loop
  *   peer.c       the conversation over it: who gets which message
  *   offer.c      what the host says about printers, into printers.c
+ *   kept.c       the same, over a restart of the agent
  *   printers.c   all that is known of printers and queues, by name
  *   reconcile.c  what is to be done about one of them (pure)
  *   queues.c     having it done (queues-ask.c, queues-answer.c); requests.c by platen-queues
@@ -45,6 +46,7 @@ struct ended;
 struct handed;
 struct held;
 struct identity;
+struct kept;
 struct packages;
 struct job;
 struct needs;
@@ -72,6 +74,7 @@ struct agent {
 	/* offer.c */
 	struct printers printers;
 	bool whole; /* OFFER_END was seen in this session */
+	struct kept *kept;
 	struct queues *queues;
 	struct drivers *drivers;
 	struct packages *packages;

@@ -139,32 +139,44 @@ static bool line_read(const char *line, struct need *n)
 	return true;
 }
 
+/* One that was written down: is it still one? With another boot a restart was made for it. */
+static bool is_left(struct need *n)
+{
+	bool same_boot = uuid_equal(&n->boot, needs_boot());
+
+	if (n->state == NEED_MET || same_boot)
+		return same_boot; /* one that is met: by our own restart */
+	n->state = NEED_MET;
+	n->boot = *needs_boot();
+	n->met = agent_now();
+	log_line(LOG_INFO, NULL, "a restart was made for: %s", n->reason);
+	return true;
+}
+
+/* The file is written anew only if it does not say this already. */
 static void read_all(struct needs *needs)
 {
 	char line[MESSAGE_SIZE + 128];
 	FILE *file = fopen(needs->path, "re");
-	struct need n;
+	bool same = true;
 
 	while (file && needs->count < RESTART_NEEDS_MAX && fgets(line, sizeof(line), file)) {
+		struct need n = {.state = 0};
+		bool left;
+		uint32_t state;
+
 		line[strcspn(line, "\n")] = '\0';
-		memset(&n, 0, sizeof(n));
-		if (!line_read(line, &n))
-			continue;
-		if (n.state == NEED_MET && uuid_equal(&n.boot, needs_boot()))
-			needs->list[needs->count++] = n; /* our own restart met it */
-		else if (n.state != NEED_MET && !uuid_equal(&n.boot, needs_boot())) {
-			n.state = NEED_MET;
-			n.boot = *needs_boot();
-			n.met = agent_now();
+		left = line_read(line, &n);
+		state = n.state;
+		left = left && is_left(&n);
+		same = same && left && n.state == state;
+		if (left)
 			needs->list[needs->count++] = n;
-			log_line(LOG_INFO, NULL, "a restart was made for: %s", n.reason);
-		} else if (n.state != NEED_MET) {
-			needs->list[needs->count++] = n;
-		}
 	}
 	if (file)
 		(void)fclose(file);
-	(void)write_all(needs);
+	if (!same)
+		(void)write_all(needs);
 }
 
 static void changed(struct needs *needs, const struct need *n)

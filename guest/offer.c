@@ -3,7 +3,8 @@
  * What the host says about printers, into the table.
  *
  * A whole offer takes away what it does not name, but only at its end: until then a printer that
- * was offered before stays as it is. An index is only ever that of the session that gave it.
+ * was offered before stays as it is. An index is only ever that of the session that gave it, or of
+ * one before, also of an agent before this one (kept.c), where the host says that it still holds.
  */
 #include "guest/offer.h"
 
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include "guest/jobs.h"
+#include "guest/kept.h"
 #include "guest/queues.h"
 #include "guest/rendering.h"
 #include "guest/peer.h"
@@ -46,24 +48,107 @@ static int by_index(const void *a, const void *b)
 	return (*one)->offer->index < (*other)->offer->index ? -1 : 1;
 }
 
-void offer_held(const struct agent *agent, uint8_t ret_digest[static SHA256_SIZE])
+/* All that is offered, by rising index; the caller frees it. NULL: there is no memory. */
+static struct printer **gather(const struct agent *agent, size_t *ret_count)
 {
-	_cleanup_free_ struct printer **all =
-		calloc(agent->printers.count + 1, sizeof(struct printer *));
-	struct offer_digest digest;
+	struct printer **all = calloc(agent->printers.count + 1, sizeof(struct printer *));
 	struct printer *p;
 	size_t count = 0;
 
-	offer_digest_begin(&digest);
 	if (all)
 		TAILQ_FOREACH(p, &agent->printers.all, link)
 	if (p->offered && p->offer)
 		all[count++] = p;
 	if (count)
 		qsort(all, count, sizeof(all[0]), by_index);
+	*ret_count = count;
+	return all;
+}
+
+static void digest_of(
+	struct printer *const *all, size_t count, uint8_t ret_digest[static SHA256_SIZE])
+{
+	struct offer_digest digest;
+
+	offer_digest_begin(&digest);
 	for (size_t i = 0; i < count; i++)
 		offer_digest_add(&digest, all[i]->offer, all[i]->state);
 	offer_digest_end(&digest, ret_digest);
+}
+
+void offer_held(const struct agent *agent, uint8_t ret_digest[static SHA256_SIZE])
+{
+	_cleanup_free_ struct printer **all = NULL;
+	size_t count;
+
+	if (agent->kept && agent->kept->list) {
+		memcpy(ret_digest, agent->kept->digest, SHA256_SIZE);
+		return;
+	}
+	all = gather(agent, &count);
+	digest_of(all, count, ret_digest);
+}
+
+int offer_recall(struct agent *agent)
+{
+	char why[256] = "";
+	int r = kept_new(agent->config.state_dir, &agent->kept, why);
+
+	if (r > 0)
+		log_line(LOG_WARNING, NULL,
+			"the host's offer of before is not used, and comes anew: %s", why);
+	return r < 0 ? r : 0;
+}
+
+void offer_keep(struct agent *agent)
+{
+	struct kept *kept = agent->kept;
+	_cleanup_free_ struct kept_entry *entries = NULL;
+	_cleanup_free_ struct printer **all = NULL;
+	uint8_t digest[SHA256_SIZE];
+	size_t count;
+	int r;
+
+	if (!kept || !kept->changed || !kept->whole)
+		return;
+	all = gather(agent, &count);
+	entries = calloc(count + 1, sizeof(*entries));
+	if (!all || !entries)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		if (!all[i]->state || all[i]->state->index != all[i]->offer->index)
+			return; /* it is about to be told */
+		entries[i] = (struct kept_entry){all[i]->offer, all[i]->state};
+	}
+	digest_of(all, count, digest);
+	r = kept_write(kept, entries, (uint32_t)count, digest);
+	kept->changed = r < 0;
+	kept->written = true;
+	if (r < 0)
+		log_line(LOG_WARNING, NULL, "%s cannot be written: %s", kept->path, strerror(-r));
+}
+
+/* The host's word differs from what is in the file. */
+static void note_change(struct agent *agent)
+{
+	if (agent->kept)
+		agent->kept->changed = true;
+}
+
+/* Whether what an earlier run has kept was taken for the offer, as the host says that it still is.
+ */
+static bool take_kept(struct agent *agent)
+{
+	struct kept *kept = agent->kept;
+
+	if (!kept || !kept->list)
+		return false;
+	for (uint32_t i = 0; i < kept->count; i++) {
+		offer_printer(agent, &kept->list[i].printer);
+		offer_state(agent, &kept->list[i].state);
+	}
+	kept->changed = false;
+	return true;
 }
 
 void offer_begin(struct agent *agent, const struct message_offer_begin *begin)
@@ -71,8 +156,15 @@ void offer_begin(struct agent *agent, const struct message_offer_begin *begin)
 	struct printer *p;
 
 	agent->whole = false;
+	if (begin->unchanged && !take_kept(agent))
+		keep_offer(agent);
+	if (agent->kept)
+		kept_drop(agent->kept);
 	if (begin->unchanged)
-		return keep_offer(agent);
+		return;
+	note_change(agent);
+	if (agent->kept)
+		agent->kept->whole = false;
 	TAILQ_FOREACH(p, &agent->printers.all, link)
 	p->told = p->state_told = false;
 }
@@ -82,6 +174,7 @@ void offer_printer(struct agent *agent, const struct message_printer *printer)
 	struct log_about about = {.printer = printer->name};
 	struct printer *p = printers_get(&agent->printers, printer->name);
 
+	note_change(agent);
 	if (!p || printers_offer(&agent->printers, p, printer) < 0) {
 		log_line(LOG_ERR, &about, "there is no room for this printer");
 		return;
@@ -107,6 +200,7 @@ void offer_gone(struct agent *agent, uint32_t index)
 {
 	struct printer *p = printers_by_index(&agent->printers, index);
 
+	note_change(agent);
 	if (p)
 		withdraw(agent, p);
 }
@@ -116,6 +210,8 @@ void offer_end(struct agent *agent)
 	struct printer *p;
 
 	agent->whole = true;
+	if (agent->kept)
+		agent->kept->whole = true;
 	TAILQ_FOREACH(p, &agent->printers.all, link)
 	if (p->offered && !p->told)
 		withdraw(agent, p);
@@ -131,6 +227,7 @@ void offer_state(struct agent *agent, const struct message_printer_state *state)
 
 	if (!p)
 		return;
+	note_change(agent);
 	if (!p->state)
 		p->state = malloc(sizeof(*p->state));
 	if (!p->state)

@@ -16,6 +16,8 @@
 
 #include "guest/drivers.h"
 #include "guest/ended.h"
+#include "guest/kept.h"
+#include "guest/offer.h"
 #include "guest/peer.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -215,6 +217,8 @@ static void settled(struct queues *queues)
 	uint64_t now = agent_now();
 
 	look_at_taken(queues, now);
+	if (queues->agent->whole && queues->agent->kept && !queues->agent->kept->written)
+		offer_keep(queues->agent); /* changes of it are written at the end */
 	if (!queues->agent->whole || (queues->pruned && now - queues->pruned < DAY_USEC))
 		return;
 	queues->pruned = now;

@@ -268,6 +268,22 @@ static void check_workspace(const struct workspace *ws, json_t *checks)
 	check_guest(ws, checks);
 }
 
+/* What to do where libvirt does not answer: it may not be there at all, or be in its newer parts.
+ */
+static const char *libvirt_advice(const struct host *host)
+{
+	bool ours = strncmp(host->config.libvirt_uri, "qemu:///", 8) == 0;
+
+	if (ours && access("/usr/sbin/libvirtd", X_OK) < 0 &&
+		access("/usr/sbin/virtqemud", X_OK) < 0)
+		return "install libvirt-daemon-system; where all workspaces are containers, set "
+		       "libvirt-uri to nothing in platen.conf, and `systemctl restart platend`";
+	if (ours && access("/usr/sbin/libvirtd", X_OK) < 0)
+		return "start it: `systemctl start virtqemud.socket`, and look at `systemctl "
+		       "status virtqemud`";
+	return "start it: `systemctl start libvirtd`, and look at `systemctl status libvirtd`";
+}
+
 static void check_libvirt(struct host *host, json_t *checks)
 {
 	const char *text;
@@ -277,9 +293,7 @@ static void check_libvirt(struct host *host, json_t *checks)
 	else if (domains_up(host->domains, &text))
 		check(checks, "libvirt", NULL, "ok", text, "");
 	else
-		check(checks, "libvirt", NULL, "fault", text,
-			"start it: `systemctl start libvirtd`, and look at `systemctl status "
-			"libvirtd`");
+		check(checks, "libvirt", NULL, "fault", text, libvirt_advice(host));
 }
 
 /* What the files say holds, or it is said what does not. */

@@ -97,6 +97,8 @@ static void verb_status(struct control_client *client, const json_t *request)
 		json_array_append_new(faults, json_sprintf("libvirt: %s", virt_text));
 	if (!spool)
 		json_array_append_new(faults, json_sprintf("spooler: %s", spool_text));
+	if (host->unread[0])
+		json_array_append_new(faults, json_sprintf("settings: %s", host->unread));
 	control_answer(client,
 		json_pack("{s:s, s:s, s:s, s:o, s:o, s:{s:i, s:i, s:i, s:i, s:i}, s:o, s:o}",
 			"version", PLATEN_VERSION, "host", host->name, "mode",

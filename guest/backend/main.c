@@ -142,8 +142,9 @@ static void lost(struct backend *b, int error)
 	b->lost = true;
 	report_reasons(&b->report, "connecting-to-device");
 	report_line("INFO", error == -EACCES
-				    ? "platen-agent does not take this spooler's user: see "
-				      "spooler-user in platen-agent.conf(5)"
+				    ? "platen-agent may not be reached: see spooler-user in "
+				      "platen-agent.conf(5), or what SELinux or AppArmor "
+				      "refused: journalctl -k --grep=denied"
 				    : "Waiting for platen-agent: see `systemctl status "
 				      "platen-agent`");
 }

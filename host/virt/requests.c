@@ -151,6 +151,14 @@ static void note_brought(virDomainPtr domain, const char *device, unsigned int f
 		VIRT_METADATA_URI, flags); /* without it the device only stays */
 }
 
+static bool has(const char *xml, uint32_t device)
+{
+	char socket[108];
+	struct virt_domain d;
+
+	return xml && domain_read_xml(xml, &d, socket) == 0 && d.devices & device;
+}
+
 /* Live first; what libvirt cannot do live is stored for the next start. */
 static void do_attach(virDomainPtr domain, uint32_t device, struct virt_result *result)
 {
@@ -158,29 +166,31 @@ static void do_attach(virDomainPtr domain, uint32_t device, struct virt_result *
 	_cleanup_free_ char *now = virDomainGetXMLDesc(domain, 0);
 	_cleanup_free_ char *defined = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
 	unsigned int flags = scope(domain);
-	char socket[108], text[MESSAGE_SIZE];
-	struct virt_domain d;
-	bool live = false;
+	char why[MESSAGE_SIZE] = "", text[MESSAGE_SIZE];
+	bool stored = has(defined, device), live = false;
 
-	if (now && domain_read_xml(now, &d, socket) == 0 && d.devices & device)
+	if (has(now, device))
 		return answer(result, 0, "it is attached already", -1);
 	if (flags & VIR_DOMAIN_AFFECT_LIVE)
 		live = virDomainAttachDeviceFlags(domain, xml, VIR_DOMAIN_AFFECT_LIVE) == 0;
 	if (!live && flags & VIR_DOMAIN_AFFECT_LIVE)
-		text_copy_line(text, sizeof(text), virGetLastErrorMessage());
-	if (flags & VIR_DOMAIN_AFFECT_CONFIG &&
+		text_copy_line(why, sizeof(why), virGetLastErrorMessage());
+	if (flags & VIR_DOMAIN_AFFECT_CONFIG && !stored &&
 		virDomainAttachDeviceFlags(domain, xml, VIR_DOMAIN_AFFECT_CONFIG) < 0 && !live)
 		return answer_virt(result, -EIO);
-	if (device == VIRT_DEVICE_VSOCK)
+	if (!stored && device == VIRT_DEVICE_VSOCK)
 		note_brought(domain, DOMAIN_VSOCK, flags);
-	else if (defined && !domain_has_controller(defined)) /* libvirt brought it along */
+	else if (!stored && defined &&
+		 !domain_has_controller(defined)) /* libvirt brought it along */
 		note_brought(domain, DOMAIN_CONTROLLER, flags);
 	result->live = live || !(flags & VIR_DOMAIN_AFFECT_LIVE);
 	if (result->live)
 		return answer(result, 0, live ? "attached, in force now" : "attached", -1);
 	if (!(flags & VIR_DOMAIN_AFFECT_CONFIG))
-		return answer(result, -ENOTSUP, text, -1);
-	answer(result, 0, "attached; libvirt cannot do it live: restart the workspace", -1);
+		return answer(result, -ENOTSUP, why, -1);
+	(void)text_printf(text, sizeof(text),
+		"attached; libvirt cannot do it live (%s): restart the workspace", why);
+	answer(result, 0, text, -1);
 }
 
 /* Takes one device out, here and now or for the next start. It must be named as libvirt has it,

@@ -217,6 +217,26 @@ class ByHand(unittest.TestCase):
         connection.end(OK)
         self.assertEqual(self.ended()[0], OK)
 
+    def test_may_not_reach_the_agent(self):
+        """Another user, or a security module: what to look at is said, and it goes on when it may."""
+        os.chmod(self.folder, 0o711)
+        os.chmod(f"{self.folder}/backend", 0o600)
+        program = shutil.copy(BACKEND, tempfile.mkdtemp(prefix="b"))
+        self.addCleanup(shutil.rmtree, os.path.dirname(program))
+        os.chmod(os.path.dirname(program), 0o755)
+        self.process = process = subprocess.Popen([program, "42", "anna", "Title", "1", OPTIONS], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, user=65534, group=65534, extra_groups=[],
+            env={"DEVICE_URI": "platen:/Laser", "CONTENT_TYPE": "text/plain", "PLATEN_AGENT_RUNDIR": self.folder, "TMPDIR": "/tmp"})
+        self.assertEqual(process.stderr.readline(), b"STATE: +connecting-to-device\n")
+        line = process.stderr.readline().decode()
+        for word in ("INFO: ", "spooler-user", "SELinux or AppArmor", "journalctl"):
+            self.assertIn(word, line)
+        os.chmod(f"{self.folder}/backend", 0o666)
+        connection = self.agent.accept()
+        connection.handed()
+        connection.end(OK)
+        self.assertEqual(self.ended(), (OK, "STATE: -connecting-to-device\nINFO: \n"))
+
     def test_agent_dies(self):
         """In the middle, twice: the same job is handed over again, from the document's start."""
         with tempfile.TemporaryFile() as f:

@@ -67,6 +67,10 @@ class AgainTest(unittest.TestCase):
         self.cable = Cable(self.lab.dir / "cable", self.host.channel("box"))
         self.lab.closers.append(self.cable.close)
         self.guest = Guest(self.lab, self.host)
+        self.guest.spooler.stop()
+        self.guest.spooler.extra = "DirtyCleanInterval 1\n"  # not half a minute
+        self.guest.spooler.write_config()
+        self.guest.spooler.start()
         self.guest.config.write_text(self.guest.config.read_text().replace(
             str(self.host.channel("box")), str(self.lab.dir / "cable")))
         self.guest.start()
@@ -110,6 +114,64 @@ class AgainTest(unittest.TestCase):
         wait_for(lambda: printer("many3").get("printer-location") == "a shelf", "the place")
         wait_for(lambda: printer("many3")["printer-state"] == 5, "the stop")
         wait_for(lambda: "many4" not in self.guest.spooler.queues(), "the end of the one that is gone")
+
+
+    def files(self):
+        """What lies in the guest, but the logs: a file that was written is another one, or has another time."""
+        folders = [self.guest.spooler.dir / sub for sub in ("etc", "cache", "spool")] + [self.lab.dir / f"{self.guest.name}-state"]
+        return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for folder in folders for path in folder.rglob("*")
+                if path.is_file()}
+
+    def rested(self):
+        """Both have written what they had to. cupsd writes what it was told so long after it (DirtyCleanInterval)."""
+        conf = self.guest.spooler.dir / "etc/printers.conf"
+        wait_for(lambda: (self.lab.dir / f"{self.guest.name}-state/offer").exists(), "the kept offer")
+        wait_for(lambda: conf.exists() and f"many{self.COUNT - 1}>" in conf.read_text(), "cupsd's file", 60)
+        return self.files()
+
+    def test_nothing_is_written_where_nothing_changed(self):
+        """Neither in a second session, nor by another agent, which has the offer of the one before."""
+        before, sessions = self.rested(), 1
+        for restart in (False, True, True, False):
+            self.cable.told, sessions = 0, sessions + 1
+            if restart:
+                self.assertEqual(self.guest.stop(), 0)
+                self.guest.start()
+            else:
+                self.cable.cut()
+            self.ready(sessions)
+            self.assertLess(self.cable.told, PADDING + 1024)
+        after = self.files()
+        self.assertEqual([str(path) for path in before | after if before.get(path) != after.get(path)], [])
+        number = self.guest.print("many7", pdf(1))  # by the index of an agent before
+        wait_for(lambda: self.guest.job(number)["job-state"] == 9, "the job", 40)
+
+    def test_what_changed_while_no_agent_was_there_is_told(self):
+        self.rested()
+        self.assertEqual(self.guest.stop(), 0)
+        self.spooler.run("lpadmin", "-p", "many3", "-L", "a shelf")
+        self.spooler.run("lpadmin", "-x", "many4")
+        self.COUNT -= 1
+        self.guest.start()
+        self.ready(2)
+        wait_for(lambda: self.guest.spooler.printer("many3").get("printer-location") == "a shelf", "the place")
+        wait_for(lambda: "many4" not in self.guest.spooler.queues(), "the end of the one that is gone")
+
+    def test_a_kept_offer_that_is_damaged_comes_anew(self):
+        self.rested()
+        self.assertEqual(self.guest.stop(), 0)
+        path = self.lab.dir / f"{self.guest.name}-state/offer"
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+        self.cable.told = 0
+        self.guest.start()
+        self.ready(2)
+        self.assertGreater(self.cable.told, PADDING + self.COUNT * 100)
+        said = [line for line in self.lab.log(f"{self.guest.name}-agent").splitlines() if "comes anew" in line]
+        self.assertEqual(len(said), 1, said)
+        self.assertIn(str(path), said[0])
+        self.assertTrue(path.exists() or wait_for(path.exists, "a new one"))
 
 
 class ManyJobsTest(unittest.TestCase):

@@ -112,6 +112,7 @@ class ReloadTest(unittest.TestCase):
         self.assertIn(f"{self.host.config}:3: mode = sideways: expected off, network or all", said[0])
         self.assertEqual(self.settings()["state"], "fault")
         self.assertIn(":3: mode = sideways", self.settings()["text"])
+        self.assertIn("settings: ", str(self.host.ask("status")["data"]["faults"]))
         self.assertIn("systemctl reload platend", self.settings()["fix"])
         self.host.config.unlink()
         self.host.process.send_signal(signal.SIGHUP)
@@ -119,6 +120,7 @@ class ReloadTest(unittest.TestCase):
         self.host.config.write_text(good)
         self.reload()
         self.assertEqual(self.settings()["state"], "ok")
+        self.assertEqual(self.host.ask("status")["data"]["faults"], [])
         self.assertLessEqual(channels, self.channels())
         self.ended(self.guest, self.guest.print("laser", pdf(1)))
 

@@ -64,6 +64,18 @@ class AttachTest(vm.WorkspaceCase):
         live = self.dump("runs")
         self.assertNotIn("platen", re.sub(r"/\S*platen\S*", "", live))
 
+    def test_stored_already(self):
+        """The definition has the device for the next start: it is not put there twice, and a running domain gets it now."""
+        self.define("stored", AGENT)
+        self.libvirt.virsh("start", "stored")
+        path = self.lab.dir / "channel.xml"
+        path.write_text(vm.CHANNEL)
+        self.libvirt.virsh("attach-device", "stored", path, "--config")
+        answer = self.host.ask("attach", workspace="stored", device="virtio")
+        self.assertTrue(answer["ok"] and answer["data"]["live"], answer)
+        for which in (["--inactive"], []):
+            self.assertEqual(self.dump("stored", *which).count("name='org.platen.0'"), 1)
+
     def text_of(self, name):
         return self.rows().get(name, {"text": ""})["text"]
 

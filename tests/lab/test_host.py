@@ -85,6 +85,9 @@ class HostTest(HostVm):
         # Over the network, by the unit that has one; of what platend itself starts none could.
         wait_for(lambda: "server" in host.run("platenctl printers | grep ^net"), "a driver of a print server", 60)
         confined(self, host, "platen-spool", "platen-virt", "platen-channel")
+        # Settings are read again below the profile that the unit has.
+        host.run("systemctl reload platend", timeout=90)
+        wait_for(lambda: "settings read again" in host.run("journalctl -u platend --no-pager"), "the settings to be read again", 60)
         # Ending what hangs, and all of it.
         host.run("P=$(systemctl show -P MainPID platend); pkill -STOP -P $P platen-virt; systemctl restart platend", timeout=90)
         self.assertEqual(host.run("systemctl show -P Result platend").strip(), "success")

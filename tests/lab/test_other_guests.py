@@ -104,6 +104,15 @@ class OtherGuestsTest(Deployed):
         # It says what it goes without; people are asked nowhere, and a restart that needs one is not done by itself.
         log = guest.root / "var/log/platen-agent.log"
         wait_for(lambda: "without" in log.read_text(), "the agent to say what it goes without", 20)
+        # Its settings are read again; wrong ones are told, and change nothing.
+        good = conf.read_text()
+        conf.write_text(good + "colour = red\n")
+        wrong = guest.run("service platen-agent reload", check=False)
+        self.assertNotEqual(wrong.returncode, 0)
+        self.assertIn("colour = red: expected", wrong.stdout + wrong.stderr)
+        conf.write_text(good)
+        guest.run("service platen-agent reload")
+        wait_for(lambda: "settings read again, they are the same" in log.read_text(), "the agent to have read its settings", 20)
         # The power goes: after the boot init starts it, and the printer is there.
         guest.stop()
         guest.start()

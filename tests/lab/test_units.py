@@ -316,6 +316,18 @@ class UnitsTest(Deployed):
         # Started by udev beside the boot: nothing that a boot needs waits for it.
         self.assertEqual(guest.out("systemctl list-dependencies --reverse --plain --no-legend platen-agent").split(), ["platen-agent.service"])
 
+    def test_a_host_without_libvirt(self):
+        """Which is no fault of a host of containers, once it is told so."""
+        host = self.boot_host()
+
+        def libvirt():
+            checks = json.loads(host.out("platenctl --json doctor", check=False))["checks"]
+            return next((c["state"], c["fix"]) for c in checks if c["link"] == "libvirt")
+        wait_for(lambda: libvirt()[0] == "fault", "doctor to tell of libvirt", 30)
+        self.assertRegex(libvirt()[1], "install libvirt-daemon-system.*libvirt-uri")
+        host.run("mkdir -p /etc/platen/policy.d && printf '[host]\\nlibvirt-uri =\\n' >/etc/platen/policy.d/containers.conf && systemctl restart platend")
+        wait_for(lambda: libvirt() == ("skipped", ""), "doctor to be content", 30)
+
     def test_the_control_socket_is_there_before_platend(self):
         host = self.boot_host()
         host.run("systemctl stop platend")

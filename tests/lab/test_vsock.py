@@ -122,7 +122,7 @@ class Deployment(unittest.TestCase):
 
     def show(self):
         if any(t is self for t, _ in self._outcome.result.errors + self._outcome.result.failures):
-            for command in ("platenctl workspaces; platenctl doctor; journalctl -u platend --no-pager | tail -n 40; tail -c 1500 /var/log/inner.log; "
+            for command in ("platenctl workspaces; platenctl doctor; journalctl -k --no-pager | grep DENIED | tail -n 20; journalctl -u platend --no-pager | tail -n 40; tail -c 1500 /var/log/inner.log; "
                             "virsh dumpxml inner | sed -n '/<channel/,/channel>/p; /<vsock/,/vsock>/p'",
                             "inner 'journalctl -u platen-agent --no-pager | tail -n 40; ls -l /dev/vsock /dev/virtio-ports; lsmod | grep vsock; lpstat -l -o'"):
                 print(self.vm.run(command, check=False, timeout=60)[1])
