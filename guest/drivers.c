@@ -68,23 +68,14 @@ static int compare(const void *a, const void *b)
 
 static void name_of(const uint8_t sha256[static SHA256_SIZE], file_name name)
 {
-	for (int i = 0; i < SHA256_SIZE; i++)
-		(void)sprintf(name + 2 * i, "%02x", sha256[i]);
+	text_hex(sha256, SHA256_SIZE, name);
 	(void)strcpy(name + 2 * SHA256_SIZE, SUFFIX);
 }
 
 /* The address in a file's name. */
 static bool address_of(const char *name, uint8_t sha256[static SHA256_SIZE])
 {
-	file_name check;
-
-	if (strlen(name) != 2 * SHA256_SIZE + strlen(SUFFIX))
-		return false;
-	for (int i = 0; i < SHA256_SIZE; i++)
-		if (sscanf(name + 2 * i, "%2hhx", &sha256[i]) != 1)
-			return false;
-	name_of(sha256, check);
-	return strcmp(check, name) == 0;
+	return text_unhex(name, sha256, SHA256_SIZE) && strcmp(name + 2 * SHA256_SIZE, SUFFIX) == 0;
 }
 
 static struct driver *find(const struct drivers *drivers, const uint8_t sha256[static SHA256_SIZE])

@@ -28,28 +28,20 @@ static void usage(FILE *out)
 		"See platen-agent(8), platen-agent.conf(5).\n");
 }
 
-/* One agent after the other, as settings are read again. Settings that no agent can be of, for a
- * folder of them cannot be had, leave those before in force. */
-static int run(const struct agent_config *first)
+/* An agent of these settings; where that cannot be, one of those before. As agent_run(). */
+static int run(struct agent_config *config, struct agent_config *before)
 {
-	struct agent_config config = *first, before = *first;
-	int r;
+	PLATEN_CLEANUP(agent_freep) struct agent *agent = NULL;
+	int r = agent_new(config, &agent);
 
-	do {
-		PLATEN_CLEANUP(agent_freep) struct agent *agent = NULL;
-
-		r = agent_new(&config, &agent);
-		if (r < 0 && memcmp(&config, &before, sizeof(config)) != 0) {
-			log_event(LOG_ID_AGENT_SETTINGS, LOG_ERR, NULL,
-				"these settings cannot be, those before are in force again");
-			config = before;
-			r = agent_new(&config, &agent);
-		}
-		before = config;
-		if (r == 0)
-			r = agent_run(agent, &config);
-	} while (r > 0);
-	return r;
+	if (r < 0 && memcmp(config, before, sizeof(*config)) != 0) {
+		log_event(LOG_ID_AGENT_SETTINGS, LOG_ERR, NULL,
+			"the settings cannot be used, those before are in force again");
+		*config = *before;
+		r = agent_new(config, &agent);
+	}
+	*before = *config;
+	return r < 0 ? r : agent_run(agent, config);
 }
 
 int main(int argc, char **argv)
@@ -63,8 +55,8 @@ int main(int argc, char **argv)
 		{0},
 	};
 	const char *path = NULL;
-	struct agent_config config;
-	int priority = LOG_INFO, option;
+	struct agent_config config, before;
+	int priority = LOG_INFO, option, r;
 	bool check = false;
 	char why[512];
 
@@ -91,5 +83,9 @@ int main(int argc, char **argv)
 		printf("%s: in order\n", path ? path : AGENT_CONFIG_PATH);
 		return 0;
 	}
-	return run(&config) < 0 ? 1 : 0;
+	before = config;
+	do {
+		r = run(&config, &before);
+	} while (r > 0);
+	return r < 0 ? 1 : 0;
 }

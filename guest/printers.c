@@ -140,20 +140,22 @@ static bool fingerprint_set(struct printer *p)
 
 bool printers_set_whole(struct printer *p, bool whole, const char *text)
 {
-	bool said = strcmp(p->rendering_text, text) != 0;
+	bool said = strcmp(p->rendering_text, text) != 0, other = p->whole != whole;
 
 	(void)text_copy(p->rendering_text, sizeof(p->rendering_text), text);
 	p->whole = whole;
-	return fingerprint_set(p) || said;
+	return (other && fingerprint_set(p)) || said;
 }
 
 int printers_offer(
 	struct printers *printers, struct printer *p, const struct message_printer *offer)
 {
 	int r = reach(printers, offer->index);
+	bool same, whole = p->whole;
 
 	if (r < 0)
 		return r;
+	same = p->offer && p->fingerprint[0] && memcmp(p->offer, offer, sizeof(*offer)) == 0;
 	if (!p->offer)
 		p->offer = malloc(sizeof(*p->offer));
 	if (!p->offer)
@@ -170,7 +172,8 @@ int printers_offer(
 	*p->offer = *offer;
 	p->offered = p->told = true;
 	printers->by_index[offer->index] = p;
-	(void)fingerprint_set(p);
+	if (!same || p->whole != whole)
+		(void)fingerprint_set(p);
 	return 0;
 }
 

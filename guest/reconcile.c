@@ -103,8 +103,7 @@ void reconcile_fingerprint(const struct message_printer *p, char ret_text[static
 	sha256_update(&sha, p->defaults_size, (const uint8_t *)p->defaults);
 	sha256_digest(&sha, SHA256_SIZE, digest);
 	memset(ret_text, 0, FINGERPRINT_SIZE);
-	for (int i = 0; i < 16; i++)
-		(void)snprintf(ret_text + 2 * i, 3, "%02x", digest[i]);
+	text_hex(digest, 16, ret_text);
 }
 
 static void copy_state(const struct message_printer_state *is, struct queues_state *s)

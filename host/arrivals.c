@@ -6,9 +6,9 @@
  * would let those that came first wait for all the others, and when that takes longer than an agent
  * waits for its greeting, they begin anew: the more there are, the more was done in vain.
  *
- * sd-event(3) dispatches what became pending first. So each turn is a source of its own: what was
- * pending when it was made goes before it, and what comes later behind it; neither can starve the
- * other.
+ * sd-event(3) dispatches what became pending first, and of what did so in the same iteration
+ * either. So each turn is a source of its own, made in an iteration after the one before: what was
+ * pending then goes before it, and what comes later behind it; neither can starve the other.
  */
 #include "host/arrivals.h"
 
@@ -78,9 +78,13 @@ static int on_turn(sd_event_source *source, void *userdata)
 		if (workspace_connect(ws, ws->arrived_by, steal_fd(&ws->arrived)) < 0)
 			workspace_not_connected(ws); /* it logs */
 	}
+	return 0;
+}
+
+void arrivals_look(struct arrivals *arrivals)
+{
 	while (!next_turn(arrivals)) /* no memory: those that come again have better luck */
 		give_up(TAILQ_FIRST(&arrivals->waiting));
-	return 0;
 }
 
 void arrivals_add(struct workspace *ws, enum transport transport, int fd)

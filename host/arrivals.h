@@ -19,4 +19,7 @@ void arrivals_add(struct workspace *workspace, enum transport transport, int fd)
 /* Closes the workspace's connection if one waits. */
 void arrivals_drop(struct workspace *workspace);
 
+/* After each turn of the loop: whoever is next has the next turn but one. */
+void arrivals_look(struct arrivals *arrivals);
+
 #endif

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "host/arrivals.h"
+#include "host/commits.h"
 #include "host/control.h"
 #include "host/decide.h"
 #include "host/domains.h"
@@ -186,7 +187,8 @@ static int on_post(sd_event_source *source, void *userdata)
 	struct host *host = userdata;
 
 	(void)source;
-	job_sync(host);
+	commits_look(host->commits);
+	arrivals_look(host->arrivals);
 	return host->ending && host->left == 0 ? sd_event_exit(host->event, 0) : 0;
 }
 
@@ -424,6 +426,8 @@ static int set_up(struct host *host)
 	if (r == 0)
 		r = set_up_state(host);
 	if (r == 0)
+		r = commits_new(host, &host->commits);
+	if (r == 0)
 		r = job_load(host);
 	if (r < 0)
 		return r;
@@ -496,6 +500,7 @@ struct host *host_free(struct host *host)
 	host->vsock_io = sd_event_source_disable_unref(host->vsock_io);
 	host->vsock = close_fd(host->vsock);
 	host->post = sd_event_source_disable_unref(host->post);
+	host->commits = commits_free(host->commits);
 	host->tick = sd_event_source_disable_unref(host->tick);
 	host->settle = sd_event_source_disable_unref(host->settle);
 	host->term = sd_event_source_disable_unref(host->term);

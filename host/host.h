@@ -28,6 +28,7 @@ struct renderings;
 struct manuals;
 struct pruner;
 struct arrivals;
+struct commits;
 
 TAILQ_HEAD(printer_list, printer);
 TAILQ_HEAD(workspace_list, workspace);
@@ -43,6 +44,7 @@ struct host {
 	char unread[MESSAGE_SIZE];
 	bool unread_fault; /* a fault in them; else settings that want a restart */
 	struct ledger *ledger;
+	struct commits *commits;
 	bool rebuilding;  /* the ledger is not whole yet, see rebuild.h */
 	uint32_t rebuilt; /* jobs that it has from the spooler */
 	bool unsynced;	  /* it was told that documents cannot be synced */

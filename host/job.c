@@ -170,7 +170,10 @@ int job_record(struct job *job, enum ledger_state state)
 	if (state == LEDGER_RELEASE && !job->row.released)
 		job->row.released = time(NULL);
 	text_copy_line(job->row.text, sizeof(job->row.text), job->text);
-	r = ledger_put(job->host->ledger, &job->row);
+	if (state == LEDGER_OPEN) /* nothing can have printed, and a restart forgets it anyway */
+		r = ledger_put_late(job->host->ledger, &job->row);
+	else
+		r = ledger_put(job->host->ledger, &job->row);
 	if (r < 0)
 		host_say_unwritten(job->host, r);
 	return r;
@@ -482,13 +485,15 @@ void job_workspace_lost(struct workspace *ws, bool gone)
 /* From here on the job may print. */
 void job_released(struct job *job, uint32_t host_job)
 {
-	job->row.host_job = host_job;
+	if (job->row.host_job != host_job) { /* else all of the row is on disk already */
+		job->row.host_job = host_job;
+		(void)job_record(job, LEDGER_RELEASE);
+	}
 	job_set_followed(job);
 	job->unsure = false;
 	if (job->phase < JOB_PHASE_PENDING)
 		job->phase = JOB_PHASE_PENDING;
 	job_transfer_end(job, false);
-	(void)job_record(job, LEDGER_RELEASE); /* the row that matters is on disk already */
 	JOB_TELL(LOG_ID_JOB_RELEASED, LOG_INFO, job, "released, job %u on the host, %llu bytes",
 		host_job, (unsigned long long)job->row.size);
 	job_tell(job);

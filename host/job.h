@@ -81,7 +81,7 @@ void job_printer_gone(struct host *host, const char *printer);
 /* A worker is free: it goes to a job that waits for one, of the workspace that has the fewest. */
 void job_worker_ready(struct host *host);
 
-/* At the end of each turn of the loop: syncs the ledger, then asks for the releases in it. */
+/* Syncs the ledger, then asks for the releases in it: commits.h says when. */
 void job_sync(struct host *host);
 
 /* At the start: what the ledger has unfinished. 0 or -errno. */

@@ -314,11 +314,16 @@ int ledger_limit(struct ledger *ledger, uint32_t jobs, uint32_t days)
 	return r == 0 ? prune(ledger) : r;
 }
 
+bool ledger_is_due(const struct ledger *ledger)
+{
+	return ledger->begun && (ledger->due || ledger->puts >= LATE_MAX);
+}
+
 int ledger_commit(struct ledger *ledger)
 {
 	int r;
 
-	if (!ledger->begun || (!ledger->due && ledger->puts < LATE_MAX))
+	if (!ledger_is_due(ledger))
 		return 0;
 	if (ledger->ended >= PRUNE_EACH)
 		(void)prune(ledger); /* the next time will do */

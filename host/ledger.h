@@ -90,6 +90,9 @@ int ledger_get(struct ledger *ledger, const struct ledger_key *key, struct ledge
 /* Takes a row out: a job that was refused before anything could print. */
 int ledger_remove(struct ledger *ledger, const struct ledger_key *key);
 
+/* Whether ledger_commit() has something to do. */
+bool ledger_is_due(const struct ledger *ledger);
+
 /* Syncs everything that was put. 0 or -EIO/-ENOSPC (nothing of it is then kept). */
 int ledger_commit(struct ledger *ledger);
 

@@ -5,11 +5,12 @@
  * libcups blocks, so one platen-spool watches and each job is taken by another. Those stand ready
  * beforehand, for a page must not wait for a process to start; a few more are started under load,
  * and ended again when there was nothing for them to do for a while; a job for which there is none
- * yet waits in its guest. A workspace has a share of them, in which one counts until it has also
- * cleaned up: opening and closing jobs wins nothing. Its first is to be had also when others hold
- * all that more than one may have; but a cupsd has so many clients and no more, among them this
- * watch and the people of the host, so that there is an end of firsts, too: then whoever has none
- * is next.
+ * yet waits in its guest. To start one takes longer than to print a page: where workers come back
+ * from their jobs, others are started one by one. A workspace has a share of them, in which one
+ * counts until it has also cleaned up: opening and closing jobs wins nothing. Its first is to be
+ * had also when others hold all that more than one may have; but a cupsd has so many clients and no
+ * more, among them this watch and the people of the host, so that there is an end of firsts, too:
+ * then whoever has none is next.
  */
 #include "host/spooler.h"
 
@@ -26,10 +27,13 @@
 #include "proto/base/text.h"
 #include "proto/base/worker.h"
 
-#define SUBMIT_SPARE  2	 /* ready when nothing goes on */
-#define SUBMIT_MOST   48 /* at once, but for a workspace's first */
-#define SUBMIT_EACH   8	 /* of them for one workspace */
-#define SUBMIT_ALL    80 /* with firsts and those that are ready; cupsd's MaxClients is 100 */
+#define SUBMIT_SPARE  2	       /* ready when nothing goes on */
+#define SUBMIT_QUICK  8	       /* started at once when wanted: more print no faster (measured) */
+#define SUBMIT_MOST   48       /* at once, but for a workspace's first */
+#define SUBMIT_EACH   8	       /* of them for one workspace */
+#define SUBMIT_ALL    80       /* with firsts and those that are ready; cupsd's MaxClients is 100 */
+#define RETURN_USEC   50000ULL /* when none came back for so long, more are started at once */
+#define GROW_USEC     200000ULL /* else one each */
 #define PONG_USEC     30000000ULL
 #define WATCH_CPU     60000000ULL  /* usec of processor time between two answers */
 #define START_USEC    30000000ULL  /* until it is ready */
@@ -61,7 +65,8 @@ struct spooler {
 	char text[MESSAGE_SIZE], events[MESSAGE_SIZE];
 	TAILQ_HEAD(submit_list, submit) submits;
 	struct spares spares;
-	sd_event_source *trim;
+	sd_event_source *trim, *grow;
+	uint64_t returned, grown; /* usec of CLOCK_MONOTONIC: one came back, one was started */
 };
 
 static void watch_start(struct spooler *spooler);
@@ -247,6 +252,9 @@ static void on_submit_message(
 
 		submit->ready = true;
 		submit->job = NULL;
+		if (!uuid_is_null(&submit->busy_for))
+			(void)sd_event_now(
+				spooler->host->event, CLOCK_MONOTONIC, &spooler->returned);
 		submit->busy_for = (struct uuid){0};
 		if (job) /* dropped without a word: two jobs must never have one worker */
 			job_on_submit_exit(job, false);
@@ -338,6 +346,34 @@ static uint32_t at_work(const struct spooler *spooler)
 	return count;
 }
 
+static int on_grow(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct spooler *spooler = userdata;
+
+	(void)source;
+	(void)usec;
+	spooler->grow = sd_event_source_unref(spooler->grow);
+	pool_fill(spooler);
+	return 0;
+}
+
+/* Whether one may be started beyond `all` now; if not, there is a look at it later. */
+static bool may_grow(struct spooler *spooler, uint32_t all)
+{
+	sd_event *event = spooler->host->event;
+	uint64_t now;
+
+	if (all < SUBMIT_QUICK || sd_event_now(event, CLOCK_MONOTONIC, &now) < 0 ||
+		now - spooler->returned >= RETURN_USEC)
+		return true;
+	if (now - spooler->grown >= GROW_USEC) {
+		spooler->grown = now;
+		return true;
+	}
+	return !spooler->grow && sd_event_add_time_relative(event, &spooler->grow, CLOCK_MONOTONIC,
+					 RETURN_USEC, RETURN_USEC / 5, on_grow, spooler) < 0;
+}
+
 /* Keeps a few ready beyond those at work, of which there are SUBMIT_MOST and one for each workspace
  * at most: spooler_take(). There is a connection to cupsd for each. */
 static void pool_fill(struct spooler *spooler)
@@ -346,7 +382,7 @@ static void pool_fill(struct spooler *spooler)
 
 	if (spooler->host->ending)
 		return;
-	for (; idle < SUBMIT_SPARE && all < SUBMIT_ALL; idle++, all++)
+	for (; idle < SUBMIT_SPARE && all < SUBMIT_ALL && may_grow(spooler, all); idle++, all++)
 		if (submit_start(spooler) < 0) {
 			restart_later(spooler);
 			return;
@@ -417,6 +453,7 @@ struct spooler *spooler_free(struct spooler *spooler)
 	owed_forget(&spooler->owed);
 	spooler->restart = sd_event_source_disable_unref(spooler->restart);
 	spooler->trim = sd_event_source_disable_unref(spooler->trim);
+	spooler->grow = sd_event_source_disable_unref(spooler->grow);
 	free(spooler);
 	return NULL;
 }

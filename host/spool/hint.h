@@ -6,7 +6,9 @@
 #ifndef PLATEN_SPOOL_HINT_H
 #define PLATEN_SPOOL_HINT_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "proto/limits.h"
 
@@ -22,5 +24,12 @@ struct spool_hint {
 	uint32_t lost;		 /* bool: hints did not get through before this one */
 	char printer[NAME_SIZE]; /* empty: not about one printer */
 };
+
+/* Whether the same is to be read for both. */
+static inline bool hint_same(const struct spool_hint *a, const struct spool_hint *b)
+{
+	return a->host_job == b->host_job && a->printers == b->printers && a->lost == b->lost &&
+	       strcmp(a->printer, b->printer) == 0;
+}
 
 #endif

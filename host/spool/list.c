@@ -275,9 +275,9 @@ static bool is_more(struct watch *watch, ipp_t *response, const char *first)
 
 int watch_list_printers(struct watch *watch, const char *only)
 {
-	char first[NAME_SIZE];
+	const char *first = watch->first;
 	ipp_t *request, *response;
-	int r = read_default(watch, first);
+	int r = watch->keep_first && first[0] ? 0 : read_default(watch, watch->first);
 
 	if (r < 0)
 		return r;

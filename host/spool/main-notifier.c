@@ -9,7 +9,9 @@
  */
 #include <cups/cups.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +23,10 @@
 #include "host/spool/hint.h"
 #include "proto/base/text.h"
 
-#define AGAIN_MSEC 50  /* between two tries to pass on what had no room */
-#define QUEUE_MOST 256 /* hints that wait; beyond, it is told that some were left out */
+#define AGAIN_MSEC 50  /* between two tries to pass on what the kernel had no memory for */
+#define END_TRIES  100 /* of them at the end */
+#define PIPE_BYTES (1024 * 1024) /* a thousand events, and what a user may have: pipe(7) */
+#define QUEUE_MOST 256		 /* hints that wait; beyond, it is told that some were left out */
 
 static int hint_from(ipp_t *event, struct spool_hint *hint)
 {
@@ -49,21 +53,41 @@ static int hint_from(ipp_t *event, struct spool_hint *hint)
 struct queue {
 	int sock;
 	struct sockaddr_un to;
+	bool connected; /* so that poll(2) tells when there is room */
 	struct spool_hint hints[QUEUE_MOST];
 	size_t count;
-	bool lost; /* it was full */
+	bool lost;    /* it was full */
+	bool starved; /* the kernel has no memory: nothing tells when it has */
 };
 
-/* False: there is no room. Where nobody listens nothing is kept: who begins to listen reads all. */
-static bool pass_on(const struct queue *q, const struct spool_hint *hint)
+/* 0; -EAGAIN: there is no room; another -errno: nobody listens. */
+static int try_to_send(struct queue *q, const struct spool_hint *hint)
 {
-	if (sendto(q->sock, hint, sizeof(*hint), MSG_DONTWAIT, (const struct sockaddr *)&q->to,
-		    sizeof(q->to)) >= 0)
-		return true;
+	if (!q->connected && connect(q->sock, (const struct sockaddr *)&q->to, sizeof(q->to)) < 0)
+		return -errno;
+	q->connected = true;
+	q->starved = false;
+	if (send(q->sock, hint, sizeof(*hint), MSG_DONTWAIT) >= 0)
+		return 0;
+	q->starved = errno == ENOBUFS;
 	if (errno == EAGAIN || errno == ENOBUFS)
-		return false;
-	fprintf(stderr, "DEBUG: platen: platen-spool does not listen at %s\n", q->to.sun_path);
-	return true;
+		return -EAGAIN;
+	q->connected = false;
+	return -errno;
+}
+
+/* False: there is no room. Where nobody listens nothing is kept: who begins to listen reads all. */
+static bool pass_on(struct queue *q, const struct spool_hint *hint)
+{
+	bool was = q->connected;
+	int r = try_to_send(q, hint);
+
+	if (r < 0 && r != -EAGAIN && was) /* another one may listen there by now */
+		r = try_to_send(q, hint);
+	if (r < 0 && r != -EAGAIN)
+		fprintf(stderr, "DEBUG: platen: platen-spool does not listen at %s\n",
+			q->to.sun_path);
+	return r != -EAGAIN;
 }
 
 /* Passes on as much as there is room for; in the end, if so, that something was left out. */
@@ -80,8 +104,25 @@ static void flush(struct queue *q)
 		q->lost = !pass_on(q, &left_out);
 }
 
+/* One hint at what waits already is as good as two. */
+static bool is_waiting(struct queue *q, const struct spool_hint *hint)
+{
+	for (size_t i = 0; i < q->count; i++) {
+		struct spool_hint *other = &q->hints[i];
+
+		if (!hint_same(other, hint))
+			continue;
+		if (hint->job_state)
+			other->job_state = hint->job_state;
+		return true;
+	}
+	return false;
+}
+
 static void put(struct queue *q, const struct spool_hint *hint)
 {
+	if (is_waiting(q, hint))
+		return;
 	if (q->count < QUEUE_MOST)
 		q->hints[q->count++] = *hint;
 	else
@@ -89,13 +130,47 @@ static void put(struct queue *q, const struct spool_hint *hint)
 	flush(q);
 }
 
-/* Waits for the next event, or until cupsd closes. */
+/* Waits for the next event, or until cupsd closes; passes on meanwhile what waits. */
 static void wait_for_event(struct queue *q)
 {
-	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+	struct pollfd fds[] = {
+		{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = q->sock, .events = POLLOUT}};
 
-	while (poll(&in, 1, q->count || q->lost ? AGAIN_MSEC : -1) == 0)
+	while (!fds[0].revents) {
+		bool waits = q->count || q->lost;
+
+		(void)poll(
+			fds, waits && !q->starved ? 2 : 1, waits && q->starved ? AGAIN_MSEC : -1);
+		if (waits)
+			flush(q);
+	}
+}
+
+/* Whether cupsd has closed: otherwise it has written what is no event. */
+static bool is_closed(void)
+{
+	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+	char byte;
+
+	return poll(&in, 1, 0) > 0 && read(STDIN_FILENO, &byte, 1) == 0;
+}
+
+/* Passes on what waits still. cupsd does not wait for a pipe that is full, and cuts off an event in
+ * its midst (CUPS 2.4.2, cupsd_send_notification()): what follows cannot be read. Its next event
+ * finds the pipe closed, and is given to another of us, when we are asked to end; those that were
+ * in it are lost. */
+static void end(struct queue *q)
+{
+	struct pollfd out = {.fd = q->sock, .events = POLLOUT};
+
+	q->lost |= !is_closed();
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)close(STDIN_FILENO);
+	flush(q);
+	for (int i = 0; i < END_TRIES && (q->count || q->lost); i++) {
+		(void)poll(&out, 1, AGAIN_MSEC);
 		flush(q);
+	}
 }
 
 int main(void)
@@ -107,6 +182,7 @@ int main(void)
 	if (q.sock < 0 || snprintf(q.to.sun_path, sizeof(q.to.sun_path), "%s/" HINT_SOCKET,
 				  folder ? folder : HINT_RUNDIR) >= (int)sizeof(q.to.sun_path))
 		return 1;
+	(void)fcntl(STDIN_FILENO, F_SETPIPE_SZ, PIPE_BYTES); /* or there is room for less */
 	for (;;) {
 		ipp_t *event = ippNew();
 		struct spool_hint hint;
@@ -120,6 +196,8 @@ int main(void)
 			put(&q, &hint);
 		ippDelete(event);
 		if (state <= IPP_STATE_IDLE)
-			return 0; /* cupsd closed: it ends or the subscription does */
+			break;
 	}
+	end(&q);
+	return 0;
 }

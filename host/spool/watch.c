@@ -331,11 +331,14 @@ static int take_hints(struct watch *watch)
 			break;
 		if (!text_terminated(hint.printer, sizeof(hint.printer)))
 			continue;
-		while (i < count && memcmp(&hints[i], &hint, sizeof(hint)) != 0)
+		while (i < count && !hint_same(&hints[i], &hint))
 			i++;
 		lost |= hint.lost != 0;
-		if (i < count)
+		if (i < count) {
+			if (hint.job_state) /* the last word */
+				hints[i].job_state = hint.job_state;
 			continue;
+		}
 		if (count == HINTS_MOST)
 			lost = true;
 		else if (hint.printers)
@@ -345,6 +348,8 @@ static int take_hints(struct watch *watch)
 	}
 	if (!watch->http)
 		return 0; /* everything is read anyway when cupsd is back */
+	watch->first[0] = '\0';
+	watch->keep_first = true;
 	if (all)
 		r = watch_list_printers(watch, NULL);
 	all = r > 0;
@@ -354,6 +359,7 @@ static int take_hints(struct watch *watch)
 				      : printer_hinted(watch, &hints[i], &all);
 		lost |= r < 0; /* nobody hints again: with everything it is read once more */
 	}
+	watch->keep_first = false;
 	if (r == -ECONNRESET || !lost)
 		return r < 0 ? r : 0;
 	return read_all(watch) < 0 ? -ECONNRESET : 0; /* anew, with patience */

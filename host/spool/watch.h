@@ -18,10 +18,12 @@ struct watch {
 	http_t *http; /* NULL: cupsd does not answer */
 	int events;   /* the notifier's hints */
 	int subscription;
-	bool polling;  /* nothing comes from the notifier: look again and again */
-	bool heard;    /* the notifier has hinted at something, so it can */
-	bool unheard;  /* there were events of which it said nothing, when last looked */
-	uint64_t next; /* CLOCK_MONOTONIC msec of the next look */
+	bool polling;	 /* nothing comes from the notifier: look again and again */
+	bool heard;	 /* the notifier has hinted at something, so it can */
+	bool unheard;	 /* there were events of which it said nothing, when last looked */
+	uint64_t next;	 /* CLOCK_MONOTONIC msec of the next look */
+	bool keep_first; /* the default printer is read once, for all hints that came at once */
+	char first[NAME_SIZE]; /* its name; empty: not read yet, or there is none */
 	uint32_t failures;
 	struct watch_printer *printers;
 	size_t count, size;

@@ -248,6 +248,33 @@ void text_copy_line(char *buf, size_t size, const char *s)
 	memset(buf + used, 0, size - used);
 }
 
+static const char digits[] = "0123456789abcdef";
+
+void text_hex(const void *bytes, size_t size, char *buf)
+{
+	const uint8_t *b = bytes;
+
+	for (size_t i = 0; i < size; i++) {
+		buf[2 * i] = digits[b[i] >> 4];
+		buf[2 * i + 1] = digits[b[i] & 0xf];
+	}
+	buf[2 * size] = '\0';
+}
+
+bool text_unhex(const char *hex, void *ret_bytes, size_t size)
+{
+	uint8_t *b = ret_bytes;
+
+	for (size_t i = 0; i < 2 * size; i++) {
+		const char *digit = hex[i] ? strchr(digits, hex[i]) : NULL;
+
+		if (!digit)
+			return false;
+		b[i / 2] = (uint8_t)(i % 2 ? b[i / 2] | (digit - digits) : (digit - digits) << 4);
+	}
+	return true;
+}
+
 int text_printf(char *buf, size_t size, const char *format, ...)
 {
 	va_list ap;

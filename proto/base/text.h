@@ -53,6 +53,12 @@ int text_copy(char *buf, size_t size, const char *s);
  * of our own side's programs (cupsd, libvirt) that may carry anything. */
 void text_copy_line(char *buf, size_t size, const char *s);
 
+/* Bytes as lower-case hexadecimal digits, two each, and a NUL: `buf` has 2 * size + 1. */
+void text_hex(const void *bytes, size_t size, char *buf);
+
+/* The reverse: whether the first 2 * size characters are such digits. */
+bool text_unhex(const char *hex, void *ret_bytes, size_t size);
+
 /* printf into a fixed array with its tail zeroed. 0, or -E2BIG when cut (at a character's border,
  * so that a line of UTF-8 stays one). */
 int text_printf(char *buf, size_t size, const char *format, ...)

@@ -179,6 +179,11 @@ class ReloadTest(unittest.TestCase):
         self.device.paused.set()
         self.ended(self.guest, number)
         self.assertEqual(len(self.device.received), 1)
+        # What reads well, and cannot be.
+        self.reload(lambda text: text + "spooler-user = nosuchuser\n", self.guest, "those before are in force again")
+        wait_for(lambda: self.workspace()["link"] == "connected", "the agent to be connected by the settings of before", 40)
+        self.ended(self.guest, self.guest.print("laser", pdf(1)))
+        self.assertEqual(len(self.device.received), 2)
         self.assertIsNone(self.guest.process.poll())
         self.assertEqual(self.guest.process.pid, pid)
         # Right by themselves, but no agent can be of these: as it was.

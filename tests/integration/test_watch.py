@@ -5,9 +5,12 @@ import re
 import signal
 import socket
 import struct
+import subprocess
+import tempfile
 import unittest
 
-from harness import Guest, Host, Lab, Spooler, vendor_ppd, wait_for
+import ipp
+from harness import BUILD, Guest, Host, Lab, Spooler, vendor_ppd, wait_for
 
 POLICY = """
 <Policy {}>
@@ -141,6 +144,78 @@ class WatchTest(unittest.TestCase):
 
     def printers_in_the_workspace(self):
         return {p["name"]: p["guest"] for p in self.host.ask("printers", workspace="box")["data"]["printers"]}
+
+
+def event(job, state, name="laser"):
+    """As cupsd writes it to a notifier."""
+    return (struct.pack(">BBHI", 2, 0, 0, 1) + b"\x07" + ipp.attribute(ipp.NAME, "printer-name", name) +
+            ipp.attribute(ipp.INTEGER, "notify-job-id", job) + ipp.attribute(ipp.ENUM, "job-state", state) +
+            ipp.attribute(ipp.KEYWORD, "notify-subscribed-event", "job-state-changed") + b"\x03")
+
+
+class NotifierTest(unittest.TestCase):
+    """The notifier by itself, with the test as cupsd and as platen-spool."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = f"{folder.name}/events"
+        self.socket = self.listen()
+        self.notifier = subprocess.Popen([BUILD / "platen-notifier", "platen:///", ""], stdin=subprocess.PIPE, bufsize=0,
+                                         env=dict(os.environ, PLATEN_RUNDIR=folder.name), stderr=subprocess.DEVNULL)
+        self.addCleanup(self.notifier.wait)
+        self.addCleanup(self.notifier.kill)
+        self.addCleanup(self.notifier.stdin.close)
+
+    def listen(self):
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        listening.bind(self.path)
+        listening.settimeout(20)
+        self.addCleanup(listening.close)
+        return listening
+
+    def hear(self):
+        """A hint: (job, its state, whether hints were lost)."""
+        job, state, _, lost, _ = struct.unpack("=IIII128s", self.socket.recv(1000))
+        return job, state, lost
+
+    def test_a_burst_comes_whole_and_in_order(self):
+        """More than a socket takes, and nothing that comes later to push it; a job's newer event takes the older one's place."""
+        for job in range(1, 201):
+            self.notifier.stdin.write(event(job, 5) + event(job, 9))
+        seen = {}
+        while len(seen) < 200 or set(seen.values()) != {9}:
+            job, state, lost = self.hear()
+            self.assertEqual(lost, 0)
+            self.assertGreaterEqual(state, seen.get(job, 0))
+            seen[job] = state
+        self.assertEqual(list(seen), list(range(1, 201)))
+
+    def test_an_event_that_was_cut_off_is_not_the_end_of_it(self):
+        self.notifier.stdin.write(event(1, 5) + event(2, 5)[:20] + event(3, 5) * 3)
+        self.assertEqual(self.hear(), (1, 5, 0))
+        while (hint := self.hear())[2] == 0:
+            pass
+        self.assertEqual(hint, (0, 0, 1))
+        self.assertEqual(self.notifier.wait(20), 0)
+        with self.assertRaises(BrokenPipeError):  # by which cupsd finds out, and starts another
+            self.notifier.stdin.write(event(4, 5))
+
+    def test_what_waits_at_the_end_is_passed_on(self):
+        for job in range(1, 41):
+            self.notifier.stdin.write(event(job, 9))
+        self.notifier.stdin.close()
+        self.assertEqual([self.hear() for _ in range(40)], [(job, 9, 0) for job in range(1, 41)])
+        self.assertEqual(self.notifier.wait(20), 0)
+
+    def test_another_one_listens(self):
+        self.notifier.stdin.write(event(1, 5))
+        self.assertEqual(self.hear(), (1, 5, 0))
+        self.socket.close()
+        os.unlink(self.path)
+        self.socket = self.listen()
+        self.notifier.stdin.write(event(2, 5))
+        self.assertEqual(self.hear(), (2, 5, 0))
 
 
 if __name__ == "__main__":

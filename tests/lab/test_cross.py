@@ -218,6 +218,7 @@ class CrossTest(unittest.TestCase):
         self.assertIn("that is all", said, said[-4000:])
         for name in FILTERS:
             self.assertIn(f"{name} ended with 0\n", said, said[-6000:])
+        self.assertIn("platen-install: what is to be refused was", said)
         vm.say(f"on a kernel for {ARCH}: " + "; ".join(re.findall(r"100%: .*", said)))
 
     def test_packages_for_arm64(self):

@@ -39,6 +39,9 @@ class DeployedTest(test_vsock.Deployment):
     def whole_host(self):
         """The host goes down with a job in its spooler and one in the workspace's, and comes back with all of it."""
         self.vm.run("virsh autostart inner; cupsdisable laser")
+        # Its twin in the workspace is stopped as well; somebody there has it go on.
+        wait_for(lambda: "disabled" in self.inner("lpstat -p laser"), "the pause in the workspace", 30)
+        self.inner("cupsenable laser")
         self.submit("waits-on-the-host")
         wait_for(lambda: "laser" in self.vm.run("lpstat -o"), "the job to be on the host", 30)
         self.vm.run("systemctl stop platend.socket platend")

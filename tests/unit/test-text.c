@@ -296,6 +296,25 @@ START_TEST(test_copy_line)
 }
 END_TEST
 
+START_TEST(test_hex)
+{
+	static const uint8_t bytes[] = {0x00, 0x09, 0xa0, 0xff};
+	char hex[2 * sizeof(bytes) + 1];
+	uint8_t back[sizeof(bytes)];
+
+	text_hex(bytes, sizeof(bytes), hex);
+	ck_assert_str_eq(hex, "0009a0ff");
+	ck_assert(text_unhex(hex, back, sizeof(back)));
+	ck_assert_mem_eq(back, bytes, sizeof(bytes));
+	ck_assert(text_unhex("0009a0ff.ppd", back, sizeof(back)));
+	ck_assert(!text_unhex("0009a0f", back, sizeof(back)));
+	ck_assert(!text_unhex("0009A0FF", back, sizeof(back)));
+	ck_assert(!text_unhex(" 09a0ffff", back, sizeof(back)));
+	ck_assert(!text_unhex("0x09a0ff", back, sizeof(back)));
+	ck_assert(!text_unhex("", back, sizeof(back)));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("text");
@@ -312,6 +331,7 @@ int main(void)
 	tcase_add_test(tc, test_escape);
 	tcase_add_test(tc, test_copies);
 	tcase_add_test(tc, test_copy_line);
+	tcase_add_test(tc, test_hex);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
