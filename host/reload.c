@@ -96,28 +96,41 @@ static void drop_workspaces(struct host *host, const struct config *fresh)
 	}
 }
 
+/* A section that cannot be in force. At its start platend would end for it. */
+static void say_unheard(struct host *host, const struct config_workspace *section, const char *what,
+	const char *why)
+{
+	struct log_about about = {.workspace = section->name};
+
+	log_line(LOG_ERR, &about, "%s %s: %s", what, section->socket, why);
+	if (!host->unread_fault)
+		(void)text_printf(host->unread, sizeof(host->unread),
+			"[workspace %.80s]: %s %s: %s", section->name, what, section->socket, why);
+	host->unread_fault = true;
+}
+
 /* The others take over what their section says; new ones begin to listen. */
 static void adopt_workspaces(struct host *host, const struct config *before)
 {
 	for (uint32_t i = 0; i < host->config.workspace_count; i++) {
 		const struct config_workspace *section = &host->config.workspaces[i];
 		struct workspace *ws = workspace_find(host, &section->uuid);
-		struct log_about about = {.workspace = section->name};
 		int r = 0;
 
 		if (ws && ws->by_libvirt) {
-			log_line(LOG_ERR, &about,
-				"its uuid in platen.conf is that of a domain: not used");
-		} else if (ws) {
-			workspace_adopt(ws, section_of(before, &section->uuid), section);
-		} else {
-			r = workspace_new(host, &section->uuid, &ws);
-			if (r == 0)
-				r = workspace_listen(ws, section);
+			say_unheard(host, section, "not listening at", "its uuid is a domain's");
+			continue;
 		}
+		if (ws) {
+			workspace_adopt(ws, section_of(before, &section->uuid), section);
+			continue;
+		}
+		r = workspace_new(host, &section->uuid, &ws);
+		if (r == 0)
+			r = workspace_listen(ws, section);
 		if (r == 0)
 			continue;
-		log_line(LOG_ERR, &about, "cannot listen at %s: %s", section->socket, strerror(-r));
+		say_unheard(host, section, "cannot listen at", strerror(-r));
 		if (ws)
 			(void)workspace_free(ws);
 	}
@@ -210,6 +223,6 @@ void reload_settings(struct host *host)
 	log_event(LOG_ID_HOST_SETTINGS, host->unread[0] ? LOG_WARNING : LOG_INFO, NULL,
 		"settings read again, mode %s%s%s%s", mode_name(host->mode),
 		host->unread[0] ? "; " : "", host->unread,
-		host->unread[0] ? ": systemctl restart platend" : "");
+		host->unread[0] && !host->unread_fault ? ": systemctl restart platend" : "");
 	notify("READY=1", "");
 }

@@ -151,6 +151,15 @@ class ReloadTest(unittest.TestCase):
         self.ended(late, late.print("laser", pdf(1)))
         self.reload(lambda text: text.replace(section.replace(str(self.host.channel("late")), str(elsewhere)), ""))
         wait_for(lambda: self.workspace("late") is None, "it to be none any more")
+        # One that cannot be had, for which platend would not start: the others are, and it is said.
+        section = section.replace(str(self.host.channel("late")), "/nonexistent/channel")
+        lines = self.reload(lambda text: text + section)
+        self.assertIn("cannot listen at /nonexistent/channel: No such file", lines[-1])
+        self.assertEqual((self.settings()["state"], self.settings()["text"]),
+                         ("fault", "[workspace late]: cannot listen at /nonexistent/channel: No such file or directory"))
+        self.assertIsNone(self.workspace("late"))
+        self.reload(lambda text: text.replace(section, ""))
+        self.assertEqual(self.settings()["state"], "ok")
         self.assertLessEqual(channels, self.channels())
         self.assertEqual(len(self.device.received), 2)
         self.assertEqual((late.stop(), self.guest.stop(), self.host.stop()), (0, 0, 0))
@@ -177,6 +186,10 @@ class ReloadTest(unittest.TestCase):
         self.assertEqual(len(self.device.received), 2)
         self.assertIsNone(self.guest.process.poll())
         self.assertEqual(self.guest.process.pid, pid)
+        # Right by themselves, but no agent can be of these: as it was.
+        self.reload(lambda text: text + "state-dir = /proc/nowhere\n", self.guest, "those before are in force again")
+        self.ended(self.guest, self.guest.print("laser", pdf(1)))
+        self.assertIsNone(self.guest.process.poll())
         self.assertEqual(self.guest.stop(), 0)
         self.assertEqual(self.guest.children("platen-queues"), [])
 
