@@ -27,12 +27,12 @@
 #include "proto/base/text.h"
 #include "proto/base/worker.h"
 
-#define SUBMIT_SPARE  2	       /* ready when nothing goes on */
-#define SUBMIT_QUICK  8	       /* started at once when wanted: more print no faster (measured) */
-#define SUBMIT_MOST   48       /* at once, but for a workspace's first */
-#define SUBMIT_EACH   8	       /* of them for one workspace */
-#define SUBMIT_ALL    80       /* with firsts and those that are ready; cupsd's MaxClients is 100 */
-#define RETURN_USEC   50000ULL /* when none came back for so long, more are started at once */
+#define SUBMIT_SPARE  2	 /* ready when nothing goes on */
+#define SUBMIT_QUICK  8	 /* started at once when wanted: more print no faster (measured) */
+#define SUBMIT_MOST   48 /* at once, but for a workspace's first */
+#define SUBMIT_EACH   8	 /* of them for one workspace */
+#define SUBMIT_ALL    80 /* with firsts and those that are ready; cupsd's MaxClients is 100 */
+#define RETURN_USEC   100000ULL /* when none came back for so long, more are started at once */
 #define GROW_USEC     200000ULL /* else one each */
 #define PONG_USEC     30000000ULL
 #define WATCH_CPU     60000000ULL  /* usec of processor time between two answers */

@@ -17,7 +17,7 @@ struct virt {
 	const char *uri;
 	virConnectPtr connection; /* NULL: libvirt does not answer */
 	int timer;		  /* virEventAddTimeout: the next try, or a look again */
-	unsigned int failures;
+	unsigned int failures, looks;
 	bool lost; /* the connection was closed: noticed in the loop */
 	struct known *known;
 	size_t count, size;

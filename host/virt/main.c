@@ -24,6 +24,11 @@
 #define RETRY_FIRST 200			   /* msec; doubles with each failure */
 #define RETRY_MOST  10000		   /* msec */
 
+/* libvirt tells that a domain has gone to another host before it undefines it, and nothing tells of
+ * that: how long after it all are looked at again. */
+static const int looks_msec[] = {1000, 10000};
+#define LOOKS (sizeof(looks_msec) / sizeof(looks_msec[0]))
+
 static void tell_text(uint32_t type, const char *text)
 {
 	struct virt_text m = {.head = {.type = type, .size = sizeof(m)}};
@@ -35,10 +40,16 @@ static void tell_text(uint32_t type, const char *text)
 static int on_lifecycle(
 	virConnectPtr connection, virDomainPtr domain, int event, int detail, void *opaque)
 {
+	struct virt *virt = opaque;
+
 	(void)connection;
-	(void)event;
-	(void)detail;
-	virt_look(opaque, domain);
+	virt_look(virt, domain);
+	if (event == VIR_DOMAIN_EVENT_STOPPED &&
+		(detail == VIR_DOMAIN_EVENT_STOPPED_MIGRATED ||
+			detail == VIR_DOMAIN_EVENT_STOPPED_FAILED)) {
+		virt->looks = 0;
+		virEventUpdateTimeout(virt->timer, looks_msec[0]);
+	}
 	return 0;
 }
 
@@ -125,7 +136,11 @@ static void on_timer(int timer, void *opaque)
 
 	virEventUpdateTimeout(timer, -1);
 	if (!virt->connection)
-		up(virt);
+		return up(virt);
+	if (virt_look_at_all(virt) < 0)
+		virt->lost = true;
+	else if (++virt->looks < LOOKS)
+		virEventUpdateTimeout(timer, looks_msec[virt->looks]);
 }
 
 static void on_platend(int watch, int fd, int events, void *opaque)
