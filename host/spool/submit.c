@@ -457,10 +457,8 @@ static int on_message(struct submission *s, const struct ipc_head *m, int *fd)
 		if (s->active && s->whole)
 			sync_document(s, *fd);
 		return 0;
-	case SUBMIT_WRITE_BACK:
-		if (*fd < 0)
-			return -EPROTO;
-		if (s->sending && s->early < 0)
+	case SUBMIT_WRITE_BACK: /* without one where the kernel does not let it over */
+		if (*fd >= 0 && s->sending && s->early < 0)
 			s->early = steal_fd(fd);
 		return 0;
 	case SUBMIT_RELEASE:

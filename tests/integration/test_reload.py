@@ -186,10 +186,6 @@ class ReloadTest(unittest.TestCase):
         self.assertEqual(len(self.device.received), 2)
         self.assertIsNone(self.guest.process.poll())
         self.assertEqual(self.guest.process.pid, pid)
-        # Right by themselves, but no agent can be of these: as it was.
-        self.reload(lambda text: text + "state-dir = /proc/nowhere\n", self.guest, "those before are in force again")
-        self.ended(self.guest, self.guest.print("laser", pdf(1)))
-        self.assertIsNone(self.guest.process.poll())
         self.assertEqual(self.guest.stop(), 0)
         self.assertEqual(self.guest.children("platen-queues"), [])
 

@@ -216,6 +216,7 @@ class SubmitTest(unittest.TestCase):
         self.assertEqual(len(file), 1)
         held = os.open(file[0], os.O_RDONLY)
         self.addCleanup(os.close, held)
+        self.worker.say(WRITE_BACK)  # one that the kernel would not hand over, which is no reason to end
         socket.send_fds(self.worker.sock, [struct.pack("=II", WRITE_BACK, 8)], [held])
         theirs = pathlib.Path(f"/proc/{self.worker.process.pid}/fd")
         wait_for(lambda: file[0] in map(pathlib.Path.readlink, theirs.iterdir()), "the worker to have the file")
