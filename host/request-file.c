@@ -6,7 +6,7 @@
  * of its own, eight hexadecimal digits, and renames it to that of a job's document when it is
  * whole (scheduler/client.c, cupsdReadClient; scheduler/job.c, cupsdAddDocument's rename). It tells
  * nobody the number. But the file is as long as what was sent, up to what is in the socket: few
- * are at the same time.
+ * are at the same time, and where two are, neither is taken.
  */
 #include "host/request-file.h"
 
@@ -31,8 +31,8 @@ static bool is_request(const char *name)
 int request_file_open(const char *spool, uint64_t offset)
 {
 	DIR *dir = opendir(spool);
-	char best[NAME_DIGITS + 1] = "";
-	uint64_t longest = 0;
+	char name[NAME_DIGITS + 1];
+	int found = 0;
 	struct dirent *entry;
 	struct stat st;
 	int fd;
@@ -47,15 +47,15 @@ int request_file_open(const char *spool, uint64_t offset)
 			!S_ISREG(st.st_mode))
 			continue;
 		size = (uint64_t)st.st_size;
-		if (size > offset || offset - size > REQUEST_FILE_LAG || size <= longest)
+		if (size + REQUEST_FILE_LAG < offset || size > offset + REQUEST_FILE_LEAD)
 			continue;
-		longest = size;
-		memcpy(best, entry->d_name, sizeof(best));
+		found++;
+		memcpy(name, entry->d_name, sizeof(name));
 	}
-	fd = best[0] ? openat(dirfd(dir), best, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-		     : -1;
+	fd = found == 1 ? openat(dirfd(dir), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+			: -1;
 	if (fd < 0)
-		fd = best[0] ? -errno : -ENOENT;
+		fd = found == 1 ? -errno : found ? -EEXIST : -ENOENT;
 	(void)closedir(dir);
 	return fd;
 }

@@ -7,15 +7,18 @@
 
 #include <stdint.h>
 
-/* Bytes of a document that cupsd may have got and not yet written, and more. */
-#define REQUEST_FILE_LAG (4U << 20)
+/* Bytes of a document that cupsd may have got and not yet written: what is in its socket, and more.
+ */
+#define REQUEST_FILE_LAG (1U << 20)
+
+/* Bytes that it may have got since it was told how many it had. */
+#define REQUEST_FILE_LEAD (16U << 20)
 
 /*
  * Opens, to be read, the file in `spool` (cupsd's RequestRoot) of a document of which cupsd was
- * given `offset` bytes: of those that bear the name of a request and are about as long, the
- * longest. It may be that of another document that is as far: what is done with it must be right
- * for any. Returns a descriptor, the caller's; -ENOENT where there is none; -EMFILE and others of
- * open(2).
+ * given `offset` bytes: the one that bears the name of a request and is about as long. Returns a
+ * descriptor, the caller's; -ENOENT where there is none; -EEXIST where several are as long, for a
+ * worker has no business with the documents of others; -EMFILE and others of open(2).
  */
 int request_file_open(const char *spool, uint64_t offset);
 

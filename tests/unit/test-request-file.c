@@ -54,7 +54,7 @@ START_TEST(test_found)
 	put("c00001", 8 * MIB - 5);	/* a job */
 	put("0000000g", 8 * MIB - 5);	/* no number */
 	put("000000012", 8 * MIB - 5);	/* a longer name */
-	put("00000001", 9 * MIB);	/* further than ours */
+	put("00000001", 25 * MIB);	/* further than ours */
 	put("00000002", 3 * MIB);	/* not as far */
 	path_of(path, "00000003");
 	ck_assert_int_eq(mkdir(path, 0700), 0);
@@ -64,12 +64,12 @@ START_TEST(test_found)
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
 	ck_assert_int_eq(opened(8 * MIB), -ENOENT);
 
-	put("0000000a", 5 * MIB);
-	ck_assert_int_eq(opened(8 * MIB), 5 * MIB);
-	put("0000000b", 7 * MIB);
-	put("0000000c", 6 * MIB);
-	ck_assert_int_eq(opened(8 * MIB), 7 * MIB);
-	ck_assert_int_eq(opened(9 * MIB), 9 * MIB);
+	put("0000000a", 8 * MIB - 100000);
+	ck_assert_int_eq(opened(8 * MIB), 8 * MIB - 100000);
+	put("0000000b", 23 * MIB); /* neither is surely ours */
+	ck_assert_int_eq(opened(8 * MIB), -EEXIST);
+	ck_assert_int_eq(opened(6 * MIB), 8 * MIB - 100000);
+	ck_assert_int_eq(opened(23 * MIB + 1), -EEXIST); /* that of 25 MiB */
 	ck_assert_int_eq(request_file_open("/nowhere/at/all", 8 * MIB), -ENOENT);
 }
 END_TEST
