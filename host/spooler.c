@@ -28,7 +28,7 @@
 #include "proto/base/worker.h"
 
 #define SUBMIT_SPARE  2	 /* ready when nothing goes on */
-#define SUBMIT_QUICK  8	 /* started at once when wanted: more print no faster (measured) */
+#define SUBMIT_QUICK  8	 /* workspaces: more at once print no faster (measured) */
 #define SUBMIT_MOST   48 /* at once, but for a workspace's first */
 #define SUBMIT_EACH   8	 /* of them for one workspace */
 #define SUBMIT_ALL    80 /* with firsts and those that are ready; cupsd's MaxClients is 100 */
@@ -357,13 +357,33 @@ static int on_grow(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-/* Whether one may be started beyond `all` now; if not, there is a look at it later. */
-static bool may_grow(struct spooler *spooler, uint32_t all)
+/* How many workspaces have one at work. */
+static uint32_t served(const struct spooler *spooler)
+{
+	const struct submit *submit, *before;
+	uint32_t count = 0;
+
+	TAILQ_FOREACH(submit, &spooler->submits, link)
+	{
+		if (uuid_is_null(&submit->busy_for))
+			continue;
+		before = submit;
+		do
+			before = TAILQ_PREV(before, submit_list, link);
+		while (before && !uuid_equal(&before->busy_for, &submit->busy_for));
+		count += !before;
+	}
+	return count;
+}
+
+/* Whether one more may be started now; if not, there is a look at it later. Few workspaces with
+ * many jobs do not make others wait for one of theirs. */
+static bool may_grow(struct spooler *spooler)
 {
 	sd_event *event = spooler->host->event;
 	uint64_t now;
 
-	if (all < SUBMIT_QUICK || sd_event_now(event, CLOCK_MONOTONIC, &now) < 0 ||
+	if (served(spooler) < SUBMIT_QUICK || sd_event_now(event, CLOCK_MONOTONIC, &now) < 0 ||
 		now - spooler->returned >= RETURN_USEC)
 		return true;
 	if (now - spooler->grown >= GROW_USEC) {
@@ -382,7 +402,7 @@ static void pool_fill(struct spooler *spooler)
 
 	if (spooler->host->ending)
 		return;
-	for (; idle < SUBMIT_SPARE && all < SUBMIT_ALL && may_grow(spooler, all); idle++, all++)
+	for (; idle < SUBMIT_SPARE && all < SUBMIT_ALL && may_grow(spooler); idle++, all++)
 		if (submit_start(spooler) < 0) {
 			restart_later(spooler);
 			return;

@@ -396,6 +396,44 @@ static struct job *only_job(void)
 	return TAILQ_FIRST(&host->jobs);
 }
 
+/* One has many jobs that come and go: another's first does not wait for one of its workers. Where
+ * many have one each and workers come back, others are started one by one, and when none comes back
+ * all that are wanted. */
+START_TEST(test_a_crowd_shares_what_comes_back)
+{
+	int before, who = 2;
+
+	for (uint8_t ref = 1; ref <= 2 * EACH; ref++) {
+		say_job(0, MESSAGE_JOB_OPEN, ref, ref);
+		all_ready();
+		if (ref > EACH)
+			finish_one();
+	}
+	say_job(1, MESSAGE_JOB_OPEN, 1, 1);
+	ck_assert_int_eq(begun_of(1), 1);
+	for (; who < 2 + EACH; who++) {
+		join(who);
+		say_job(who, MESSAGE_JOB_OPEN, 1, 1);
+		all_ready();
+	}
+	finish_one();
+	before = submit_workers();
+	for (; who < 2 + 2 * EACH; who++) {
+		join(who);
+		say_job(who, MESSAGE_JOB_OPEN, 1, 1);
+		all_ready();
+	}
+	ck_assert_int_le(submit_workers(), before + 1);
+	ck_assert_int_eq(begun_of(who - 1), 0);
+	for (int i = 0; i < EACH; i++) {
+		turn_on(1);
+		all_ready();
+	}
+	ck_assert_int_eq(begun_of(who - 1), 1);
+	ck_assert_int_gt(submit_workers(), before + 1);
+}
+END_TEST
+
 /* Eight were at work and are done: the pool shrinks, also when it could not begin to count at once.
  */
 START_TEST(test_a_pool_that_shrinks_later)
@@ -499,6 +537,7 @@ int main(void)
 	tcase_add_test(tc, test_a_share_is_a_share);
 	tcase_add_test(tc, test_a_first_is_always_to_be_had);
 	tcase_add_test(tc, test_a_crowd_leaves_room_in_cupsd);
+	tcase_add_test(tc, test_a_crowd_shares_what_comes_back);
 	tcase_add_test(tc, test_a_pool_that_shrinks_later);
 	tcase_add_test(tc, test_a_channel_at_rest_is_let_sleep);
 	tcase_add_test(tc, test_a_seal_has_its_own_time);
