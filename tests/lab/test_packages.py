@@ -154,6 +154,9 @@ class Packages(unittest.TestCase):
         self.run_in(script, "stop")
         self.assertEqual(self.run_in(script, "status", check=False).returncode, 3)
         wait_for(lambda: not self.processes("platen-"), "the agent and its worker to have ended")
+        for _ in range(10):  # whoever stops it at once stops it
+            self.run_in("sh", "-c", f"{script} start && {script} stop")
+            self.assertEqual(self.processes("platen-agent"), [])
         self.assertEqual(len([p for p in os.listdir(self.root / "etc/rc2.d") if p.endswith("platen-agent")]), 1)
 
     def test_units(self):
