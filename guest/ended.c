@@ -10,7 +10,8 @@
  *
  * A job that is run again has its UUID still, so a host that has it does not print it twice. One
  * that ends so again and again is held for a person. Jobs that are older than the first run of this
- * are none of ours.
+ * are none of ours. With the same look the queues say again that the host is away: cupsd wipes that
+ * away with the end of any job.
  */
 #include "guest/ended.h"
 
@@ -70,6 +71,9 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	(void)source;
 	(void)usec;
 	ended->due = true;
+	/* One that was ended before it reached us left its queue as if the host were there. */
+	if (!ended->agent->open && ended->pause <= 2 * SOON_USEC)
+		queues_show_anew(ended->agent->queues);
 	queues_kick(ended->agent->queues);
 	return 0;
 }

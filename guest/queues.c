@@ -181,6 +181,17 @@ void queues_job_ended(struct queues *queues, const char *printer)
 	queues_due(queues, p);
 }
 
+void queues_show_anew(struct queues *queues)
+{
+	struct printer *p;
+
+	TAILQ_FOREACH(p, &queues->agent->printers.all, link)
+	if (p->queue == QUEUE_OURS) {
+		p->shown = 0;
+		queues_due(queues, p);
+	}
+}
+
 static bool is_used(const uint8_t sha256[static SHA256_SIZE], void *userdata)
 {
 	struct queues *queues = userdata;

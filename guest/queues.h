@@ -29,6 +29,9 @@ void queues_driver_came(
  * the queue is to go, it may go now. */
 void queues_job_ended(struct queues *queues, const char *printer);
 
+/* The state of each queue is shown again: a job may have ended of which nobody knew but cupsd. */
+void queues_show_anew(struct queues *queues);
+
 /* How often this spooler was found: another number may mean another spooler. */
 uint32_t queues_spoolers(const struct queues *queues);
 

@@ -113,6 +113,17 @@ exit $code
         backend.chmod(0o755)
         self.away()
 
+    def test_away_and_a_backend_that_never_comes(self):
+        """The same when the backend is ended before it has reached the agent."""
+        backend = self.guest.spooler.dir / "bin/backend/platen"
+        backend.rename(backend.with_name("platen-real"))
+        backend.write_text(f"""#!/bin/sh
+[ $# -eq 0 ] || exec sleep 60
+exec {backend}-real "$@"
+""")
+        backend.chmod(0o755)
+        self.away()
+
     def away(self):
         def says(reason):
             return lambda: reason in self.queue()["printer-state-reasons"]
