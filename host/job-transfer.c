@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,6 +48,19 @@ void job_transfer_abort(struct job *job)
 		(void)submit_send(job->submit, &m, -1, JOB_ANSWER_USEC);
 }
 
+/* A pipe, of a socket's buffers: those of pipe(7) are pages that the kernel takes and gives back
+ * one by one, for each byte twice. ret[0] can only be read, ret[1] only written. 0 or -errno. */
+static int one_way(int ret[static 2])
+{
+	int size = PIPE_BYTES;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret) < 0)
+		return -errno;
+	(void)setsockopt(ret[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)); /* or less: slower */
+	(void)shutdown(ret[0], SHUT_WR); /* cannot fail: it is connected */
+	return 0;
+}
+
 /* Gives the document's pipe to the worker and to the channel. */
 void job_transfer_begin(struct job *job)
 {
@@ -57,14 +71,13 @@ void job_transfer_begin(struct job *job)
 	job->submit = spooler_take(job->host->spooler, job);
 	if (!job->submit)
 		return; /* stays WAITING */
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
+	if (one_way(fds) < 0) {
 		job_transfer_end(job, true);
 		job_refuse(job, REFUSAL_FAILED, "the host has no descriptors left; tried again");
 		return;
 	}
 	in = fds[0];
 	job->pipe = fds[1];
-	(void)fcntl(job->pipe, F_SETPIPE_SZ, PIPE_BYTES); /* the default works, slower */
 	r = submit_send(job->submit, &job->submission, in, JOB_ANSWER_USEC);
 	if (r < 0) {
 		job_transfer_end(job, true);
