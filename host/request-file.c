@@ -4,8 +4,8 @@
  *
  * cupsd 2.4 writes the body of a request into a file of its RequestRoot that is called by a number
  * of its own, eight hexadecimal digits, and renames it to that of a job's document when it is
- * whole (scheduler/client.c, cupsdReadClient; scheduler/job.c, cupsdAddDocument's rename). It tells
- * nobody the number. But the file is as long as what was sent, up to what is in the socket: few
+ * whole (scheduler/client.c, cupsdReadClient(); scheduler/ipp.c, send_document()). It tells nobody
+ * the number. But the file is as long as what was sent, up to what is in the socket: few
  * are at the same time, and where two are, neither is taken.
  */
 #include "host/request-file.h"

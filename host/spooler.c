@@ -5,12 +5,11 @@
  * libcups blocks, so one platen-spool watches and each job is taken by another. Those stand ready
  * beforehand, for a page must not wait for a process to start; a few more are started under load,
  * and ended again when there was nothing for them to do for a while; a job for which there is none
- * yet waits in its guest. To start one takes longer than to print a page: where workers come back
- * from their jobs, others are started one by one. A workspace has a share of them, in which one
- * counts until it has also cleaned up: opening and closing jobs wins nothing. Its first is to be
- * had also when others hold all that more than one may have; but a cupsd has so many clients and no
- * more, among them this watch and the people of the host, so that there is an end of firsts, too:
- * then whoever has none is next.
+ * yet waits in its guest. A workspace has a share of them, in which one counts until it has also
+ * cleaned up: opening and closing jobs wins nothing. Its first is to be had also when others hold
+ * all that more than one may have; but a cupsd has so many clients and no more, among them this
+ * watch and the people of the host, so that there is an end of firsts, too: then whoever has none
+ * is next.
  */
 #include "host/spooler.h"
 
@@ -18,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/growth.h"
 #include "host/job.h"
 #include "host/owed.h"
 #include "host/printer.h"
@@ -28,12 +28,9 @@
 #include "proto/base/worker.h"
 
 #define SUBMIT_SPARE  2	 /* ready when nothing goes on */
-#define SUBMIT_QUICK  8	 /* workspaces: more at once print no faster (measured) */
 #define SUBMIT_MOST   48 /* at once, but for a workspace's first */
 #define SUBMIT_EACH   8	 /* of them for one workspace */
 #define SUBMIT_ALL    80 /* with firsts and those that are ready; cupsd's MaxClients is 100 */
-#define RETURN_USEC   100000ULL /* when none came back for so long, more are started at once */
-#define GROW_USEC     200000ULL /* else one each */
 #define PONG_USEC     30000000ULL
 #define WATCH_CPU     60000000ULL  /* usec of processor time between two answers */
 #define START_USEC    30000000ULL  /* until it is ready */
@@ -66,7 +63,7 @@ struct spooler {
 	TAILQ_HEAD(submit_list, submit) submits;
 	struct spares spares;
 	sd_event_source *trim, *grow;
-	uint64_t returned, grown; /* usec of CLOCK_MONOTONIC: one came back, one was started */
+	struct growth growth;
 };
 
 static void watch_start(struct spooler *spooler);
@@ -254,7 +251,7 @@ static void on_submit_message(
 		submit->job = NULL;
 		if (!uuid_is_null(&submit->busy_for))
 			(void)sd_event_now(
-				spooler->host->event, CLOCK_MONOTONIC, &spooler->returned);
+				spooler->host->event, CLOCK_MONOTONIC, &spooler->growth.returned);
 		submit->busy_for = (struct uuid){0};
 		if (job) /* dropped without a word: two jobs must never have one worker */
 			job_on_submit_exit(job, false);
@@ -326,23 +323,14 @@ static int submit_start(struct spooler *spooler)
 	return 0;
 }
 
-static uint32_t pool_idle(const struct spooler *spooler)
-{
-	const struct submit *submit;
-	uint32_t idle = 0;
-
-	TAILQ_FOREACH(submit, &spooler->submits, link)
-	idle += uuid_is_null(&submit->busy_for);
-	return idle;
-}
-
-static uint32_t at_work(const struct spooler *spooler)
+/* Those that are idle, or those that have a job or clean up behind one. */
+static uint32_t pool_count(const struct spooler *spooler, bool idle)
 {
 	const struct submit *submit;
 	uint32_t count = 0;
 
 	TAILQ_FOREACH(submit, &spooler->submits, link)
-	count += !uuid_is_null(&submit->busy_for);
+	count += uuid_is_null(&submit->busy_for) == idle;
 	return count;
 }
 
@@ -376,29 +364,25 @@ static uint32_t served(const struct spooler *spooler)
 	return count;
 }
 
-/* Whether one more may be started now; if not, there is a look at it later. Few workspaces with
- * many jobs do not make others wait for one of theirs. */
+/* Whether one more may be started now; if not, there is a look at it later. */
 static bool may_grow(struct spooler *spooler)
 {
 	sd_event *event = spooler->host->event;
 	uint64_t now;
 
-	if (served(spooler) < SUBMIT_QUICK || sd_event_now(event, CLOCK_MONOTONIC, &now) < 0 ||
-		now - spooler->returned >= RETURN_USEC)
+	if (sd_event_now(event, CLOCK_MONOTONIC, &now) < 0 ||
+		growth_may(&spooler->growth, served(spooler), now))
 		return true;
-	if (now - spooler->grown >= GROW_USEC) {
-		spooler->grown = now;
-		return true;
-	}
-	return !spooler->grow && sd_event_add_time_relative(event, &spooler->grow, CLOCK_MONOTONIC,
-					 RETURN_USEC, RETURN_USEC / 5, on_grow, spooler) < 0;
+	return !spooler->grow &&
+	       sd_event_add_time_relative(event, &spooler->grow, CLOCK_MONOTONIC,
+		       GROWTH_RETURN_USEC, GROWTH_RETURN_USEC / 5, on_grow, spooler) < 0;
 }
 
 /* Keeps a few ready beyond those at work, of which there are SUBMIT_MOST and one for each workspace
  * at most: spooler_take(). There is a connection to cupsd for each. */
 static void pool_fill(struct spooler *spooler)
 {
-	uint32_t idle = pool_idle(spooler), all = idle + at_work(spooler);
+	uint32_t idle = pool_count(spooler, true), all = idle + pool_count(spooler, false);
 
 	if (spooler->host->ending)
 		return;
@@ -413,7 +397,7 @@ static void pool_fill(struct spooler *spooler)
 static int on_trim(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct spooler *spooler = userdata;
-	uint32_t surplus = spares_passed(&spooler->spares, pool_idle(spooler));
+	uint32_t surplus = spares_passed(&spooler->spares, pool_count(spooler, true));
 	struct submit *submit = TAILQ_LAST(&spooler->submits, submit_list);
 
 	(void)source;
@@ -434,7 +418,7 @@ static int on_trim(sd_event_source *source, uint64_t usec, void *userdata)
 /* One more is idle, or one less. */
 static void pool_look(struct spooler *spooler)
 {
-	if (!spares_changed(&spooler->spares, pool_idle(spooler)))
+	if (!spares_changed(&spooler->spares, pool_count(spooler, true)))
 		return;
 	spooler->trim = sd_event_source_disable_unref(spooler->trim);
 	if (sd_event_add_time_relative(spooler->host->event, &spooler->trim, CLOCK_MONOTONIC,
@@ -493,7 +477,7 @@ struct submit *spooler_take(struct spooler *spooler, struct job *job)
 	uint32_t share = spooler_share(spooler, &job->row.key.workspace);
 	struct submit *submit;
 
-	if (share >= SUBMIT_EACH || (share && at_work(spooler) >= SUBMIT_MOST))
+	if (share >= SUBMIT_EACH || (share && pool_count(spooler, false) >= SUBMIT_MOST))
 		return NULL;
 	TAILQ_FOREACH(submit, &spooler->submits, link)
 	if (submit->ready)
