@@ -21,7 +21,6 @@
 #include "proto/base/cleanup.h"
 
 #define NAME_DIGITS 8
-#define LOOKED_MOST 20000 /* names: a spool that keeps more jobs does without */
 
 static bool is_request(const char *name)
 {
@@ -35,13 +34,17 @@ int request_file_open(const char *spool, uint64_t offset)
 	int found = 0;
 	struct dirent *entry;
 	struct stat st;
-	int fd;
+	int fd, looked = 0;
 
 	if (!dir)
 		return -errno;
-	for (int i = 0; i < LOOKED_MOST && (entry = readdir(dir)); i++) {
+	while ((entry = readdir(dir))) {
 		uint64_t size;
 
+		if (++looked > REQUEST_FILE_NAMES) {
+			(void)closedir(dir);
+			return -E2BIG; /* another that is as long may be among the rest */
+		}
 		if (!is_request(entry->d_name) ||
 			fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 			!S_ISREG(st.st_mode))
