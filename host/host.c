@@ -214,8 +214,11 @@ static int on_vsock(sd_event_source *source, int fd, uint32_t revents, void *use
 	uint32_t cid;
 	int connection = transport_vsock_accept(fd, &cid);
 
-	(void)source;
 	(void)revents;
+	if (loop_accepted(source, connection))
+		log_line(LOG_ERR, NULL,
+			"vsock connections cannot be taken: %s; tried again each second",
+			strerror(-connection));
 	if (connection >= 0)
 		domains_vsock(host->domains, cid, connection);
 	else if (connection == -EPERM)

@@ -24,6 +24,7 @@
 #include "host/restarts.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
+#include "proto/base/loop.h"
 #include "proto/base/text.h"
 #include "proto/base/worker.h"
 #include "proto/transport.h"
@@ -417,8 +418,13 @@ static int on_listener(sd_event_source *source, int fd, uint32_t revents, void *
 {
 	struct workspace *ws = userdata;
 	int connection = transport_unix_accept(fd);
+	struct log_about about = {.workspace = ws->name};
 
 	(void)revents;
+	if (loop_accepted(source, connection))
+		log_line(LOG_ERR, &about,
+			"its connection cannot be taken: %s; tried again each second",
+			strerror(-connection));
 	(void)sd_event_source_set_io_events(source, LISTENING); /* there may be another */
 	if (connection >= 0)
 		arrivals_add(ws, TRANSPORT_UNIX, connection);
