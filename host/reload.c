@@ -178,6 +178,9 @@ static void apply(struct host *host, const struct config *before)
 	{
 		if (before->jobs_per_minute != now->jobs_per_minute)
 			quota_jobs(&ws->quota, now);
+		if (before->keepalive_msec != now->keepalive_msec ||
+			before->mib_per_minute != now->mib_per_minute)
+			workspace_limits(ws);
 		restarts_look(ws->restarts);
 	}
 	if (before->ledger_jobs != now->ledger_jobs || before->ledger_days != now->ledger_days)
