@@ -200,8 +200,9 @@ static void check_later(const struct workspace *ws, json_t *checks)
 		vsock ? "vsock" : "the channel",
 		refused ? ": AppArmor, which confines it, lets libvirt add none" : "");
 	(void)text_printf(fix, sizeof(fix),
-		"it has it from its next start: `virsh shutdown %s`, `virsh start %s`%s", ws->name,
-		ws->name,
+		"its next start brings it, a reboot does not: `virsh shutdown %s`, `virsh start "
+		"%s`%s",
+		ws->name, ws->name,
 		refused ? "; domains that are started after the line `/dev/vhost-vsock rw,` was "
 			  "put into /etc/apparmor.d/local/abstractions/libvirt-qemu get it at once"
 			: "");

@@ -82,7 +82,7 @@ class LibvirtTest(unittest.TestCase):
         answer = self.host.ask("attach", workspace="box", device=device)
         self.assertTrue(answer["ok"], answer)
         self.assertFalse(answer["data"]["live"])
-        self.assertIn("cannot do it live", answer["data"]["text"])
+        self.assertIn("shut the workspace down and start it", answer["data"]["text"])
 
     def test_vsock_refused_below_apparmor(self):
         self.make_host(label=CONFINED)

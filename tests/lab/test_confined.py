@@ -108,7 +108,7 @@ class ConfinedTest(HostVm):
         host = self.host
         wait_for(lambda: host.run("virsh list", check=False)[0] == 0, "the host's libvirtd", 90)
         host.run("virsh define /root/bare.xml; virsh start bare", timeout=120)
-        self.assertRegex(host.run("platenctl attach bare --vsock", timeout=120), "cannot do it live .*: restart the workspace")
+        self.assertRegex(host.run("platenctl attach bare --vsock", timeout=120), "cannot do it live .*: shut the workspace down and start it")
         line, = self.later()
         self.assertEqual((line["workspace"], line["state"]), ("bare", "fault"))
         self.assertIn("AppArmor", line["text"])

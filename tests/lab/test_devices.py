@@ -58,7 +58,7 @@ class DevicesTest(test_vsock.Deployment):
     def refused_by_apparmor(self):
         """libvirt's own profile for a workspace lets it have a vsock that comes while it runs only where an admin has
         allowed that, as platenctl(1) tells."""
-        self.assertRegex(self.vm.run("platenctl attach inner --vsock", timeout=120), "cannot do it live .*: restart the workspace")
+        self.assertRegex(self.vm.run("platenctl attach inner --vsock", timeout=120), "cannot do it live .*: shut the workspace down and start it")
         told = self.vm.run("platenctl doctor", check=False)[1]
         self.assertRegex(told, "fault +vsock +inner +vsock is attached, but not to the domain as it runs: AppArmor")
         self.assertIn("/dev/vhost-vsock", self.vm.run("journalctl -k --no-pager | grep DENIED"))
