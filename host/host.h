@@ -45,9 +45,11 @@ struct host {
 	bool unread_fault; /* a fault in them; else settings that want a restart */
 	struct ledger *ledger;
 	struct commits *commits;
-	bool rebuilding;  /* the ledger is not whole yet, see rebuild.h */
-	uint32_t rebuilt; /* jobs that it has from the spooler */
-	bool unsynced;	  /* it was told that documents cannot be synced */
+	bool rebuilding;     /* the ledger is not whole yet, see rebuild.h */
+	uint32_t rebuilt;    /* jobs that it has from the spooler */
+	bool unsynced;	     /* it was told that documents cannot be synced */
+	uint64_t look_again; /* usec of CLOCK_MONOTONIC: no look for what is to be written back
+				before */
 	struct spooler *spooler;
 	struct fetcher *fetcher;
 	struct domains *domains;

@@ -22,6 +22,7 @@
 #include "host/spooler.h"
 #include "host/workspace.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/clock.h"
 #include "proto/base/text.h"
 
 #define GRACE_USEC 60000000ULL	/* a broken-off transfer may go on within */
@@ -205,14 +206,23 @@ void job_transfer_sync(struct job *job)
 }
 
 /* A large document goes to the disk while it comes. cupsd's file of it is opened here, as for the
- * sync; a spool where it is not found is synced in the end, as others are. */
+ * sync; a spool where it is not found is synced in the end, as others are. To look through a spool
+ * takes a sixteenth of the time at most. */
 static void write_back(struct job *job, uint64_t offset)
 {
 	struct ipc_head m = {.type = SUBMIT_WRITE_BACK, .size = sizeof(m)};
-	_cleanup_close_ int fd = request_file_open(job->host->config.cups_spool, offset);
+	struct host *host = job->host;
+	uint64_t begun = clock_usec();
+	_cleanup_close_ int fd = -1;
 
+	if (begun < host->look_again)
+		return;
+	fd = request_file_open(host->config.cups_spool, offset);
 	if (fd >= 0)
 		(void)submit_tell(job->submit, &m, fd);
+	else if (fd == -EEXIST)
+		spooler_write_back(host->spooler);
+	host->look_again = clock_usec() + (clock_usec() - begun) * 16;
 }
 
 static int on_grace(sd_event_source *source, uint64_t usec, void *userdata)

@@ -26,4 +26,12 @@
  */
 int request_file_open(const char *spool, uint64_t offset);
 
+#define REQUEST_FILES_MOST 64
+
+/*
+ * Opens, to be read, all that bear the name of a request and have REQUEST_FILE_LAG bytes or more,
+ * up to REQUEST_FILES_MOST. Returns how many descriptors, the caller's, are in `ret`; or -errno.
+ */
+int request_files_open(const char *spool, int ret[static REQUEST_FILES_MOST]);
+
 #endif

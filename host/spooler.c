@@ -562,6 +562,11 @@ void spooler_sync(struct spooler *spooler, uint32_t host_job, int fd)
 	syncer_ask(spooler->syncer, host_job, fd); /* comes again */
 }
 
+void spooler_write_back(struct spooler *spooler)
+{
+	syncer_write_back(spooler->syncer, spooler->host->config.cups_spool);
+}
+
 void spooler_look(struct spooler *spooler, uint32_t host_job)
 {
 	struct spool_look m = {

@@ -2,7 +2,7 @@
 /*
  * A disk that is slow takes its time for a sync, and nothing that others wait for may wait with it:
  * not the loop, and not the watch of the spooler, which is ended when it does not answer, and would
- * be over and over.
+ * be over and over. It also begins to write back what cupsd has not whole yet.
  *
  * So there is a worker for it, started when there is something to sync. One file is under way at a
  * time. Who has the next asks again a moment later anyway, as cupsd does not say when it writes.
@@ -15,6 +15,8 @@
 
 #include "host/host.h"
 #include "host/job.h"
+#include "host/request-file.h"
+#include "proto/base/cleanup.h"
 #include "proto/base/log.h"
 #include "proto/base/worker.h"
 
@@ -122,6 +124,24 @@ void syncer_ask(struct syncer *syncer, uint32_t host_job, int fd)
 	syncer->busy = true;
 	syncer->host_job = host_job;
 	(void)worker_deadline(syncer->worker, SYNC_USEC);
+}
+
+/* This worker has none of the submit workers' jobs, so that it may have everybody's documents. */
+void syncer_write_back(struct syncer *syncer, const char *spool)
+{
+	struct ipc_head m = {.type = SPOOL_WRITE_BACK, .size = sizeof(m)};
+	int fds[REQUEST_FILES_MOST];
+	int count;
+
+	if (!syncer->worker && start(syncer) < 0)
+		return;
+	count = request_files_open(spool, fds);
+	for (int i = 0; i < count; i++) {
+		(void)worker_send(syncer->worker, &m, fds[i]); /* what it does not take is left */
+		fds[i] = close_fd(fds[i]);
+	}
+	if (!syncer->busy)
+		worker_allow_cpu(syncer->worker, SYNC_CPU);
 }
 
 void syncer_forget(struct syncer *syncer)

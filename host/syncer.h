@@ -16,6 +16,10 @@ struct syncer *syncer_free(struct syncer *syncer);
  * keeps `fd`. */
 void syncer_ask(struct syncer *syncer, uint32_t host_job, int fd);
 
+/* Has the documents that cupsd is writing into `spool` go to the disk meanwhile, all of them, for
+ * where many come at once it does not tell whose is whose. It is no more than a hint. */
+void syncer_write_back(struct syncer *syncer, const char *spool);
+
 /* A cupsd that is new gives numbers out again: what is under way is of the one before. */
 void syncer_forget(struct syncer *syncer);
 

@@ -66,9 +66,12 @@ enum spool_message {
 	/* both, as they came later */
 	SUBMIT_PING,	  /* struct ipc_head: platend → submit, while a document is under way */
 	SUBMIT_PONG,	  /* struct ipc_head: submit → platend */
-	SUBMIT_UNDER_WAY, /* struct submit_progress: submit → platend, once for a large document */
+	SUBMIT_UNDER_WAY, /* struct submit_progress: submit → platend, of a large document, now and
+			     then until WRITE_BACK */
 	SUBMIT_WRITE_BACK, /* struct ipc_head: platend → submit, with the file that cupsd writes:
 			      bring it to the disk meanwhile */
+	SPOOL_WRITE_BACK,  /* struct ipc_head: platend → sync, with a file that cupsd writes: the
+			      same, once, and no answer */
 };
 
 struct spool_cancel {

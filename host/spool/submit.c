@@ -302,9 +302,9 @@ static void write_back(struct submission *s)
 {
 	if (s->offset - s->early_at < EARLY_STEP)
 		return;
-	if (s->early_at == 0)
+	if (s->early < 0)
 		(void)say_progress(s, SUBMIT_UNDER_WAY);
-	else if (s->early >= 0)
+	else
 		(void)sync_file_range(
 			s->early, 0, (off64_t)(s->offset - EARLY_TAIL), SYNC_FILE_RANGE_WRITE);
 	s->early_at = s->offset;

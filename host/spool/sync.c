@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Syncing files that were opened for us, one after another.
+ * Syncing files that were opened for us, one after another; and beginning to write back others that
+ * grow still, to which nobody waits for an answer.
  *
  * It has nothing to do with cupsd itself: the file in which it saved a job comes with the question.
  * A disk may take minutes, and this program has nothing else to do meanwhile. cupsd has just
@@ -8,10 +9,22 @@
  * fdatasync(2) need not.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/spool/spooler-ipp.h"
 #include "proto/base/cleanup.h"
+
+#define TAIL (1 << 20) /* bytes: the last, on which cupsd writes */
+
+static void write_back(int fd)
+{
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > TAIL)
+		(void)sync_file_range(fd, 0, st.st_size - TAIL, SYNC_FILE_RANGE_WRITE);
+}
 
 int sync_run(void)
 {
@@ -25,6 +38,10 @@ int sync_run(void)
 		r = ipc_recv(IPC_FD, buf, sizeof(buf), &fd);
 		if (r <= 0)
 			break;
+		if (m->head.type == SPOOL_WRITE_BACK && m->head.size == sizeof(m->head)) {
+			write_back(fd); /* without one where the kernel does not let it over */
+			continue;
+		}
 		if (m->head.type != SPOOL_SYNC || m->head.size != sizeof(*m) || fd < 0)
 			return -EPROTO;
 		m->head.type = SPOOL_SYNCED;

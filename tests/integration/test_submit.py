@@ -14,6 +14,7 @@ import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import time
 import unittest
 import uuid
@@ -44,6 +45,25 @@ def in_memory(path):
     """Whether a file there has no disk behind it."""
     return subprocess.run(["stat", "-f", "-c", "%T", path], check=True, capture_output=True, text=True).stdout.strip() in (
         "tmpfs", "ramfs")
+
+
+def dirty(fd):
+    """Pages of a file that are not on their way to the disk, by cachestat(2); None before Linux 6.5 or in memory."""
+    counts = (ctypes.c_uint64 * 5)()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(451, fd, (ctypes.c_uint64 * 2)(0, 0), counts, 0) < 0 and ctypes.get_errno() == errno.ENOSYS:
+        return None
+    return counts[1] if not in_memory(f"/proc/{os.getpid()}/fd/{fd}") else None
+
+
+def written_back(test, fd, older):
+    """Waits for a file to be on its way but for its last 12 MiB. The kernel sends it by itself after half a minute, or
+    for want of memory, and what is `older` with it: then this shows nothing, or that nobody else did."""
+    begun, whole = time.monotonic(), dirty(older)
+    expires = int(pathlib.Path("/proc/sys/vm/dirty_expire_centisecs").read_text()) / 100
+    wait_for(lambda: dirty(fd) < 12 << 20 >> 12 or dirty(older) < whole, "the disk to get it", expires + 60)
+    if dirty(older) < whole:
+        test.assertLess(time.monotonic() - begun, expires / 2, "only the kernel has written it")
 
 
 class Hash(ctypes.Structure):
@@ -202,23 +222,6 @@ class SubmitTest(unittest.TestCase):
         job = self.spooler.jobs("not-completed")[0]
         self.assertEqual(job["job-state"], 4)  # held, for good
 
-    def dirty(self, fd):
-        """Pages of a file that are not on their way to the disk, by cachestat(2); None before Linux 6.5 or in memory."""
-        counts = (ctypes.c_uint64 * 5)()
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.syscall(451, fd, (ctypes.c_uint64 * 2)(0, 0), counts, 0) < 0 and ctypes.get_errno() == errno.ENOSYS:
-            return None
-        return counts[1] if not in_memory(self.spooler.dir) else None
-
-    def written_back(self, fd, older):
-        """Waits for a file to be on its way but for its last 12 MiB. The kernel sends it by itself after half a minute, or
-        for want of memory, and what is `older` with it: then this shows nothing, or that nobody else did."""
-        begun, whole = time.monotonic(), self.dirty(older)
-        expires = int(pathlib.Path("/proc/sys/vm/dirty_expire_centisecs").read_text()) / 100
-        wait_for(lambda: self.dirty(fd) < 12 << 20 >> 12 or self.dirty(older) < whole, "the disk to get it", expires + 60)
-        if self.dirty(older) < whole:
-            self.assertLess(time.monotonic() - begun, expires / 2, "only the kernel has written it")
-
     def test_a_large_document_goes_to_the_disk_while_it_comes(self):
         size = 33 << 20
         whole = os.urandom(1 << 20) * 33
@@ -244,8 +247,8 @@ class SubmitTest(unittest.TestCase):
             while len(out) > 1 << 20:
                 os.write(self.worker.pipe, out[:1 << 20])
                 out = out[1 << 20:]
-            if self.dirty(held) is not None:  # at least to the last 8 MiB and what was in the pipe
-                self.written_back(held, older.fileno())
+            if dirty(held) is not None:  # at least to the last 8 MiB and what was in the pipe
+                written_back(self, held, older.fileno())
         os.write(self.worker.pipe, out)
         self.worker.seal(size, digest(whole))
         self.worker.heard(SEALED)
@@ -312,7 +315,18 @@ class SyncTest(unittest.TestCase):
             for number, fd, error in ((17, file.fileno(), 0), (18, reader, errno.EINVAL), (19, file.fileno(), 0)):
                 socket.send_fds(worker.sock, [struct.pack("=IIII", SPOOL["SYNC"], 16, number, 0)], [fd])
                 self.assertEqual(struct.unpack("=IIII", worker.heard(SPOOL["SYNCED"])[1])[2:], (number, error))
+        back = struct.pack("=II", SPOOL["WRITE_BACK"], 8)  # a hint, without an answer
+        worker.sock.send(back)  # one that the kernel would not hand over
+        socket.send_fds(worker.sock, [back], [reader])
         os.close(reader)
+        with tempfile.TemporaryFile() as growing, tempfile.TemporaryFile() as older:
+            older.write(bytes(1 << 20))
+            growing.write(bytes(33 << 20))
+            growing.flush()
+            older.flush()
+            socket.send_fds(worker.sock, [back], [growing.fileno()])
+            if dirty(growing.fileno()) is not None:
+                written_back(self, growing.fileno(), older.fileno())
         worker.sock.send(struct.pack("=IIII", SPOOL["SYNC"], 16, 20, 0))
         self.assertRaises(AssertionError, worker.heard, SPOOL["SYNCED"])
         self.assertEqual(worker.process.wait(20), 1)

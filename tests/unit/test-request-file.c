@@ -46,6 +46,21 @@ static off_t opened(uint64_t offset)
 	return st.st_size;
 }
 
+/* How many are opened of those that are under way, and that none of them is anything else. */
+static int opened_all(void)
+{
+	int fds[REQUEST_FILES_MOST], count = request_files_open(dir, fds);
+
+	for (int i = 0; i < count; i++) {
+		struct stat st;
+
+		ck_assert_int_eq(fstat(fds[i], &st), 0);
+		ck_assert(S_ISREG(st.st_mode) && st.st_size >= REQUEST_FILE_LAG);
+		(void)close(fds[i]);
+	}
+	return count;
+}
+
 START_TEST(test_found)
 {
 	char path[64];
@@ -65,6 +80,8 @@ START_TEST(test_found)
 	path_of(path, "00000005");
 	ck_assert_int_eq(mkfifo(path, 0600), 0);
 	ck_assert_int_eq(opened(8 * MIB), -ENOENT);
+	put("0000000c", 20000); /* a page */
+	ck_assert_int_eq(opened_all(), 2);
 
 	put("0000000a", 8 * MIB - 100000);
 	ck_assert_int_eq(opened(8 * MIB), 8 * MIB - 100000);
@@ -73,6 +90,15 @@ START_TEST(test_found)
 	ck_assert_int_eq(opened(6 * MIB), 8 * MIB - 100000);
 	ck_assert_int_eq(opened(23 * MIB + 1), -EEXIST); /* that of 25 MiB */
 	ck_assert_int_eq(request_file_open("/nowhere/at/all", 8 * MIB), -ENOENT);
+
+	ck_assert_int_eq(opened_all(), 4);
+	for (int i = 0; i < REQUEST_FILES_MOST; i++) {
+		char name[9];
+
+		(void)snprintf(name, sizeof(name), "000001%02x", i);
+		put(name, MIB);
+	}
+	ck_assert_int_eq(opened_all(), REQUEST_FILES_MOST);
 }
 END_TEST
 
