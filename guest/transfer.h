@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <xxhash.h>
 
+#include "proto/base/xxh.h"
 #include "proto/limits.h"
 #include "proto/message.h"
 

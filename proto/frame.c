@@ -10,7 +10,8 @@
 
 #include <endian.h>
 #include <string.h>
-#include <xxhash.h>
+
+#include "proto/base/xxh.h"
 
 static const uint8_t frame_magic[4] = {'P', 'L', 'F', '1'};
 static const uint8_t token_magic[4] = {'P', 'L', 'S', 0xFF};

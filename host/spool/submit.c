@@ -21,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "host/spool/commands.h"
 #include "host/spool/ipp-words.h"
@@ -31,6 +30,7 @@
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
+#include "proto/base/xxh.h"
 
 #define PIECE	      65536	   /* bytes: 64 KiB writes are the fastest into cupsd (measured) */
 #define EARLY_STEP    (8U << 20)   /* bytes, after which those before are sent to the disk */
