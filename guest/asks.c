@@ -25,6 +25,7 @@
 #include "proto/base/cleanup.h"
 #include "proto/base/list.h"
 #include "proto/base/log.h"
+#include "proto/base/loop.h"
 #include "proto/base/text.h"
 #include "proto/base/worker.h"
 
@@ -392,9 +393,11 @@ static int on_connection(sd_event_source *source, int sock, uint32_t revents, vo
 	struct asks *asks = userdata;
 	int fd;
 
-	(void)source;
 	(void)revents;
 	fd = accept4(sock, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (loop_accepted(source, fd < 0 ? -errno : fd))
+		log_line(LOG_ERR, NULL, "%s: nobody can be taken: %s; tried again each second",
+			asks->path, strerror(errno));
 	if (fd < 0)
 		return 0;
 	asks->client = fd;

@@ -21,6 +21,7 @@
 #include "guest/job.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
+#include "proto/base/loop.h"
 #include "proto/base/text.h"
 
 #define BACKENDS_MOST 256
@@ -183,8 +184,10 @@ static int on_connection(sd_event_source *source, int sock, uint32_t revents, vo
 	socklen_t size = sizeof(peer);
 	struct backend *backend;
 
-	(void)source;
 	(void)revents;
+	if (loop_accepted(source, fd < 0 ? -errno : fd))
+		log_line(LOG_ERR, NULL, "no backend can be taken: %s; tried again each second",
+			strerror(errno));
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return 0;
 	if (peer.uid != backends->spooler && peer.uid != 0) {

@@ -26,6 +26,7 @@
 #include "host/renderings.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
+#include "proto/base/loop.h"
 #include "proto/base/text.h"
 #include "proto/transport.h"
 
@@ -273,8 +274,11 @@ static int on_connection(sd_event_source *source, int fd, uint32_t revents, void
 	struct control_client *client;
 	_cleanup_close_ int connection = transport_unix_accept(fd);
 
-	(void)source;
 	(void)revents;
+	if (loop_accepted(source, connection))
+		log_line(LOG_ERR, NULL,
+			"%s: no connection can be taken: %s; tried again each second",
+			control->host->config.control, strerror(-connection));
 	if (connection < 0)
 		return 0;
 	if (control->client_count >= CONTROL_CLIENTS_MAX)

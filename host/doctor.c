@@ -17,6 +17,7 @@
 #include "host/renderings.h"
 #include "host/restarts.h"
 #include "host/spooler.h"
+#include "host/vsock.h"
 #include "host/workspace.h"
 #include "proto/base/text.h"
 
@@ -189,15 +190,60 @@ static void check_guest(const struct workspace *ws, json_t *checks)
 		check(checks, "queues", ws, "ok", text, "");
 }
 
+/* A device that libvirt could not give to the domain as it runs. */
+static void check_later(const struct workspace *ws, json_t *checks)
+{
+	char text[MESSAGE_SIZE], fix[MESSAGE_SIZE];
+	bool vsock = ws->domain.later & VIRT_DEVICE_VSOCK;
+	bool refused = vsock && ws->domain.confined;
+
+	(void)text_printf(text, sizeof(text), "%s is attached, but not to the domain as it runs%s",
+		vsock ? "vsock" : "the channel",
+		refused ? ": AppArmor, which confines it, lets libvirt add none" : "");
+	(void)text_printf(fix, sizeof(fix),
+		"its next start brings it, a reboot does not: `virsh shutdown %s`, `virsh start "
+		"%s`%s",
+		ws->name, ws->name,
+		refused ? "; domains that are started after the line `/dev/vhost-vsock rw,` was "
+			  "put into /etc/apparmor.d/local/abstractions/libvirt-qemu get it at once"
+			: "");
+	check(checks, vsock ? "vsock" : "channel", ws, "fault", text, fix);
+}
+
+/* A workspace that would come by vsock, and nobody listens. */
+static void check_listener(const struct workspace *ws, json_t *checks)
+{
+	int error = vsock_error(ws->host->vsock);
+	char text[MESSAGE_SIZE];
+	const char *fix;
+
+	switch (error) {
+	case 0: return;
+	case -ENODEV: fix = "vsock-port in platen.conf, and `systemctl reload platend`"; break;
+	case -EADDRINUSE:
+		fix = "`ss -l --vsock` shows whose the port is; or another vsock-port in "
+		      "platen.conf, and in platen-agent.conf of the workspaces; tried again each "
+		      "minute";
+		break;
+	case -EACCES:
+	case -EPERM:
+		fix = "a security module refuses it: `journalctl -k -g denied`; tried again each "
+		      "minute";
+		break;
+	default: fix = "`modprobe vhost_vsock`, and `systemctl reload platend`"; break;
+	}
+	(void)text_printf(text, sizeof(text), "platend does not listen for vsock: %s",
+		error == -ENODEV ? "the settings do not have it" : strerror(-error));
+	check(checks, "vsock", ws, "fault", text, fix);
+}
+
 /* The domain and its devices. Returns whether the agent can be looked at. */
 static bool check_domain(const struct workspace *ws, json_t *checks)
 {
 	bool by_vsock = ws->domain.devices & VIRT_DEVICE_VSOCK;
 
-	if (ws->by_libvirt && by_vsock && ws->host->vsock < 0)
-		check(checks, "vsock", ws, "fault", "platend does not listen for vsock",
-			"`modprobe vhost_vsock`, look at vsock-port in platen.conf, and `systemctl "
-			"reload platend`");
+	if (ws->by_libvirt && by_vsock)
+		check_listener(ws, checks);
 	if (ws->by_libvirt && !ws->domain.running) {
 		check_named(checks, "domain", ws, "skipped", "shut off", "start it: `virsh start ",
 			"`");
@@ -208,9 +254,13 @@ static bool check_domain(const struct workspace *ws, json_t *checks)
 		return false;
 	}
 	check(checks, "domain", ws, "ok", ws->by_libvirt ? "running" : "of platen.conf", "");
+	if (ws->by_libvirt && ws->domain.later)
+		check_later(ws, checks);
 	if (ws->by_libvirt && !ws->domain.devices) {
-		check_named(checks, "channel", ws, "fault", "the domain has no Platen channel",
-			"add one: `platenctl attach ", "`");
+		if (!ws->domain.later)
+			check_named(checks, "channel", ws, "fault",
+				"the domain has no Platen channel", "add one: `platenctl attach ",
+				"`");
 		return false;
 	}
 	if (!ws->greeted && ws->refusal[0])
@@ -345,7 +395,7 @@ json_t *doctor_checks(struct host *host, struct workspace *only, bool may_change
 		if (only && ws != only)
 			continue;
 		any = true;
-		if (ws->by_libvirt && ws->domain.devices & VIRT_DEVICE_VSOCK)
+		if (ws->by_libvirt && (ws->domain.devices | ws->domain.later) & VIRT_DEVICE_VSOCK)
 			json_array_append_new(vsock, json_string(ws->name));
 		check_workspace(ws, checks);
 	}

@@ -97,7 +97,7 @@ static void on_domain(struct domains *domains, const struct virt_domain *d)
 	if (!text_terminated(d->name, sizeof(d->name)) || !text_is_line(d->name) || !d->name[0] ||
 		!text_terminated(d->owner, sizeof(d->owner)))
 		return;
-	if (!d->devices) { /* a domain without a Platen channel is no workspace */
+	if (!d->devices && !d->later) { /* a domain without a Platen channel is no workspace */
 		if (ws && ws->by_libvirt) {
 			log_line(LOG_INFO, &about, "its channel was taken away");
 			(void)workspace_free(ws);

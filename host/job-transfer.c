@@ -12,11 +12,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/allowed.h"
+#include "host/document-pipe.h"
 #include "host/printer.h"
 #include "host/request-file.h"
 #include "host/spooler.h"
@@ -27,7 +27,6 @@
 
 #define GRACE_USEC 60000000ULL	/* a broken-off transfer may go on within */
 #define DRAIN_USEC 300000000ULL /* the rest of a sealed document into cupsd */
-#define PIPE_BYTES (512 * 1024)
 
 /* The transfer is over, one way or the other: what it used is given back. */
 void job_transfer_end(struct job *job, bool kill)
@@ -49,19 +48,6 @@ void job_transfer_abort(struct job *job)
 		(void)submit_send(job->submit, &m, -1, JOB_ANSWER_USEC);
 }
 
-/* A pipe, of a socket's buffers: those of pipe(7) are pages that the kernel takes and gives back
- * one by one, for each byte twice. ret[0] can only be read, ret[1] only written. 0 or -errno. */
-static int one_way(int ret[static 2])
-{
-	int size = PIPE_BYTES;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret) < 0)
-		return -errno;
-	(void)setsockopt(ret[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)); /* or less: slower */
-	(void)shutdown(ret[0], SHUT_WR); /* cannot fail: it is connected */
-	return 0;
-}
-
 /* Gives the document's pipe to the worker and to the channel. */
 void job_transfer_begin(struct job *job)
 {
@@ -72,7 +58,7 @@ void job_transfer_begin(struct job *job)
 	job->submit = spooler_take(job->host->spooler, job);
 	if (!job->submit)
 		return; /* stays WAITING */
-	if (one_way(fds) < 0) {
+	if (document_pipe(fds) < 0) {
 		job_transfer_end(job, true);
 		job_refuse(job, REFUSAL_FAILED, "the host has no descriptors left; tried again");
 		return;

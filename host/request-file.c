@@ -22,7 +22,6 @@
 #include "proto/base/cleanup.h"
 
 #define NAME_DIGITS 8
-#define LOOKED_MOST 20000 /* names: a spool that keeps more jobs does without */
 
 static bool is_request(const char *name)
 {
@@ -54,12 +53,17 @@ int request_file_open(const char *spool, uint64_t offset)
 	char name[NAME_DIGITS + 1];
 	int found = 0, fd;
 	struct dirent *entry;
+	int looked = 0;
 
 	if (!dir)
 		return -errno;
-	for (int i = 0; i < LOOKED_MOST && (entry = readdir(dir)); i++) {
+	while ((entry = readdir(dir))) {
 		int64_t size = request_size(dir, entry->d_name);
 
+		if (++looked > REQUEST_FILE_NAMES) {
+			(void)closedir(dir);
+			return -E2BIG; /* another that is as long may be among the rest */
+		}
 		if (size < 0 || (uint64_t)size + REQUEST_FILE_LAG < offset ||
 			(uint64_t)size > offset + REQUEST_FILE_LEAD)
 			continue;
@@ -79,7 +83,8 @@ int request_files_open(const char *spool, int ret[static REQUEST_FILES_MOST])
 
 	if (!dir)
 		return -errno;
-	for (int i = 0; i < LOOKED_MOST && count < REQUEST_FILES_MOST && (entry = readdir(dir));
+	for (int i = 0;
+		i < REQUEST_FILE_NAMES && count < REQUEST_FILES_MOST && (entry = readdir(dir));
 		i++) {
 		if (request_size(dir, entry->d_name) < REQUEST_FILE_LAG)
 			continue;

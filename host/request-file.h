@@ -14,11 +14,15 @@
 /* Bytes that it may have got since it was told how many it had. */
 #define REQUEST_FILE_LEAD (16U << 20)
 
+/* Names that are looked at: a spool that keeps more jobs than these does without. */
+#define REQUEST_FILE_NAMES 20000
+
 /*
  * Opens, to be read, the file in `spool` (cupsd's RequestRoot) of a document of which cupsd was
  * given `offset` bytes: the one that bears the name of a request and is about as long. Returns a
  * descriptor, the caller's; -ENOENT where there is none; -EEXIST where several are as long, for a
- * worker has no business with the documents of others; -EMFILE and others of open(2).
+ * worker has no business with the documents of others, and -E2BIG where there are more names than
+ * can be looked at, for the same reason; -EMFILE and others of open(2).
  */
 int request_file_open(const char *spool, uint64_t offset);
 

@@ -50,11 +50,11 @@ void spooler_cancel(
 /* Something failed: the watcher looks whether cupsd is as we think. */
 void spooler_check(struct spooler *spooler);
 
-/* Tells the state of this job anew; when cupsd does not know it, all are looked at. */
+/* See syncer_ask() and syncer_write_back(). */
 void spooler_sync(struct spooler *spooler, uint32_t host_job, int fd);
-
-/* syncer_write_back(). */
 void spooler_write_back(struct spooler *spooler);
+
+/* Tells the state of this job anew; when cupsd does not know it, all are looked at. */
 void spooler_look(struct spooler *spooler, uint32_t host_job);
 
 void spooler_tick(struct spooler *spooler);

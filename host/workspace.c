@@ -24,6 +24,7 @@
 #include "host/restarts.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
+#include "proto/base/loop.h"
 #include "proto/base/text.h"
 #include "proto/base/worker.h"
 #include "proto/transport.h"
@@ -330,11 +331,28 @@ static void on_channel_exit(struct worker *worker, int status, bool timed_out, v
 	channel_lost(ws, "the channel was closed by the other side");
 }
 
+static struct channel_limits limits_of(const struct workspace *ws, uint32_t type)
+{
+	return (struct channel_limits){
+		.head = {.type = type, .size = sizeof(struct channel_limits)},
+		.keepalive_msec = ws->host->config.keepalive_msec,
+		.bytes_per_minute = ws->host->config.mib_per_minute * 1024ULL * 1024};
+}
+
+void workspace_limits(struct workspace *ws)
+{
+	struct channel_limits limits = limits_of(ws, CHANNEL_LIMITS);
+
+	ws->limits_due = workspace_send(ws, &limits, -1) == -EAGAIN;
+}
+
 static void on_channel_room(struct worker *worker, void *userdata)
 {
 	struct workspace *ws = userdata;
 
 	(void)worker;
+	if (ws->limits_due)
+		workspace_limits(ws);
 	handing_pump(ws);
 	offer_pump(ws);
 	job_pump(ws);
@@ -345,9 +363,7 @@ static void on_channel_room(struct worker *worker, void *userdata)
 int workspace_connect(struct workspace *ws, enum transport transport, int fd)
 {
 	_cleanup_close_ int owned = fd;
-	struct channel_start start = {.head = {.type = CHANNEL_START, .size = sizeof(start)},
-		.keepalive_msec = ws->host->config.keepalive_msec,
-		.bytes_per_minute = ws->host->config.mib_per_minute * 1024ULL * 1024};
+	struct channel_limits limits = limits_of(ws, CHANNEL_START);
 	char program[256];
 	const char *argv[] = {host_program(ws->host, "platen-channel", program), NULL};
 	struct worker_setup setup = {
@@ -381,7 +397,8 @@ int workspace_connect(struct workspace *ws, enum transport transport, int fd)
 	ws->transport = transport;
 	text_copy_line(ws->text, sizeof(ws->text),
 		"waiting for the agent: is platen-agent installed and running in the workspace?");
-	r = worker_send(ws->channel, &start, owned);
+	ws->limits_due = false;
+	r = worker_send(ws->channel, &limits, owned);
 	if (r < 0) /* it would wait for ever */
 		ws->channel = worker_free(ws->channel);
 	return r;
@@ -417,8 +434,13 @@ static int on_listener(sd_event_source *source, int fd, uint32_t revents, void *
 {
 	struct workspace *ws = userdata;
 	int connection = transport_unix_accept(fd);
+	struct log_about about = {.workspace = ws->name};
 
 	(void)revents;
+	if (loop_accepted(source, connection))
+		log_line(LOG_ERR, &about,
+			"its connection cannot be taken: %s; tried again each second",
+			strerror(-connection));
 	(void)sd_event_source_set_io_events(source, LISTENING); /* there may be another */
 	if (connection >= 0)
 		arrivals_add(ws, TRANSPORT_UNIX, connection);

@@ -60,6 +60,7 @@ struct workspace {
 	bool synced, greeted;
 	uint32_t version;	  /* of the protocol, with `greeted` */
 	bool decisions_due;	  /* see decide_pump() */
+	bool limits_due;	  /* the channel is to hear of other settings */
 	char agent[VERSION_SIZE]; /* the last that was greeted since the domain's start */
 	struct message_guest_status guest;
 	struct quota quota;
@@ -98,6 +99,9 @@ const char *workspace_owner(const struct workspace *workspace, char buf[static U
 
 /* What libvirt tells of its domain: adopts name, mode, owner, and sees to the channel. */
 void workspace_domain(struct workspace *workspace, const struct virt_domain *domain);
+
+/* The settings that a channel keeps were changed: it is told. */
+void workspace_limits(struct workspace *workspace);
 
 /* Starts a channel on a descriptor, in place of any other. Takes `fd`. 0 or -errno. */
 int workspace_connect(struct workspace *workspace, enum transport transport, int fd);

@@ -174,7 +174,13 @@ static void from_guest(struct channel *channel)
 	}
 }
 
-static int start_link(struct channel *channel, const struct channel_start *start, int *fd)
+static void set_limits(struct channel *channel, const struct channel_limits *limits)
+{
+	link_keepalive(channel->link, limits->keepalive_msec);
+	documents_limit(&channel->documents, limits->bytes_per_minute);
+}
+
+static int start_link(struct channel *channel, const struct channel_limits *limits, int *fd)
 {
 	int r;
 
@@ -184,8 +190,8 @@ static int start_link(struct channel *channel, const struct channel_start *start
 	if (r < 0)
 		return r;
 	*fd = -1;
-	link_keepalive(channel->link, start->keepalive_msec);
-	documents_start(&channel->documents, channel->link, start->bytes_per_minute);
+	channel->documents.link = channel->link;
+	set_limits(channel, limits);
 	channel->feed.link = channel->link;
 	return channel_sandbox();
 }
@@ -197,13 +203,19 @@ static int on_platend_message(struct channel *channel, const struct message *m, 
 	char why[128];
 
 	if (m->head.type == CHANNEL_START)
-		return size == sizeof(struct channel_start)
-			       ? start_link(channel, (const struct channel_start *)m, fd)
+		return size == sizeof(struct channel_limits)
+			       ? start_link(channel, (const struct channel_limits *)m, fd)
 			       : -EPROTO;
 	if (!channel->link)
 		return -EPROTO;
 	if (m->head.type == CHANNEL_PING) /* while it takes nothing, the next will do */
 		return channel->platend_full ? 0 : tell(channel, &pong);
+	if (m->head.type == CHANNEL_LIMITS) {
+		if (size != sizeof(struct channel_limits))
+			return -EPROTO;
+		set_limits(channel, (const struct channel_limits *)m);
+		return 0;
+	}
 	if (m->head.type == CHANNEL_DRIVER) {
 		if (size != sizeof(struct channel_driver))
 			return -EPROTO;

@@ -19,15 +19,16 @@
 #define FEED_OPEN 2 /* drivers and packages that platen-channel asks for and reads at once */
 
 enum channel_message {
-	CHANNEL_START = 1000, /* platend → channel: struct channel_start, with the channel's fd */
+	CHANNEL_START = 1000, /* platend → channel: struct channel_limits, with the channel's fd */
 	CHANNEL_DRIVER, /* platend → channel: struct channel_driver, with the file or none */
 	CHANNEL_SYNCED, /* channel → platend: struct channel_text: a session begins */
 	CHANNEL_LOST,	/* channel → platend: struct channel_text: why it is over */
 	CHANNEL_PING,	/* platend → channel: a head only */
 	CHANNEL_PONG,	/* channel → platend: a head only: it is not stuck in its own code */
+	CHANNEL_LIMITS, /* platend → channel: struct channel_limits: other settings hold */
 };
 
-struct channel_start {
+struct channel_limits {
 	struct ipc_head head;
 	uint32_t keepalive_msec;
 	uint32_t reserved;

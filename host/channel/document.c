@@ -28,9 +28,8 @@ void documents_init(struct documents *docs)
 		docs->all[i].pipe = -1;
 }
 
-void documents_start(struct documents *docs, struct link *link, uint64_t bytes_per_minute)
+void documents_limit(struct documents *docs, uint64_t bytes_per_minute)
 {
-	docs->link = link;
 	bucket_init(&docs->bytes, bytes_per_minute,
 		bytes_per_minute < JOB_WINDOW ? JOB_WINDOW : bytes_per_minute);
 }

@@ -37,8 +37,8 @@ struct documents {
 
 void documents_init(struct documents *docs);
 
-/* The link there is now, and how many bytes a minute it may bring (0: no limit). */
-void documents_start(struct documents *docs, struct link *link, uint64_t bytes_per_minute);
+/* How many bytes a minute the guest may send from now on; 0: no limit. */
+void documents_limit(struct documents *docs, uint64_t bytes_per_minute);
 
 /* Forgets all: the session is over. */
 void documents_reset(struct documents *docs);

@@ -14,15 +14,14 @@
 
 static int usage(FILE *out, int status)
 {
-	fprintf(out, "Usage: platen-spool watch CUPS-SOCKET RUN-FOLDER\n"
-		     "       platen-spool submit CUPS-SOCKET\n"
-		     "       platen-spool sync\n"
-		     "       platen-spool unsubscribe CUPS-SOCKET\n"
-		     "Watches the host's spooler, takes jobs into it, or syncs its files. Started "
-		     "by platend(8), with a\n"
-		     "connection to it at descriptor 3; or, by hand, has the spooler forget the "
-		     "caller's\n"
-		     "subscriptions of Platen.\n");
+	fprintf(out,
+		"Usage: platen-spool watch CUPS-SOCKET RUN-FOLDER\n"
+		"       platen-spool submit CUPS-SOCKET\n"
+		"       platen-spool sync\n"
+		"       platen-spool unsubscribe CUPS-SOCKET\n"
+		"Watches the host's spooler, takes jobs into it, or syncs its files. Started\n"
+		"by platend(8), with a connection to it at descriptor 3; or, by hand, has the\n"
+		"spooler forget the caller's subscriptions of Platen.\n");
 	return status;
 }
 

@@ -334,7 +334,16 @@ static bool take_piece(struct submission *s)
 		n = read(s->pipe, s->piece, left < PIECE ? (size_t)left : PIECE);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
-	if (n <= 0) { /* all of it, or no writer is left: whether that is the end, a seal says */
+	if (n < 0) {
+		char text[MESSAGE_SIZE];
+
+		(void)snprintf(text, sizeof(text),
+			"the document cannot be read: %s (a security module?); it is sent again",
+			strerror(errno));
+		fail(s, REFUSAL_FAILED, false, text);
+		return false;
+	}
+	if (n == 0) { /* all of it, or no writer is left: whether that is the end, a seal says */
 		s->pipe = close_fd(s->pipe);
 		if (s->sealed)
 			finish(s);

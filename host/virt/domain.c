@@ -57,6 +57,8 @@ int domain_read_xml(const char *xml, struct virt_domain *d, char socket[static 1
 		d->devices |= VIRT_DEVICE_VSOCK;
 	find(context, "//devices/vsock/cid/@address", text, sizeof(text));
 	d->cid = (uint32_t)strtoul(text, NULL, 10);
+	find(context, "/domain/seclabel[@model='apparmor']/@type", text, sizeof(text));
+	d->confined = strcmp(text, "dynamic") == 0 || strcmp(text, "static") == 0;
 	xmlXPathFreeContext(context);
 	xmlFreeDoc(doc);
 	return 0;

@@ -8,8 +8,8 @@
 
 #include "host/virt/virt.h"
 
-/* What the XML says of Platen's devices: devices, connected, cid of `ret_domain`, and the channel's
- * socket path (empty: none). 0, or -EINVAL. */
+/* What the XML says of Platen's devices: devices, connected, cid, confined of `ret_domain`, and the
+ * channel's socket path (empty: none). 0, or -EINVAL. */
 int domain_read_xml(const char *xml, struct virt_domain *ret_domain, char socket[static 108]);
 
 /* Mode and owner of <platen:workspace mode='' owner=''/>; NULL or another text: unset. */

@@ -52,6 +52,22 @@ static void forget(struct virt *virt, struct known *known)
 	virt_tell(&gone);
 }
 
+/* What is stored for its next start. That is read only where something may be: for a domain without
+ * a device, and one that attach gave vsock. */
+static void read_later(virDomainPtr domain, const char *metadata, struct virt_domain *d)
+{
+	_cleanup_free_ char *xml = NULL;
+	struct virt_domain stored;
+	char socket[108];
+
+	if (!d->running || (d->devices && (d->devices & VIRT_DEVICE_VSOCK ||
+						  !domain_brought(metadata, DOMAIN_VSOCK))))
+		return;
+	xml = virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
+	if (xml && domain_read_xml(xml, &stored, socket) == 0)
+		d->later = stored.devices & ~d->devices;
+}
+
 /* Reads a domain. 0; -ENOENT when it went away meanwhile. */
 static int read_domain(virDomainPtr domain, struct virt_domain *d)
 {
@@ -75,6 +91,7 @@ static int read_domain(virDomainPtr domain, struct virt_domain *d)
 	text_copy_line(d->name, sizeof(d->name), virDomainGetName(domain));
 	metadata = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, VIRT_METADATA_URI, 0);
 	domain_read_metadata(metadata, d);
+	read_later(domain, metadata, d);
 	return 0;
 }
 

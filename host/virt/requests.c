@@ -189,7 +189,9 @@ static void do_attach(virDomainPtr domain, uint32_t device, struct virt_result *
 	if (!(flags & VIR_DOMAIN_AFFECT_CONFIG))
 		return answer(result, -ENOTSUP, why, -1);
 	(void)text_printf(text, sizeof(text),
-		"attached; libvirt cannot do it live (%s): restart the workspace", why);
+		"attached; libvirt cannot do it live (%.300s): shut the workspace down and start "
+		"it; a reboot does not bring it",
+		why);
 	answer(result, 0, text, -1);
 }
 

@@ -64,9 +64,11 @@ enum virt_device {
 struct virt_domain {
 	struct ipc_head head;
 	struct uuid uuid;
-	uint32_t running; /* bool: its guest executes or is paused; see paused */
-	uint32_t paused;  /* bool */
-	uint32_t devices; /* bits of enum virt_device, live if running, else persistent */
+	uint32_t running;  /* bool: its guest executes or is paused; see paused */
+	uint32_t paused;   /* bool */
+	uint32_t devices;  /* bits of enum virt_device, live if running, else persistent */
+	uint32_t later;	   /* the same: attached, and there from the next start only */
+	uint32_t confined; /* bool: AppArmor confines it as it runs */
 	uint32_t
 		connected; /* bool: libvirt sees the guest's port open (target state='connected') */
 	uint32_t cid;	   /* vsock context ID of the running domain, 0: none */

@@ -19,15 +19,24 @@ _platenctl_offer() {
 	done
 }
 
+# _platenctl_files: files that the current word begins; readline quotes them.
+_platenctl_files() {
+	compopt -o filenames 2>/dev/null
+	mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+}
+
 _platenctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} verb='' word i skip=''
 	local operands=() names=() options=(--json --socket --help)
 	local _platenctl_command=("${COMP_WORDS[0]}")
 	COMPREPLY=()
+	[ "$cur" != = ] || cur=
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
-		if [ "$skip" ]; then
+		if [[ $word == = && $skip ]]; then
+			continue # of --option=value
+		elif [ "$skip" ]; then
 			[ "$skip" != --socket ] || _platenctl_command+=(--socket "$word")
 			skip=
 		elif [[ $word =~ ^--(socket|printer|model|restart|limit|defer|policy)$ ]]; then
@@ -41,7 +50,7 @@ _platenctl() {
 	case $skip in
 	'') ;;
 	--socket)
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		_platenctl_files
 		return
 		;;
 	*)
@@ -89,12 +98,12 @@ _platenctl() {
 		case ${operands[0]} in
 		package) names=(add list remove) ;;
 		show | refresh) mapfile -t names < <(_platenctl_names printers) ;;
-		add) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return ;;
+		add) _platenctl_files && return ;;
 		esac
 		;;
 	driver,2)
 		[ "${operands[0]} ${operands[1]}" != 'package add' ] ||
-			{ mapfile -t COMPREPLY < <(compgen -f -- "$cur") && return; }
+			{ _platenctl_files && return; }
 		;;
 	esac
 	_platenctl_offer "${names[@]}"

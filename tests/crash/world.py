@@ -16,8 +16,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "integration"))
-from cable import Cable  # noqa: E402
-from harness import Guest, Host, Lab, Spooler, vendor_ppd, wait_for  # noqa: E402
+from cable import cabled  # noqa: E402
+from harness import Host, Lab, Spooler, vendor_ppd, wait_for  # noqa: E402
 from judge import COMPLETED, PROCESSING, STOPPED  # noqa: E402
 from power import Power, parents  # noqa: E402
 
@@ -170,11 +170,7 @@ class World:
         self.host.state_dir.mkdir()
         self.rooms["full-state"] = Room(lab, self.host.state_dir)
         self.host.start()
-        self.cable = Cable(lab.dir / "cable", self.host.channel("box"))
-        lab.closers.append(self.cable.close)
-        self.guest = Guest(lab, self.host)
-        self.guest.config.write_text(self.guest.config.read_text().replace(
-            str(self.host.channel("box")), str(lab.dir / "cable")))
+        self.cable, self.guest = cabled(lab, self.host)
         # What the guest's own spooler forgets when it is killed is not ours to keep.
         self.guest.spooler.stop()
         self.rooms["full-guest"] = Room(lab, self.guest.spooler.dir / "spool")

@@ -54,7 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	xml = strndup((const char *)data + 1, size - 1);
 	PROMISE(xml);
 	if (domain_read_xml(xml, &d, socket) == 0) {
-		PROMISE(memchr(socket, '\0', sizeof(socket)) && d.connected <= 1);
+		PROMISE(memchr(socket, '\0', sizeof(socket)) && d.connected <= 1 &&
+			d.confined <= 1);
 		PROMISE(!(d.devices & ~(uint32_t)(VIRT_DEVICE_VIRTIO | VIRT_DEVICE_VSOCK)));
 	}
 	for (uint32_t device = VIRT_DEVICE_VIRTIO; device <= VIRT_DEVICE_VSOCK; device++) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A hostile print server and a hostile device: whatever they send, however they send it, platen-fetch says one clear line,
-in bounded time and memory, and nothing reaches the store. (test_fetch.py and test_sources.py have what is merely wrong.)"""
+in bounded time and memory, and nothing reaches the store. (test_fetch.py, test_print_servers.py and test_driverless.py have
+what is merely wrong.)"""
 import concurrent.futures
 import gzip
 import os

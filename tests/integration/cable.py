@@ -4,6 +4,8 @@ import socket
 import threading
 import time
 
+from harness import Guest
+
 
 class Cable:
     """A unix socket at `path` that leads to the one at `target`.
@@ -100,3 +102,13 @@ class Cable:
         self.cut()
         self.server.shutdown(socket.SHUT_RDWR)
         self.server.close()
+
+
+def cabled(lab, host):
+    """A cable to the host's channel of the workspace box, and a guest, not started yet, that is at its other end."""
+    path, channel = lab.dir / "cable", host.channel("box")
+    cable = Cable(path, channel)
+    lab.closers.append(cable.close)
+    guest = Guest(lab, host)
+    guest.config.write_text(guest.config.read_text().replace(str(channel), str(path)))
+    return cable, guest

@@ -6,6 +6,7 @@ here is how they are shown. What the real platend answers is tested in its own m
 """
 import json
 import os
+import pathlib
 import pty
 import re
 import socket
@@ -428,6 +429,16 @@ class Completion(Case):
         self.assertEqual(self.bash(["platenctl", "explain", "office", "Büro", ""]), [])
         self.assertEqual(self.bash(["platenctl", "--socket", "/nowhere", "doctor", ""]), [])
         self.assertEqual(self.bash(["platenctl", "--socket", platend.path, "printers", "w"]), ["win11"])
+        # As bash splits --socket=PATH and --policy=.
+        self.assertEqual(self.bash(["platenctl", "--socket", "=", platend.path, "printers", "w"]), ["win11"])
+        self.assertEqual(self.bash(["platenctl", "restart", "win11", "--policy", "="]), ["auto", "ask", "never", "unset"])
+        self.assertEqual(self.bash(["platenctl", "restart", "win11", "--policy", "=", "n"]), ["never"])
+
+    def test_files(self):
+        for name in ("a driver.ppd", "other.ppd"):
+            pathlib.Path(self.folder, name).touch()
+        for words in (["driver", "add"], ["driver", "package", "add"], ["--socket"]):
+            self.assertEqual(" ".join(self.bash(["platenctl", *words, f"{self.folder}/a"])), f"{self.folder}/a driver.ppd")
 
     def test_a_name_is_no_command(self):
         data = {"workspaces": {"workspaces": [{"name": "$(touch x)"}]}}

@@ -7,8 +7,8 @@ import unittest
 
 import gssapi
 from harness import BUILD, Lab, VENDOR_PPD, free_port, wait_for
+from sources import Certificate, Server
 from test_fetch import give
-from test_sources import Certificate, Server
 
 PPD = VENDOR_PPD.replace("{model}", "Laser 100").encode("latin-1")
 REALM, PERSON = "PLATEN.TEST", "clerk"

@@ -3,7 +3,7 @@
 import unittest
 
 import ipp
-from cable import Cable
+from cable import cabled
 from harness import Guest, Host, Lab, Spooler, pdf, vendor_ppd, wait_for
 
 PRINTERS = 160  # of 2.7 KB each, the offer is more than twice what a socket takes
@@ -64,15 +64,11 @@ class AgainTest(unittest.TestCase):
         for i in range(self.COUNT):
             self.spooler.add_queue(f"many{i}", "file:///dev/null", vendor_ppd(self.lab.dir / "vendor.ppd"))
         self.host = Host(self.lab, self.spooler, settings="mode = all\n").start()
-        self.cable = Cable(self.lab.dir / "cable", self.host.channel("box"))
-        self.lab.closers.append(self.cable.close)
-        self.guest = Guest(self.lab, self.host)
+        self.cable, self.guest = cabled(self.lab, self.host)
         self.guest.spooler.stop()
         self.guest.spooler.extra = "DirtyCleanInterval 1\n"  # not half a minute
         self.guest.spooler.write_config()
         self.guest.spooler.start()
-        self.guest.config.write_text(self.guest.config.read_text().replace(
-            str(self.host.channel("box")), str(self.lab.dir / "cable")))
         self.guest.start()
         self.ready(1)
 

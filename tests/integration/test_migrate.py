@@ -8,8 +8,8 @@ document comes out once, at the one host or the other, or a person is asked; nev
 import os
 import unittest
 
-from cable import Cable
-from harness import Guest, Host, Lab, Sink, Spooler, vendor_ppd, wait_for
+from cable import cabled
+from harness import Host, Lab, Sink, Spooler, vendor_ppd, wait_for
 
 HELD, PROCESSING, COMPLETED = 4, 5, 9
 RAW = ("-o", "document-format=application/vnd.cups-raw")
@@ -53,11 +53,7 @@ class MigrateTest(unittest.TestCase):
         self.two.config.write_text(self.two.config.read_text().replace(self.two.uuids["box"], self.one.uuids["box"]))
         self.one.start()
         self.two.start()
-        self.cable = Cable(self.lab.dir / "cable", self.one.channel("box"))
-        self.lab.closers.append(self.cable.close)
-        self.guest = Guest(self.lab, self.one)
-        self.guest.config.write_text(self.guest.config.read_text().replace(
-            str(self.one.channel("box")), str(self.lab.dir / "cable")))
+        self.cable, self.guest = cabled(self.lab, self.one)
         self.guest.start()
         wait_for(self.one.ready, "the queue")
 

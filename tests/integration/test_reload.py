@@ -45,6 +45,9 @@ class ReloadTest(unittest.TestCase):
     def workspace(self, name="box"):
         return next((w for w in self.host.ask("workspaces")["data"]["workspaces"] if w["name"] == name), None)
 
+    def phases(self):
+        return [j["phase"] for j in self.host.ask("jobs")["data"]["jobs"]]
+
     def channels(self):
         return {pid for pid, _ in self.host.children("platen-channel")}
 
@@ -78,6 +81,31 @@ class ReloadTest(unittest.TestCase):
         self.assertEqual(len(self.device.received), 2)
         self.assertLessEqual(channels, self.channels())
         self.assertEqual(self.settings()["state"], "ok")
+
+    def test_what_the_channel_keeps(self):
+        """A document that comes slowly by its measure comes fast without one; a guest that says nothing is asked earlier."""
+        patient, one = "[host]\nkeepalive-msec = 3600000\n", "[host]\nmib-per-minute = 1\n"
+        self.spooler.add_queue("ink", self.device.uri, vendor_ppd(self.lab.dir / "ink.ppd"))
+        self.assertEqual(self.host.stop(), 0)
+        self.host.config.write_text(self.host.config.read_text().replace("[host]\n", patient))
+        self.host.start()
+        self.shows(self.guest, "laser", "ink")
+        wait_for(lambda: self.workspace()["link"] == "connected", "the agent to be back", 40)
+        channels = self.channels()
+        self.reload(lambda text: text.replace("[host]\n", one))
+        number = self.guest.print("laser", pdf(1) + b"%" * (8 << 20))
+        wait_for(lambda: self.phases() == ["transfer"], "the document to come")
+        self.ended(self.guest, self.guest.print("ink", pdf(1)))  # as large as what may come at once
+        self.assertEqual(self.phases(), ["transfer"])
+        self.reload(lambda text: text.replace(one, "[host]\n"))
+        self.ended(self.guest, number)
+        self.reload(lambda text: text.replace(patient, "[host]\nkeepalive-msec = 100\n"))
+        self.guest.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(self.guest.process.send_signal, signal.SIGCONT)
+        wait_for(lambda: self.workspace()["link"] == "waiting", "its silence to be seen", 40)
+        self.guest.process.send_signal(signal.SIGCONT)
+        wait_for(lambda: self.workspace()["link"] == "connected", "it to be back", 40)
+        self.assertLessEqual(channels, self.channels())
 
     def test_a_driver_that_is_fetched_meanwhile(self):
         """What was asked of a source that the settings have no more is not taken."""

@@ -4,7 +4,6 @@
 Small file systems in a mount namespace of this process. A job is never lost by it, and prints once, whole,
 when there is room again, without anybody's help.
 """
-import ctypes
 import hashlib
 import os
 import pathlib
@@ -14,8 +13,8 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "crash"))
-from cable import Cable
-from harness import Guest, Host, Lab, Sink, Spooler, vendor_ppd, wait_for
+from cable import cabled
+from harness import Host, Lab, Sink, Spooler, vendor_ppd, wait_for
 from world import Room, own_mounts
 
 COMPLETED = 9
@@ -49,11 +48,7 @@ class RoomTest(unittest.TestCase):
         self.rooms = {name: Room(self.lab, folders[name]) for name in rooms}
         self.spooler.start()
         self.host.start()
-        self.cable = Cable(self.lab.dir / "cable", self.host.channel("box"))
-        self.lab.closers.append(self.cable.close)
-        self.guest = Guest(self.lab, self.host)
-        self.guest.config.write_text(self.guest.config.read_text().replace(
-            str(self.host.channel("box")), str(self.lab.dir / "cable")))
+        self.cable, self.guest = cabled(self.lab, self.host)
         self.guest.start()
         self.ready()
 

@@ -97,8 +97,11 @@ class Worker:
             os.close(self.pipe)
         self.pipe = None
 
-    def open(self, size, printer="held"):
+    def open(self, size, printer="held", readable=True):
         reader, self.pipe = os.pipe()
+        if not readable:
+            os.close(reader)
+            reader = os.open("/", os.O_RDONLY)
         message = struct.pack("=II6IQ16s16s128s64s64s256s128sI16384s4x", OPEN, 17104, 1, 1, 0, 7, 0, 0, size, uuid.uuid4().bytes,
                               uuid.uuid4().bytes, printer.encode(), b"anna", b"anna", b"Test", b"application/octet-stream", 0, b"")
         socket.send_fds(self.sock, [message], [reader])
@@ -138,6 +141,21 @@ class SubmitTest(unittest.TestCase):
     def refused(self, message):
         number = struct.unpack("=II3I", message[:20])[2]
         return next(name for name, n in REFUSALS.items() if n == number)
+
+    def test_a_document_that_may_not_be_read(self):
+        """As a security module would have it: told at once, not after the minutes that a silent guest has."""
+        self.worker.open(100000, readable=False)
+        kind, message = self.worker.heard(FAILED, SEALED)
+        self.assertEqual((kind, self.refused(message)), (FAILED, "FAILED"))
+        self.assertIn(b"the document cannot be read: Is a directory", message)
+        self.worker.heard(READY)
+        self.worker.end_pipe()
+        # The next is taken.
+        self.worker.open(5)
+        self.worker.heard(OPENED)
+        os.write(self.worker.pipe, b"hello")
+        self.worker.seal(5, digest(b"hello"))
+        self.assertEqual(self.worker.heard(SEALED, FAILED)[0], SEALED)
 
     def test_whole_documents(self):
         for size in (1, 2047, 2048, 65535, 65536, 65537, 131072, 300001):

@@ -460,6 +460,22 @@ class WorkspaceCase(unittest.TestCase):
         """What `platenctl workspaces` shows, by name."""
         return {row["name"]: row for row in self.host.ask("workspaces")["data"]["workspaces"]}
 
+    def stall(self, host):
+        """The workers that take documents into the host's spooler stand still."""
+        pids = [pid for pid, argv in host.children("platen-spool") if argv[1] == "submit"]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        self.addCleanup(self.go_on, pids)
+        return pids
+
+    @staticmethod
+    def go_on(pids):
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+
     def make(self, guest, name, size=4096):
         """A document of its own in the guest. Returns its digest."""
         return guest.run(f"head -c {size} /dev/urandom >/var/tmp/{name}; sha256sum /var/tmp/{name}").split()[0]

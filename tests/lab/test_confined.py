@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AppArmor as the packages bring it: what it refuses is a line of doctor with what to do, and done, it is green; drivers of
-a Windows-type print server, a driver added by hand and one that is kept go through all of the sandboxes.
+"""AppArmor as the packages bring it: what it refuses is a line of doctor with what to do, and done, it is green, also where
+libvirt's own refuses vsock; drivers of a Windows-type print server, by hand and kept ones go through all of the sandboxes.
 
 The host is a VM with a Samba of its own: profiles want a kernel that has them.
 """
@@ -76,7 +76,7 @@ class ConfinedTest(HostVm):
         host.run(DRIVER, timeout=200)
         vm.say("the print server has its driver")
         host.run(f"umask 077; echo 'root:{PASSWORD}' >/srv/print.secret")
-        host.run("cd /srv; dpkg -i platen-host_*.deb platen-tools_*.deb", timeout=400)
+        host.run("modprobe vhost_vsock; cd /srv; dpkg -i platen-host_*.deb platen-tools_*.deb", timeout=400)
         host.run("lpadmin -p shared -E -v smb://127.0.0.1/laser; lpadmin -p byhand -E -v ipp://127.0.0.1:9/ipp/print", timeout=90)
         # The mistake: a file of the site's own, where the profile does not look.
         wait_for(self.refused, "doctor to tell of the denial", 60)
@@ -98,6 +98,32 @@ class ConfinedTest(HostVm):
         host.run("platenctl driver refresh shared", timeout=90)
         host.run("platenctl driver remove --printer byhand")
         confined(self, host, "platen-spool", "platen-virt", but='name="/srv/print.secret"')
+        self.vsock_refused()
+
+    def later(self):
+        return [c for c in self.checks()[1] if c["link"] == "vsock"]
+
+    def vsock_refused(self):
+        """libvirt's profile of a domain lets it have no vsock that comes while it runs, until an admin allows that."""
+        host = self.host
+        wait_for(lambda: host.run("virsh list", check=False)[0] == 0, "the host's libvirtd", 90)
+        host.run("virsh define /root/bare.xml; virsh start bare", timeout=120)
+        self.assertRegex(host.run("platenctl attach bare --vsock", timeout=120), "cannot do it live .*: shut the workspace down and start it")
+        line, = self.later()
+        self.assertEqual((line["workspace"], line["state"]), ("bare", "fault"))
+        self.assertIn("AppArmor", line["text"])
+        self.assertIn("`/dev/vhost-vsock rw,` was put into /etc/apparmor.d/local/abstractions/libvirt-qemu", line["fix"])
+        vm.say(f"doctor: {line['text']}")
+        # What the line says: its next start, and what is attached to one that was started after the rule. It has no system
+        # that shuts down.
+        host.run("echo '/dev/vhost-vsock rw,' >>/etc/apparmor.d/local/abstractions/libvirt-qemu; virsh destroy bare; virsh start bare", timeout=120)
+        wait_for(lambda: self.later() == [], "doctor to be content with vsock", 30)
+        self.assertIn("<vsock", host.run("virsh dumpxml bare"))
+        host.run("virsh destroy bare; platenctl detach bare; virsh start bare", timeout=120)
+        self.assertIn("in force now", host.run("platenctl attach bare --vsock", timeout=120))
+        self.assertEqual(self.later(), [])
+        host.run("virsh destroy bare; platenctl detach bare")
+        vm.say("the next start has it, and with the admin's line a running domain gets it at once")
 
 
 if __name__ == "__main__":

@@ -52,12 +52,15 @@ class DevicesTest(test_vsock.Deployment):
         self.refused_by_apparmor()
         self.assertIn("in force now", self.vm.run("platenctl attach inner --vsock", timeout=120))
         self.connected("vsock", 60)
+        self.assertNotIn("not to the domain as it runs", self.vm.run("platenctl doctor", check=False)[1])
         vm.say("vsock came back: it is preferred")
 
     def refused_by_apparmor(self):
         """libvirt's own profile for a workspace lets it have a vsock that comes while it runs only where an admin has
         allowed that, as platenctl(1) tells."""
-        self.assertRegex(self.vm.run("platenctl attach inner --vsock", timeout=120), "cannot do it live .*: restart the workspace")
+        self.assertRegex(self.vm.run("platenctl attach inner --vsock", timeout=120), "cannot do it live .*: shut the workspace down and start it")
+        told = self.vm.run("platenctl doctor", check=False)[1]
+        self.assertRegex(told, "fault +vsock +inner +vsock is attached, but not to the domain as it runs: AppArmor")
         self.assertIn("/dev/vhost-vsock", self.vm.run("journalctl -k --no-pager | grep DENIED"))
         self.vm.run("echo '/dev/vhost-vsock rw,' >>/etc/apparmor.d/local/abstractions/libvirt-qemu; "
                     "apparmor_parser -r /etc/apparmor.d/libvirt/libvirt-$(virsh domuuid inner | head -n 1)")

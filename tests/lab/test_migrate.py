@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A running workspace is migrated to another libvirt host and back, in the middle of its jobs."""
 import hashlib
-import os
 import re
-import signal
 import subprocess
 import time
 import unittest
@@ -99,22 +97,6 @@ class MigrateTest(vm.WorkspaceCase):
     def printed(self, device, digest):
         wait_for(lambda: self.copies(device, digest), "the document at the device")
         self.assertEqual(self.copies(self.device, digest) + self.copies(self.two.device, digest), 1)
-
-    def stall(self, host):
-        """The workers that take documents into the host's spooler stand still."""
-        pids = [pid for pid, argv in host.children("platen-spool") if argv[1] == "submit"]
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        self.addCleanup(self.go_on, pids)
-        return pids
-
-    @staticmethod
-    def go_on(pids):
-        for pid in pids:
-            try:
-                os.kill(pid, signal.SIGCONT)
-            except ProcessLookupError:
-                pass
 
     def decide(self, host, number, printed):
         row, = wait_for(lambda: [j for j in host.ask("jobs")["data"]["jobs"] if j["phase"] == "ask" and

@@ -181,6 +181,17 @@ class UnitsTest(Deployed):
         subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, deb], check=True, capture_output=True)
         return deb
 
+    def test_the_packages_own_test(self):
+        """What autopkgtest would run in its testbed, in this one."""
+        machine = self.boot("testbed")
+        machine.install(self.debs, "host", "guest", "tools")
+        shutil.copy(SOURCE / "packaging/debian/tests/installed", machine.root / "root/installed")
+        before = machine.out("cat /etc/platen/*.conf")
+        said = machine.run("/root/installed", check=False)
+        self.assertEqual((said.returncode, said.stdout.splitlines()[-1:]), (0, ["all of it"]), said.stdout + said.stderr)
+        self.assertEqual(machine.out("cat /etc/platen/*.conf"), before)
+        self.assertNotIn("autopkgtest", machine.out("lpstat -v", check=False))
+
     def test_a_driver_package_is_installed_below_the_sandbox(self):
         line = '*cupsFilter2: "application/vnd.cups-pdf application/pdf 0 -"'
         host = self.boot_host(lambda ppd: ppd.replace(line, '*cupsFilter: "application/vnd.cups-raw 0 rastertotest"'))

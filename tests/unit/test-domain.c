@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A domain's XML and Platen's element in its metadata. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,35 @@ START_TEST(test_devices)
 	ck_assert_uint_eq(d.connected, rows[_i].connected);
 	ck_assert_uint_eq(d.cid, rows[_i].cid);
 	ck_assert_str_eq(socket, rows[_i].socket);
+}
+END_TEST
+
+/* As libvirt shows a domain that runs; one of the file's owner says nothing of AppArmor. */
+START_TEST(test_confined)
+{
+	static const struct {
+		const char *label;
+		uint32_t confined;
+	} labels[] = {
+		{"", 0},
+		{"<seclabel type='dynamic' model='dac' relabel='yes'><label>+64055:+64055</label>"
+		 "</seclabel>",
+			0},
+		{"<seclabel type='none' model='apparmor'/>", 0},
+		{"<seclabel type='dynamic' model='dac' relabel='yes'/><seclabel type='dynamic' "
+		 "model='apparmor' relabel='yes'><label>libvirt-0011</label></seclabel>",
+			1},
+		{"<seclabel type='static' model='apparmor'><label>own</label></seclabel>", 1},
+	};
+	char xml[512], socket[108];
+
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+		struct virt_domain d = {.confined = 9};
+
+		(void)snprintf(xml, sizeof(xml), "<domain><devices/>%s</domain>", labels[i].label);
+		ck_assert_int_eq(domain_read_xml(xml, &d, socket), 0);
+		ck_assert_uint_eq(d.confined, labels[i].confined);
+	}
 }
 END_TEST
 
@@ -147,6 +177,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_add_test(tc, test_confined);
 	tcase_add_loop_test(tc, test_devices, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(tc, test_metadata_goes_and_comes);
 	tcase_add_loop_test(tc, test_bad_metadata_is_none, 0, 5);

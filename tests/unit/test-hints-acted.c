@@ -5,38 +5,18 @@
  * What is read is the test's, and its libcups is connected to a cupsd that says yes to all else. A
  * hint comes once: that of another job must not go with one that failed.
  */
-#include <check.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <stdint.h>
 
-#include "host/spool/hint.h"
 #include "host/spool/watch.h"
-#include "proto/base/cleanup.h"
-#include "proto/base/ipc.h"
+#include "tests/unit/watcher.h"
 
 /* How often each was read, in memory that the watcher shares. */
 static struct {
 	uint32_t job, printer, all; /* job 2, the printer, all printers since the hints */
 } * reads;
 
-static char dir[] = "/tmp/platen-acted-XXXXXX";
-static int owner = -1; /* platend's end of the connection */
 static bool hinted;
-
-int spool_sandbox(void);
-
-int spool_sandbox(void)
-{
-	return 0;
-}
 
 /* -- libcups */
 
@@ -93,16 +73,6 @@ ipp_status_t cupsLastError(void)
 
 /* -- list.c */
 
-static void hint(int fd, uint32_t host_job, const char *printer)
-{
-	struct spool_hint hint = {.host_job = host_job};
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	(void)snprintf(hint.printer, sizeof(hint.printer), "%s", printer);
-	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/" HINT_SOCKET, dir);
-	(void)sendto(fd, &hint, sizeof(hint), 0, (struct sockaddr *)&address, sizeof(address));
-}
-
 int watch_list_printers(struct watch *watch, const char *only)
 {
 	(void)watch;
@@ -114,21 +84,20 @@ int watch_list_printers(struct watch *watch, const char *only)
 /* The hints come with the list at the beginning; with the next one platend hangs up. */
 int watch_list_jobs(struct watch *watch, uint32_t only)
 {
-	_cleanup_close_ int fd = -1;
+	static const struct spool_hint hints[] = {
+		{.printer = "laser"}, {.host_job = 1}, {.host_job = 2}};
 
 	(void)watch;
 	reads->job += only == 2;
 	if (only)
 		return only == 1 ? -ENOMEM : 0;
 	if (hinted) {
-		owner = close_fd(owner);
+		watcher_hang_up();
 		return 0;
 	}
 	hinted = true;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	hint(fd, 0, "laser");
-	hint(fd, 1, "");
-	hint(fd, 2, "");
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
+		(void)watcher_hint(&hints[i]); /* what did not go is missed below */
 	return 0;
 }
 
@@ -150,40 +119,10 @@ void watch_forget(struct watch *watch)
 	(void)watch;
 }
 
-/* platen-spool watch, with platend at the other end. It ends when that has hung up. */
-static void watcher(void)
-{
-	int pair[2];
-
-	(void)alarm(10);
-	(void)socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair);
-	owner = fcntl(pair[0], F_DUPFD_CLOEXEC, 100);
-	(void)close_fd(pair[0]);
-	if (pair[1] != IPC_FD) {
-		(void)dup2(pair[1], IPC_FD);
-		(void)close_fd(pair[1]);
-	}
-	(void)watch_run("cupsd", dir);
-	_exit(0);
-}
-
 START_TEST(test_one_fails)
 {
-	char path[64];
-	pid_t pid;
-
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	reads = mmap(
-		NULL, sizeof(*reads), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ck_assert_ptr_ne(reads, MAP_FAILED);
-	pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0)
-		watcher();
-	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-	(void)snprintf(path, sizeof(path), "%s/" HINT_SOCKET, dir);
-	(void)unlink(path);
-	(void)rmdir(dir);
+	reads = watcher_begin(sizeof(*reads));
+	watcher_end(watcher_start("cupsd"));
 	ck_assert_uint_eq(reads->printer, 1);
 	ck_assert_uint_eq(reads->job, 1);
 	ck_assert_uint_eq(reads->all, 1);

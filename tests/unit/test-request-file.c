@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The file of a document that is under way, among all that lies in a spool. */
 #include <check.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,7 +28,8 @@ static void put(const char *name, off_t size)
 	path_of(path, name);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(ftruncate(fd, size), 0);
+	if (size)
+		ck_assert_int_eq(ftruncate(fd, size), 0);
 	(void)close(fd);
 }
 
@@ -100,6 +102,28 @@ START_TEST(test_found)
 }
 END_TEST
 
+/* Among more names than are looked at there could be another that is as long. */
+START_TEST(test_too_many)
+{
+	char name[16];
+	int names = 0;
+	struct dirent *entry;
+	DIR *folder = opendir(dir);
+
+	ck_assert_ptr_nonnull(folder);
+	while ((entry = readdir(folder)))
+		names++;
+	(void)closedir(folder);
+	for (; names < REQUEST_FILE_NAMES; names++) {
+		(void)snprintf(name, sizeof(name), "c%05d", 100000 + names);
+		put(name, 0);
+	}
+	ck_assert_int_eq(opened(6 * MIB), 8 * MIB - 100000);
+	put("d99999-001", 0);
+	ck_assert_int_eq(opened(6 * MIB), -E2BIG);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("request-file");
@@ -109,6 +133,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tc, test_found);
+	tcase_add_test(tc, test_too_many); /* behind it: they share the folder */
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_set_fork_status(runner, CK_NOFORK); /* the folder is removed below */
