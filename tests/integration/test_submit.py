@@ -20,7 +20,7 @@ import unittest
 import uuid
 
 import harness
-from harness import BUILD, Lab, Spooler, wait_for
+from harness import BUILD, Guest, Host, Lab, Spooler, vendor_ppd, wait_for
 
 QUOTA, MISMATCH = "QUOTA", "MISMATCH"
 
@@ -330,6 +330,30 @@ class SyncTest(unittest.TestCase):
         worker.sock.send(struct.pack("=IIII", SPOOL["SYNC"], 16, 20, 0))
         self.assertRaises(AssertionError, worker.heard, SPOOL["SYNCED"])
         self.assertEqual(worker.process.wait(20), 1)
+
+
+class SideBySideTest(unittest.TestCase):
+    def test_documents_that_are_as_long_go_to_the_disk_too(self):
+        """platend cannot tell whose a file is: the submit worker gets none, and the one that serves no job gets all."""
+        lab = Lab()
+        self.addCleanup(lab.close)
+        spooler = Spooler(lab, "host", notifier=True, env={"PLATEN_RUNDIR": lab.dir / "platend-run"})
+        spooler.add_queue("laser", "file:///dev/null", vendor_ppd(lab.dir / "vendor.ppd"))
+        host = Host(lab, spooler, settings="mode = all\n").start()
+        guest = Guest(lab, host).start()
+        wait_for(lambda: any(p["guest"] == "ready" for p in host.ask("printers", workspace="box")["data"]["printers"]), "the queue")
+        self.assertFalse([pid for pid, argv in host.children("platen-spool") if argv[1] == "sync"])
+        with open(lab.dir / "older", "w+b") as older, open(spooler.dir / "spool/0000ffff", "w+b") as another:
+            for file, size in ((older, 8), (another, 20)):
+                file.write(bytes(size << 20))
+                file.flush()
+            number = guest.print("laser", os.urandom(1 << 20) * 24, "-o", "document-format=application/vnd.cups-raw")
+            wait_for(lambda: (guest.job(number) or {}).get("job-state") == 9, "its end", 60)
+            if dirty(another.fileno()) is not None:
+                written_back(self, another.fileno(), older.fileno())
+        worker, = [pid for pid, argv in host.children("platen-spool") if argv[1] == "sync"]
+        theirs = pathlib.Path(f"/proc/{worker}/fd")
+        wait_for(lambda: not [fd for fd in theirs.iterdir() if "/spool/" in os.readlink(fd)], "it to let go of the files")
 
 
 if __name__ == "__main__":
