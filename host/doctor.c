@@ -17,6 +17,7 @@
 #include "host/renderings.h"
 #include "host/restarts.h"
 #include "host/spooler.h"
+#include "host/vsock.h"
 #include "host/workspace.h"
 #include "proto/base/text.h"
 
@@ -209,15 +210,40 @@ static void check_later(const struct workspace *ws, json_t *checks)
 	check(checks, vsock ? "vsock" : "channel", ws, "fault", text, fix);
 }
 
+/* A workspace that would come by vsock, and nobody listens. */
+static void check_listener(const struct workspace *ws, json_t *checks)
+{
+	int error = vsock_error(ws->host->vsock);
+	char text[MESSAGE_SIZE];
+	const char *fix;
+
+	switch (error) {
+	case 0: return;
+	case -ENODEV: fix = "vsock-port in platen.conf, and `systemctl reload platend`"; break;
+	case -EADDRINUSE:
+		fix = "`ss -l --vsock` shows whose the port is; or another vsock-port in "
+		      "platen.conf, and in platen-agent.conf of the workspaces; tried again each "
+		      "minute";
+		break;
+	case -EACCES:
+	case -EPERM:
+		fix = "a security module refuses it: `journalctl -k -g denied`; tried again each "
+		      "minute";
+		break;
+	default: fix = "`modprobe vhost_vsock`, and `systemctl reload platend`"; break;
+	}
+	(void)text_printf(text, sizeof(text), "platend does not listen for vsock: %s",
+		error == -ENODEV ? "the settings do not have it" : strerror(-error));
+	check(checks, "vsock", ws, "fault", text, fix);
+}
+
 /* The domain and its devices. Returns whether the agent can be looked at. */
 static bool check_domain(const struct workspace *ws, json_t *checks)
 {
 	bool by_vsock = ws->domain.devices & VIRT_DEVICE_VSOCK;
 
-	if (ws->by_libvirt && by_vsock && ws->host->vsock < 0)
-		check(checks, "vsock", ws, "fault", "platend does not listen for vsock",
-			"`modprobe vhost_vsock`, look at vsock-port in platen.conf, and `systemctl "
-			"reload platend`");
+	if (ws->by_libvirt && by_vsock)
+		check_listener(ws, checks);
 	if (ws->by_libvirt && !ws->domain.running) {
 		check_named(checks, "domain", ws, "skipped", "shut off", "start it: `virsh start ",
 			"`");

@@ -36,6 +36,7 @@
 #include "host/reload.h"
 #include "host/renderings.h"
 #include "host/spooler.h"
+#include "host/vsock.h"
 #include "host/workspace.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/log.h"
@@ -208,26 +209,6 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-static int on_vsock(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-	struct host *host = userdata;
-	uint32_t cid;
-	int connection = transport_vsock_accept(fd, &cid);
-
-	(void)revents;
-	if (loop_accepted(source, connection))
-		log_line(LOG_ERR, NULL,
-			"vsock connections cannot be taken: %s; tried again each second",
-			strerror(-connection));
-	if (connection >= 0)
-		domains_vsock(host->domains, cid, connection);
-	else if (connection == -EPERM)
-		log_line(LOG_WARNING, NULL,
-			"a vsock connection was refused: its port is not one that only root can "
-			"use");
-	return 0;
-}
-
 static int folder_make(const char *path, const char *owner, mode_t mode)
 {
 	struct passwd *pw = owner && geteuid() == 0 ? getpwnam(owner) : NULL;
@@ -354,21 +335,6 @@ static int set_up_workspaces(struct host *host)
 	return 0;
 }
 
-void host_listen_vsock(struct host *host)
-{
-	host->vsock_io = sd_event_source_disable_unref(host->vsock_io);
-	host->vsock = close_fd(host->vsock);
-	if (host->config.vsock_port == 0 || !host->config.libvirt_uri[0])
-		return;
-	host->vsock = transport_vsock_listen(host->config.vsock_port);
-	if (host->vsock >= 0)
-		(void)sd_event_add_io(
-			host->event, &host->vsock_io, host->vsock, EPOLLIN, on_vsock, host);
-	else
-		log_line(LOG_NOTICE, NULL, "vsock is not available here: %s",
-			strerror(-host->vsock));
-}
-
 /* Asked to end: each guest is told, which takes a moment; on_post() ends the loop then. */
 static int on_term(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
 {
@@ -453,7 +419,7 @@ static int set_up(struct host *host)
 	if (r == 0)
 		r = domains_new(host, &host->domains);
 	if (r == 0)
-		host_listen_vsock(host);
+		r = vsock_new(host, &host->vsock);
 	return r;
 }
 
@@ -467,7 +433,6 @@ int host_new(struct config *config, struct host **ret_host)
 		return -ENOMEM;
 	host->config = *config;
 	*config = (struct config){0};
-	host->vsock = -1;
 	host->started = time(NULL);
 	TAILQ_INIT(&host->printers);
 	TAILQ_INIT(&host->workspaces);
@@ -500,8 +465,7 @@ struct host *host_free(struct host *host)
 	host->pruner = pruner_free(host->pruner);
 	host->renderings = renderings_free(host->renderings);
 	host->manuals = manuals_free(host->manuals);
-	host->vsock_io = sd_event_source_disable_unref(host->vsock_io);
-	host->vsock = close_fd(host->vsock);
+	host->vsock = vsock_free(host->vsock);
 	host->post = sd_event_source_disable_unref(host->post);
 	host->commits = commits_free(host->commits);
 	host->tick = sd_event_source_disable_unref(host->tick);

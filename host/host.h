@@ -27,6 +27,7 @@ struct control;
 struct renderings;
 struct manuals;
 struct pruner;
+struct vsock;
 struct arrivals;
 struct commits;
 
@@ -62,8 +63,7 @@ struct host {
 	struct workspace_list workspaces;
 	struct job_list jobs; /* unfinished, and finished ones that a guest still has open */
 	sd_event_source *post, *tick, *term, *interrupt, *hup, *settle;
-	int vsock;
-	sd_event_source *vsock_io;
+	struct vsock *vsock;
 	bool ending;	   /* SIGTERM was seen: channels say goodbye, and no new one begins */
 	unsigned int left; /* channels that are still saying it */
 	bool settled;	   /* printers and drivers are known well enough to be offered */
@@ -94,9 +94,6 @@ void host_printer_gone(struct host *host, struct printer *printer);
 
 /* The spooler's list is complete, or a driver's fate is known: offers may begin. */
 void host_settle(struct host *host);
-
-/* Waits for workspaces with vsock at the port of the settings, and no longer at one before. */
-void host_listen_vsock(struct host *host);
 
 /* Takes up the default mode: one that was stored, else that of the settings. */
 void host_load_mode(struct host *host);

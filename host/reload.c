@@ -18,6 +18,7 @@
 #include "host/printer.h"
 #include "host/renderings.h"
 #include "host/restarts.h"
+#include "host/vsock.h"
 #include "host/workspace.h"
 #include "proto/base/clock.h"
 #include "proto/base/log.h"
@@ -189,8 +190,7 @@ static void apply(struct host *host, const struct config *before)
 		host_say_unwritten(host, r);
 	if (strcmp(before->cups_spool, now->cups_spool) != 0)
 		host->unsynced = false; /* it is seen, and said, with the next document */
-	if (before->vsock_port != now->vsock_port || host->vsock < 0)
-		host_listen_vsock(host); /* the kernel may have it since */
+	vsock_look(host->vsock);	/* also at the same port: the kernel may have it since */
 	refresh_printers(host, before);
 	host_load_mode(host);
 }

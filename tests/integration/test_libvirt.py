@@ -6,6 +6,7 @@ AppArmor does. Real ones: tests/lab/test_migrate.py, test_devices.py.
 """
 import os
 import shutil
+import socket
 import unittest
 import uuid
 
@@ -17,6 +18,7 @@ NODE = """<node>
 </node>
 """
 PORT = "<controller type='virtio-serial'/><channel type='unix'><source path='/nonexistent'/><target type='virtio' name='org.platen.0'/></channel>"
+VSOCK = "<vsock model='virtio'><cid auto='no' address='7'/></vsock>"
 CONFINED = "<seclabel type='dynamic' model='apparmor' relabel='yes'/>"
 
 
@@ -27,13 +29,13 @@ class LibvirtTest(unittest.TestCase):
         self.spooler = Spooler(self.lab, "host")
         shutil.copy(BUILD / "libvirt-by-hand", self.lab.programs / "platen-virt")
 
-    def make_host(self, devices="", label=""):
+    def make_host(self, devices="", label="", settings=""):
         node = self.lab.dir / "node.xml"
         node.write_text(NODE.format(uuid=uuid.uuid4(), devices=devices, label=label))
         self.orders = self.lab.dir / "node.xml.orders"
         os.mkfifo(self.orders)
         self.orders.chmod(0o666)
-        self.host = Host(self.lab, self.spooler, workspaces=(), libvirt=f"test://{node}").start()
+        self.host = Host(self.lab, self.spooler, workspaces=(), settings=settings, libvirt=f"test://{node}").start()
         wait_for(lambda: "libvirt answers" in self.lab.log("platend"), "libvirt")
 
     def order(self, line):
@@ -75,6 +77,31 @@ class LibvirtTest(unittest.TestCase):
         self.order("undefine box")
         self.is_gone(20)
         self.assertEqual(self.looks(), 3)
+
+    # -- the port for vsock
+
+    def test_a_vsock_port_that_is_not_to_be_had_yet(self):
+        """Another program's, as here, or kept from platend by a security module: said once, and tried until it is."""
+        try:
+            other = socket.socket(socket.AF_VSOCK)
+        except OSError as fault:
+            self.skipTest(f"this kernel has no vsock: {fault}")
+        self.addCleanup(other.close)
+        other.bind((socket.VMADDR_CID_ANY, socket.VMADDR_PORT_ANY))
+        other.listen(1)
+        port = other.getsockname()[1]
+        self.make_host(PORT + VSOCK, settings=f"vsock-port = {port}")
+        wait_for(lambda: self.states() == {"box": "running"}, "the domain")
+        line, = self.checks("vsock")
+        self.assertEqual((line["state"], line["text"]), ("fault", "platend does not listen for vsock: Address already in use"))
+        self.assertIn("ss -l --vsock", line["fix"])
+        other.close()
+        wait_for(lambda: self.checks("vsock") == [], "platend to listen", 30)
+        log = self.lab.log("platend")
+        self.assertEqual((log.count("vsock is not available here"), log.count(f"vsock is available now, at port {port}")), (1, 1))
+        another = socket.socket(socket.AF_VSOCK)
+        self.addCleanup(another.close)
+        self.assertRaises(OSError, another.bind, (socket.VMADDR_CID_ANY, port))
 
     # -- a device that comes with the next start
 
