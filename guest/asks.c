@@ -391,13 +391,13 @@ static int on_client_timer(sd_event_source *source, uint64_t usec, void *userdat
 static int on_connection(sd_event_source *source, int sock, uint32_t revents, void *userdata)
 {
 	struct asks *asks = userdata;
-	int fd;
+	int fd = accept4(sock, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int result = fd < 0 ? -errno : fd;
 
 	(void)revents;
-	fd = accept4(sock, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (loop_accepted(source, fd < 0 ? -errno : fd))
+	if (loop_accepted(source, result))
 		log_line(LOG_ERR, NULL, "%s: nobody can be taken: %s; tried again each second",
-			asks->path, strerror(errno));
+			asks->path, strerror(-result));
 	if (fd < 0)
 		return 0;
 	asks->client = fd;

@@ -180,14 +180,15 @@ static int on_connection(sd_event_source *source, int sock, uint32_t revents, vo
 {
 	struct backends *backends = userdata;
 	_cleanup_close_ int fd = accept4(sock, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int result = fd < 0 ? -errno : fd;
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 	struct backend *backend;
 
 	(void)revents;
-	if (loop_accepted(source, fd < 0 ? -errno : fd))
+	if (loop_accepted(source, result))
 		log_line(LOG_ERR, NULL, "no backend can be taken: %s; tried again each second",
-			strerror(errno));
+			strerror(-result));
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return 0;
 	if (peer.uid != backends->spooler && peer.uid != 0) {

@@ -23,13 +23,16 @@
 #define SYNC_USEC  300000000ULL /* as for a document */
 #define SYNC_CPU   60000000ULL	/* usec of processor time for one */
 #define AGAIN_USEC 10000000ULL	/* from the end of one to the start of the next */
+#define QUIET_USEC 1000000ULL	/* a job looks for its file twice in it */
 
 struct syncer {
 	struct host *host;
 	struct worker *worker;
 	bool busy;
+	bool full;	   /* there was no room for a question: it has a deadline to make some */
 	uint32_t host_job; /* that it is busy for; 0: nobody's any more */
 	uint64_t again;	   /* usec of CLOCK_MONOTONIC: not started before */
+	uint64_t quiet;	   /* the same: nothing is written back before, for a question is due */
 };
 
 int syncer_new(struct host *host, struct syncer **ret_syncer)
@@ -77,9 +80,24 @@ static void on_exit_of(struct worker *worker, int status, bool timed_out, void *
 		"there are more",
 		worker_end_text(status, timed_out, why));
 	syncer->worker = worker_free(worker);
-	syncer->busy = false;
+	syncer->busy = syncer->full = false;
 	if (sd_event_now(syncer->host->event, CLOCK_MONOTONIC, &now) >= 0)
 		syncer->again = now + AGAIN_USEC;
+}
+
+/* It has begun what it had to write back, to which no answer comes, and so is alive. Who had a
+ * question asks again before there is more. */
+static void on_room(struct worker *worker, void *userdata)
+{
+	struct syncer *syncer = userdata;
+	uint64_t now;
+
+	if (!syncer->full)
+		return;
+	syncer->full = false;
+	(void)worker_deadline(worker, 0);
+	if (sd_event_now(syncer->host->event, CLOCK_MONOTONIC, &now) >= 0)
+		syncer->quiet = now + QUIET_USEC;
 }
 
 /* 0, -EAGAIN or another -errno. */
@@ -94,6 +112,7 @@ static int start(struct syncer *syncer)
 		.hidden = host_hidden(host),
 		.on_message = on_message,
 		.on_exit = on_exit_of,
+		.on_room = on_room,
 		.userdata = syncer,
 	};
 	uint64_t now;
@@ -115,10 +134,16 @@ void syncer_ask(struct syncer *syncer, uint32_t host_job, int fd)
 {
 	struct spool_look m = {
 		.head = {.type = SPOOL_SYNC, .size = sizeof(m)}, .host_job = host_job};
+	int r;
 
-	if (syncer->busy || (!syncer->worker && start(syncer) < 0))
+	if (syncer->busy || syncer->full || (!syncer->worker && start(syncer) < 0))
 		return;
-	if (worker_send(syncer->worker, &m, fd) < 0)
+	r = worker_send(syncer->worker, &m, fd);
+	if (r == -EAGAIN) {
+		syncer->full = true;
+		(void)worker_deadline(syncer->worker, SYNC_USEC);
+	}
+	if (r < 0)
 		return;
 	worker_allow_cpu(syncer->worker, SYNC_CPU);
 	syncer->busy = true;
@@ -131,16 +156,21 @@ void syncer_write_back(struct syncer *syncer, const char *spool)
 {
 	struct ipc_head m = {.type = SPOOL_WRITE_BACK, .size = sizeof(m)};
 	int fds[REQUEST_FILES_MOST];
+	uint64_t now;
+	bool taken = false;
 	int count;
 
-	if (!syncer->worker && start(syncer) < 0)
+	if (syncer->full || sd_event_now(syncer->host->event, CLOCK_MONOTONIC, &now) < 0 ||
+		now < syncer->quiet || (!syncer->worker && start(syncer) < 0))
 		return;
 	count = request_files_open(spool, fds);
 	for (int i = 0; i < count; i++) {
-		(void)worker_send(syncer->worker, &m, fds[i]); /* what it does not take is left */
+		if (worker_send(syncer->worker, &m, fds[i]) ==
+			0) /* what it does not take is left */
+			taken = true;
 		fds[i] = close_fd(fds[i]);
 	}
-	if (!syncer->busy)
+	if (taken && !syncer->busy)
 		worker_allow_cpu(syncer->worker, SYNC_CPU);
 }
 

@@ -7,6 +7,8 @@
  * here", and what no library ever does kills the process. It has no network, starts nothing,
  * touches no process, writes no file (it syncs one that it was given) and listens nowhere: `watch`
  * binds the socket for its hints before. It reads what cupsd says, in which devices have a word.
+ * `sync`, which is handed everybody's documents, only syncs them: it can neither read one nor reach
+ * anybody but platend.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -150,5 +152,46 @@ int spool_sandbox(void)
 	};
 
 	(void)cupsUser(); /* who we are may be asked of a service, once */
+	return sandbox_enter(&sandbox);
+}
+
+static const struct sandbox_rule sync_rules[] = {
+	MAY(recvmsg),
+	MAY(sendmsg),
+	MAY(fsync),
+	MAY(sync_file_range),
+	MAY(fstat),
+	MAY(newfstatat),
+	MAY(statx),
+	MAY(close),
+	MAY(write), /* its last words; what it is handed is not open for that */
+	MAY(brk),
+	MAY(munmap),
+	{SCMP_SYS(mmap), SCMP_ACT_ALLOW, 2,
+		{LACKS(2, PROT_EXEC), {3, SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS}}},
+	MAY(clock_gettime),
+	MAY(futex),
+	MAY(rt_sigreturn),
+	MAY(restart_syscall),
+	MAY(exit),
+	MAY(exit_group),
+	DEADLY(execve),
+	DEADLY(fork),
+	DEADLY(vfork),
+	DEADLY(clone),
+};
+
+int sync_sandbox(void)
+{
+	static const struct sandbox_path paths[] = {{"/", 0}}; /* it may reach nothing */
+	static const struct sandbox sandbox = {
+		.limits = {.memory = MEMORY_MAX, .files = FILES_MAX, .secret = true},
+		.otherwise = SCMP_ACT_ERRNO(EPERM),
+		.rules = sync_rules,
+		.rule_count = sizeof(sync_rules) / sizeof(sync_rules[0]),
+		.paths = paths,
+		.path_count = sizeof(paths) / sizeof(paths[0]),
+	};
+
 	return sandbox_enter(&sandbox);
 }

@@ -46,8 +46,9 @@ int ipp_is_job(http_t *http, uint32_t host_job, const struct uuid *job, uint32_t
 int ipp_cancel(http_t *http, uint32_t host_job, const struct uuid *job, uint32_t file);
 
 /* Gives up what it does not need (proto/base/sandbox.h), once what is made at the start is there. 0
- * or -errno. */
+ * or -errno. sync_sandbox() leaves no more than what syncs a file that it is handed. */
 int spool_sandbox(void);
+int sync_sandbox(void);
 
 int watch_run(const char *socket, const char *run_dir);
 /* Cancels what this user subscribed to for us. 0 or -errno; -ENOTCONN: cupsd does not answer. */

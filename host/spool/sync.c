@@ -29,7 +29,7 @@ static void write_back(int fd)
 int sync_run(void)
 {
 	static _Alignas(max_align_t) unsigned char buf[IPC_SIZE_MAX];
-	int r = spool_sandbox();
+	int r = sync_sandbox();
 
 	while (r >= 0) {
 		_cleanup_close_ int fd = -1;

@@ -244,7 +244,9 @@ static void do_detach(virDomainPtr domain, struct virt_result *result)
 	(void)virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, NULL, VIRT_METADATA_PREFIX,
 		VIRT_METADATA_URI, flags); /* none there is as good */
 	(void)text_printf(text, sizeof(text),
-		"detached; the device goes when the workspace restarts (%s)", why);
+		"detached; libvirt cannot do it live (%.300s): shut the workspace down and start "
+		"it; a reboot does not take it away",
+		why);
 	answer(result, 0, result->live ? "detached" : text, -1);
 }
 

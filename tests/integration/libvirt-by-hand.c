@@ -5,7 +5,7 @@
  *
  * No event comes but those that a test orders, by a line in the FIFO beside the driver's file: so a
  * domain can go without a word, as one does that has migrated. A device is never added live, which
- * is what AppArmor does to vsock. Whenever all domains are looked at, stderr says so.
+ * is what AppArmor does to vsock, nor taken. Whenever all domains are looked at, stderr says so.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -113,4 +113,11 @@ int virDomainAttachDeviceFlags(virDomainPtr domain, const char *xml, unsigned in
 		return -1;
 	(void)virDomainFree(defined);
 	return 0;
+}
+
+/* Of what is stored it only says so. */
+int virDomainDetachDeviceFlags(virDomainPtr domain, const char *xml, unsigned int flags)
+{
+	(void)domain;
+	return *xml && !(flags & VIR_DOMAIN_AFFECT_LIVE) ? 0 : -1;
 }

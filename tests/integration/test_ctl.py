@@ -77,7 +77,7 @@ DATA = {
     "mode win11": {"workspace": "win11", "mode": "all", "mode_from": "workspace"},
     "mode Büro": {"workspace": "Büro", "mode": "network", "mode_from": "host"},
     "attach win11": {"text": "attached, in force now", "live": True},
-    "detach win11": {"text": "detached; the device goes when the workspace restarts", "live": False},
+    "detach win11": {"text": "detached; libvirt cannot do it live: shut the workspace down and start it", "live": False},
     "doctor": {"checks": [
         {"link": "libvirt", "workspace": None, "state": "ok", "text": "libvirt 9.0.0", "fix": ""},
         {"link": "agent", "workspace": "win11", "state": "fault", "text": "no agent answers",
@@ -212,7 +212,7 @@ JOB          WORKSPACE  PRINTER  PHASE         HOST JOB  SIZE     PAGES  USER  O
         "mode win11 all": (0, "win11: all\n"),
         "mode Büro": (0, "Büro: network (the host's default)\n"),
         "attach win11": (0, "win11: attached, in force now\n"),
-        "detach win11": (0, "win11: detached; the device goes when the workspace restarts\n"),
+        "detach win11": (0, "win11: detached; libvirt cannot do it live: shut the workspace down and start it\n"),
         "doctor": (1, """\
 STATE    LINK     WORKSPACE  FOUND
 ok       libvirt  -          libvirt 9.0.0

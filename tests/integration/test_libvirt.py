@@ -147,6 +147,16 @@ class LibvirtTest(unittest.TestCase):
         self.assertNotIn("AppArmor", line["text"] + line["fix"])
         self.assertEqual(self.host.ask("workspaces")["data"]["workspaces"][0]["link"], "no-channel")
 
+    # -- a device that stays until the next start
+
+    def test_port_not_taken(self):
+        self.make_host(PORT)
+        wait_for(lambda: self.states() == {"box": "running"}, "the domain")
+        answer = self.host.ask("detach", workspace="box")
+        self.assertTrue(answer["ok"], answer)
+        self.assertFalse(answer["data"]["live"])
+        self.assertIn("shut the workspace down and start it; a reboot does not", answer["data"]["text"])
+
 
 if __name__ == "__main__":
     unittest.main()

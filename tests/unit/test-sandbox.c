@@ -148,6 +148,56 @@ START_TEST(test_spool_may)
 }
 END_TEST
 
+/* What serves no cupsd has not even these. */
+START_TEST(test_sync)
+{
+	refuses(_i, SPOOL, sync_sandbox);
+}
+END_TEST
+
+static int document; /* that it was handed */
+
+static int try_read(void)
+{
+	char byte;
+
+	return TELL((int)read(document, &byte, 1));
+}
+
+static int try_map(void)
+{
+	return mmap(NULL, 1, PROT_READ, MAP_PRIVATE, document, 0) == MAP_FAILED ? errno : 0;
+}
+
+static int try_sync(void)
+{
+	struct stat st;
+
+	if (fstat(document, &st) < 0 || fsync(document) < 0)
+		return errno;
+	return TELL(sync_file_range(document, 0, 1, SYNC_FILE_RANGE_WRITE));
+}
+
+START_TEST(test_sync_only_syncs)
+{
+	static const struct attempt refused[] = {{"read", try_read, 0}, {"mmap", try_map, 0},
+		{"open", try_open, 0}, {"openat", try_openat, 0}, {"socket", try_socket_unix, 0},
+		{"connect", try_connect, 0}};
+	struct attempt may = {"what it is for", try_sync, 0};
+	FILE *file = tmpfile();
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fputc('x', file), 'x');
+	rewind(file);
+	document = fileno(file);
+	ck_assert_int_eq(outcome(&refused[_i], NULL), 0);
+	ck_assert_int_eq(lseek(document, 0, SEEK_SET), 0);
+	ck_assert_int_eq(outcome(&refused[_i], sync_sandbox), EPERM);
+	ck_assert_int_eq(outcome(&may, sync_sandbox), 0);
+	(void)fclose(file);
+}
+END_TEST
+
 static int fetch_server(void)
 {
 	struct fetch_get get = {
@@ -318,6 +368,8 @@ static TCase *walls(void)
 	tcase_add_loop_test(tcase, test_device, 0, ATTEMPTS);
 	tcase_add_loop_test(tcase, test_spool, 0, ATTEMPTS);
 	tcase_add_loop_test(tcase, test_spool_may, 0, 5);
+	tcase_add_loop_test(tcase, test_sync, 0, ATTEMPTS);
+	tcase_add_loop_test(tcase, test_sync_only_syncs, 0, 6);
 	tcase_add_loop_test(tcase, test_fetch, 0, ATTEMPTS);
 	tcase_add_loop_test(tcase, test_fetch_by_hand, 0, ATTEMPTS);
 	tcase_add_loop_test(tcase, test_fetch_may, 0, 5);
