@@ -124,6 +124,9 @@ class Deployment(unittest.TestCase):
         if any(t is self for t, _ in self._outcome.result.errors + self._outcome.result.failures):
             for command in ("platenctl workspaces; platenctl doctor; journalctl -k --no-pager | grep DENIED | tail -n 20; journalctl -u platend --no-pager | tail -n 40; tail -c 1500 /var/log/inner.log; "
                             "virsh dumpxml inner | sed -n '/<channel/,/channel>/p; /<vsock/,/vsock>/p'",
+                            # Where the workspace's processor stands, and whether it goes on: twice.
+                            "for i in 1 2; do virsh domstats --state --vcpu inner; "
+                            "virsh qemu-monitor-command --hmp inner 'info registers' | grep -E 'RIP|HLT'; sleep 1; done; uptime",
                             "inner 'journalctl -u platen-agent --no-pager | tail -n 40; ls -l /dev/vsock /dev/virtio-ports; lsmod | grep vsock; lpstat -l -o'"):
                 print(self.vm.run(command, check=False, timeout=60)[1])
 
