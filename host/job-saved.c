@@ -17,6 +17,7 @@
 
 #include "host/job-parts.h"
 #include "host/spooler.h"
+#include "host/syncer.h"
 #include "proto/base/cleanup.h"
 
 #define SAVED_LOOK 500000ULL /* usec */
@@ -56,7 +57,7 @@ static int on_saving(sd_event_source *source, uint64_t usec, void *userdata)
 	}
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 		is_later(&st.st_mtim, &job->released))
-		spooler_sync(job->host->spooler, job->row.host_job, fd);
+		syncer_ask(spooler_syncer(job->host->spooler), job->row.host_job, fd);
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 #include "host/printer.h"
 #include "host/request-file.h"
 #include "host/spooler.h"
+#include "host/syncer.h"
 #include "host/workspace.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/clock.h"
@@ -221,7 +222,7 @@ static void write_back(struct job *job, uint64_t offset)
 	if (fd >= 0)
 		(void)submit_tell(job->submit, &m, fd);
 	else if (fd == -EEXIST)
-		spooler_write_back(host->spooler);
+		syncer_write_back(spooler_syncer(host->spooler), host->config.cups_spool);
 	host->look_again = clock_usec() + (clock_usec() - begun) * 16;
 }
 

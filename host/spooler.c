@@ -557,14 +557,9 @@ void spooler_check(struct spooler *spooler)
 		owed_check(&spooler->owed, spooler->watch);
 }
 
-void spooler_sync(struct spooler *spooler, uint32_t host_job, int fd)
+struct syncer *spooler_syncer(struct spooler *spooler)
 {
-	syncer_ask(spooler->syncer, host_job, fd); /* comes again */
-}
-
-void spooler_write_back(struct spooler *spooler)
-{
-	syncer_write_back(spooler->syncer, spooler->host->config.cups_spool);
+	return spooler->syncer;
 }
 
 void spooler_look(struct spooler *spooler, uint32_t host_job)

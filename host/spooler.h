@@ -50,9 +50,8 @@ void spooler_cancel(
 /* Something failed: the watcher looks whether cupsd is as we think. */
 void spooler_check(struct spooler *spooler);
 
-/* See syncer_ask() and syncer_write_back(). */
-void spooler_sync(struct spooler *spooler, uint32_t host_job, int fd);
-void spooler_write_back(struct spooler *spooler);
+/* Who syncs its files; the spooler's. */
+struct syncer *spooler_syncer(struct spooler *spooler);
 
 /* Tells the state of this job anew; when cupsd does not know it, all are looked at. */
 void spooler_look(struct spooler *spooler, uint32_t host_job);
