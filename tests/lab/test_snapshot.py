@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """libvirt's own snapshots of a running workspace, taken and reverted to in the middle of its jobs."""
 import hashlib
-import os
-import signal
 import subprocess
 import unittest
 
@@ -57,26 +55,12 @@ class SnapshotTest(vm.WorkspaceCase):
         wait_for(lambda: len(self.device.received) >= len(digests), "the documents at the device")
         self.assertEqual(sorted(hashlib.sha256(d).hexdigest() for d in self.device.received), sorted(digests))
 
-    def workers(self):
-        return [pid for pid, argv in self.host.children("platen-spool") if argv[1] == "submit"]
-
     def stalled(self, name):
         """A job on its way that goes no further: its number, and who goes on when they are told."""
-        pids = self.workers()
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        self.addCleanup(self.go_on, pids)
+        pids = self.stall(self.host)
         number = self.submit(name)
         wait_for(lambda: [j for j in self.host.ask("jobs")["data"]["jobs"] if j["title"] == name], "the job at the host", 30)
         return number, pids
-
-    @staticmethod
-    def go_on(pids):
-        for pid in pids:
-            try:
-                os.kill(pid, signal.SIGCONT)
-            except ProcessLookupError:
-                pass
 
     def test_reverted_in_the_middle_of_jobs(self):
         self.guest = Kept(self.lab, self.libvirt, self.image)
