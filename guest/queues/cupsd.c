@@ -135,49 +135,6 @@ void cupsd_want(ipp_t *request, const char *const *names, size_t count)
 		(int)count, NULL, names);
 }
 
-/* Fills libcups's buffer first: ippRead() has a system call or three for each field instead, and a
- * list of a thousand queues has sixty thousand of them. */
-static ssize_t read_answer(void *http, ipp_uchar_t *buf, size_t size)
-{
-	size_t done = 0;
-	ssize_t n = 1;
-
-	while (done < size && n > 0) {
-		n = httpPeek(http, (char *)buf + done, 1);
-		if (n > 0)
-			n = httpRead2(http, (char *)buf + done, size - done);
-		done += n > 0 ? (size_t)n : 0;
-	}
-	return done ? (ssize_t)done : n;
-}
-
-/* A question without a document. NULL when cupsd went away, of which libcups does not know if
- * *ret_silent: its last error is that of an earlier question. Anything out of the ordinary it
- * settles with cupsd by itself. The twin of ipp_do_list() in host/spool/spooler-ipp.c, of which the
- * guest's programs see nothing. */
-static ipp_t *ask(http_t *http, ipp_t *request, const char *resource, bool *ret_silent)
-{
-	_cleanup_ipp_ ipp_t *response = ippNew();
-	http_status_t status = cupsSendRequest(http, request, resource, ippLength(request));
-	ipp_state_t state = IPP_STATE_IDLE;
-
-	while (status == HTTP_STATUS_CONTINUE)
-		status = httpUpdate(http);
-	if (status != HTTP_STATUS_OK && status != HTTP_STATUS_ERROR) {
-		httpFlush(http);
-		return cupsDoRequest(http, request, resource);
-	}
-	ippDelete(request);
-	while (status == HTTP_STATUS_OK && state != IPP_STATE_DATA && state != IPP_STATE_ERROR)
-		state = ippReadIO(http, read_answer, 1, NULL, response);
-	if (state != IPP_STATE_DATA) {
-		*ret_silent = true;
-		return NULL;
-	}
-	httpFlush(http);
-	return steal_ptr(response);
-}
-
 /* What cupsd did not like, or that it did not answer; `silent`: and libcups says nothing of it. */
 static int error_of(struct cupsd *cupsd, ipp_t *response, bool silent)
 {
@@ -207,23 +164,19 @@ static int error_of(struct cupsd *cupsd, ipp_t *response, bool silent)
 	return -ECONNRESET;
 }
 
-int cupsd_run(
-	struct cupsd *cupsd, ipp_t *request, const char *resource, int file, ipp_t **ret_response)
+int cupsd_run_meanwhile(struct cupsd *cupsd, ipp_t *request, const char *resource, int file,
+	exchange_fn *meanwhile, void *userdata, ipp_t **ret_response)
 {
 	_cleanup_ipp_ ipp_t *response = NULL;
 	const char *server;
-	bool silent = false;
+	bool silent;
 	int r = connect_now(cupsd);
 
 	if (r < 0) {
 		ippDelete(request);
 		return r;
 	}
-	if (file >= 0)
-		(void)lseek(file, 0, SEEK_SET);
-	response = ret_response && file < 0
-			   ? ask(cupsd->http, request, resource, &silent)
-			   : cupsDoIORequest(cupsd->http, request, resource, file, -1);
+	response = ipp_exchange(cupsd->http, request, resource, file, meanwhile, userdata, &silent);
 	if (!response)
 		return error_of(cupsd, NULL, silent);
 	count_connection(cupsd);
@@ -236,6 +189,12 @@ int cupsd_run(
 	if (ret_response)
 		*ret_response = steal_ptr(response);
 	return 0;
+}
+
+int cupsd_run(
+	struct cupsd *cupsd, ipp_t *request, const char *resource, int file, ipp_t **ret_response)
+{
+	return cupsd_run_meanwhile(cupsd, request, resource, file, NULL, NULL, ret_response);
 }
 
 bool cupsd_answers(struct cupsd *cupsd)

@@ -9,6 +9,7 @@
 
 #include "guest/queues/queues.h"
 #include "proto/base/cleanup.h"
+#include "proto/ipp/exchange.h"
 
 struct cupsd {
 	const char *socket;
@@ -46,6 +47,10 @@ void cupsd_want(ipp_t *request, const char *const *names, size_t count);
  */
 int cupsd_run(
 	struct cupsd *cupsd, ipp_t *request, const char *resource, int file, ipp_t **ret_response);
+/* The same; `meanwhile` is called once while cupsd works on the request, or not at all (see
+ * ipp_exchange()). */
+int cupsd_run_meanwhile(struct cupsd *cupsd, ipp_t *request, const char *resource, int file,
+	exchange_fn *meanwhile, void *userdata, ipp_t **ret_response);
 
 /* Attributes of an answer as plain values; what is not there is empty or 0. */
 void cupsd_text(ipp_t *ipp, const char *name, char *buf, size_t size);

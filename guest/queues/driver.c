@@ -10,6 +10,7 @@
 
 #include <cups/ppd.h>
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "proto/base/text.h"
@@ -22,8 +23,12 @@ int driver_read(int fd, char *why, size_t size)
 	ppd_status_t status;
 	ppd_file_t *ppd;
 
-	if (copy < 0)
-		return -errno;
+	if (copy < 0) {
+		int r = -errno;
+
+		(void)text_printf(why, size, "the driver cannot be read: %s", strerror(-r));
+		return r;
+	}
 	(void)lseek(copy, 0, SEEK_SET);
 	ppd = ppdOpenFd(copy); /* closes it */
 	if (ppd) {
@@ -33,5 +38,5 @@ int driver_read(int fd, char *why, size_t size)
 	status = ppdLastError(&line);
 	(void)text_printf(why, size, "the driver cannot be read: %.300s in line %d",
 		ppdErrorString(status), line);
-	return -EINVAL;
+	return status <= PPD_ALLOC_ERROR ? -EIO : -EINVAL;
 }

@@ -267,53 +267,60 @@ static int delete_queue(struct cupsd *cupsd, const char *name)
 }
 
 /* cupsd looks at a driver's first line only before it says yes, and a queue whose driver it then
- * cannot read has no model. Its words are in its log alone, so the same parser is asked. */
-static int check_driver(struct cupsd *cupsd, const char *name, int driver)
-{
-	static const char *const wanted[] = {"printer-make-and-model"};
-	ipp_t *request = cupsd_request(IPP_OP_GET_PRINTER_ATTRIBUTES, name);
-	_cleanup_ipp_ ipp_t *response = NULL;
-	int r;
+ * cannot read has no model. Its words are in its log alone, so the same parser is asked: while
+ * cupsd makes a new queue, as this takes a tenth of that; before it changes one that is there, for
+ * the old driver is lost then. That cupsd could not read a sound one again, for want of memory say,
+ * only its log tells. */
+struct reading {
+	int driver;
+	bool done;
+	int error; /* driver_read()'s */
+	char why[MESSAGE_SIZE];
+};
 
-	cupsd_want(request, wanted, COUNT(wanted));
-	r = cupsd_run(cupsd, request, "/", -1, &response);
-	if (r < 0 || ippFindAttribute(response, "printer-make-and-model", IPP_TAG_TEXT))
+static void read_driver(void *userdata)
+{
+	struct reading *reading = userdata;
+
+	reading->error = driver_read(reading->driver, reading->why, sizeof(reading->why));
+	reading->done = true;
+}
+
+static int add_queue(struct cupsd *cupsd, const struct queues_put *put, int driver)
+{
+	struct reading reading = {.driver = driver};
+	int r = cupsd_run_meanwhile(cupsd, put_request(put, NULL), "/admin/", driver,
+		driver >= 0 ? read_driver : NULL, &reading, NULL);
+
+	if (r < 0 || driver < 0)
 		return r;
-	r = driver_read(driver, cupsd->text, sizeof(cupsd->text));
-	if (r == 0)
-		(void)text_printf(cupsd->text, sizeof(cupsd->text),
-			"the driver was refused: see cupsd's error_log");
-	return -EINVAL;
+	if (!reading.done)
+		read_driver(&reading);
+	if (reading.error == -EINVAL)
+		(void)delete_queue(cupsd, put->name);
+	if (reading.error < 0)
+		(void)text_copy(cupsd->text, sizeof(cupsd->text), reading.why);
+	return reading.error;
 }
 
 int queue_put(struct cupsd *cupsd, const struct queues_put *put, int driver, uint32_t *ret_made)
 {
 	struct queue_look look;
-	char why[MESSAGE_SIZE];
 	int r = queue_look(cupsd, put->name, &look);
 	bool is_new = r == -ENOENT;
 
 	*ret_made = is_new;
 	if (r < 0 && (!is_new || put->there))
 		return r;
-	/* The old driver is lost once cupsd has the new one, and an empty one it does not notice.
-	 */
+	/* An empty one cupsd does not notice. */
 	if (driver >= 0 && (!is_new || lseek(driver, 0, SEEK_END) <= 0)) {
 		r = driver_read(driver, cupsd->text, sizeof(cupsd->text));
 		if (r < 0)
 			return r;
 	}
-	r = cupsd_run(
-		cupsd, put_request(put, is_new ? NULL : look.options), "/admin/", driver, NULL);
-	if (r < 0 || driver < 0 || !is_new)
-		return r;
-	r = check_driver(cupsd, put->name, driver);
-	if (r == -EINVAL) {
-		(void)text_copy(why, sizeof(why), cupsd->text);
-		(void)delete_queue(cupsd, put->name);
-		(void)text_copy(cupsd->text, sizeof(cupsd->text), why);
-	}
-	return r;
+	if (is_new)
+		return add_queue(cupsd, put, driver);
+	return cupsd_run(cupsd, put_request(put, look.options), "/admin/", driver, NULL);
 }
 
 int queue_remove(struct cupsd *cupsd, const char *name)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "proto/base/text.h"
+#include "proto/ipp/exchange.h"
 
 http_t *ipp_connect(const char *socket)
 {
@@ -63,45 +64,15 @@ int ipp_do(http_t *http, ipp_t *request, ipp_t **ret_response)
 	return take(response, cupsLastError(), ret_response);
 }
 
-/* Fills libcups's buffer first: ippRead() has a system call for each field instead, and a list of a
- * thousand printers has a hundred thousand of them. */
-static ssize_t read_list(void *http, ipp_uchar_t *buf, size_t size)
-{
-	size_t done = 0;
-	ssize_t n = 1;
-
-	while (done < size && n > 0) {
-		n = httpPeek(http, (char *)buf + done, 1);
-		if (n > 0)
-			n = httpRead2(http, (char *)buf + done, size - done);
-		done += n > 0 ? (size_t)n : 0;
-	}
-	return done ? (ssize_t)done : n;
-}
-
-/* The twin of ask() in guest/queues/cupsd.c, of which the host's programs see nothing. */
 int ipp_do_list(http_t *http, ipp_t *request, ipp_t **ret_response)
 {
-	http_status_t status = cupsSendRequest(http, request, "/", ippLength(request));
-	ipp_state_t state = IPP_STATE_IDLE;
-	ipp_t *response;
+	bool silent;
+	ipp_t *response = ipp_exchange(http, request, "/", -1, NULL, NULL, &silent);
 
-	while (status == HTTP_STATUS_CONTINUE)
-		status = httpUpdate(http);
-	if (status != HTTP_STATUS_OK && status != HTTP_STATUS_ERROR) {
-		httpFlush(http); /* libcups knows what to do */
-		return ipp_do(http, request, ret_response);
-	}
-	ippDelete(request);
-	response = ippNew();
-	while (status == HTTP_STATUS_OK && state != IPP_STATE_DATA && state != IPP_STATE_ERROR)
-		state = ippReadIO(http, read_list, 1, NULL, response);
-	if (state != IPP_STATE_DATA) {
-		ippDelete(response);
+	if (silent)
 		return -ECONNRESET;
-	}
-	httpFlush(http);
-	return take(response, ippGetStatusCode(response), ret_response);
+	return take(
+		response, response ? ippGetStatusCode(response) : cupsLastError(), ret_response);
 }
 
 void ipp_text(ipp_t *ipp, const char *name, char *buf, size_t size)

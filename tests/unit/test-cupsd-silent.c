@@ -48,18 +48,21 @@ static bool question(int fd)
 	return true;
 }
 
-/* The first question is answered; in the answer to the second it hangs up. `early`: before it. */
+/* Two questions are answered; in the answer to the third it hangs up. `early`: before it. */
 static void cupsd(int listener, bool early)
 {
 	int fd = accept(listener, NULL, NULL);
 
 	(void)close(listener);
-	if (fd < 0 || !question(fd))
-		_exit(1);
-	(void)dprintf(fd,
-		"HTTP/1.1 200 OK\r\nContent-Type: application/ipp\r\nContent-Length: %zu\r\n\r\n",
-		sizeof(not_found) - 1);
-	(void)!write(fd, not_found, sizeof(not_found) - 1);
+	for (int i = 0; i < 2; i++) {
+		if (fd < 0 || !question(fd))
+			_exit(1);
+		(void)dprintf(fd,
+			"HTTP/1.1 200 OK\r\nContent-Type: application/ipp\r\n"
+			"Content-Length: %zu\r\n\r\n",
+			sizeof(not_found) - 1);
+		(void)!write(fd, not_found, sizeof(not_found) - 1);
+	}
 	if (!question(fd))
 		_exit(1);
 	if (!early)
@@ -88,6 +91,7 @@ START_TEST(test_hangs_up)
 	(void)close(listener);
 	cupsd_init(&c, address.sun_path);
 	ck_assert(cupsd_answers(&c));
+	ippDelete(cupsDoRequest(c.http, cupsd_job_request(IPP_OP_GET_JOB_ATTRIBUTES, 6), "/"));
 	ck_assert_int_eq(cupsLastError(), IPP_STATUS_ERROR_NOT_FOUND);
 	ck_assert_int_eq(
 		cupsd_run(&c, cupsd_job_request(IPP_OP_GET_JOB_ATTRIBUTES, 7), "/", -1, &response),
