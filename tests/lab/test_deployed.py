@@ -16,6 +16,7 @@ LAB_ONLY = "three boots of a workspace under emulated KVM; vsock has the first o
 
 
 class DeployedTest(test_vsock.Deployment):
+    @test_vsock.on_emulated_kvm
     def test_services_and_the_whole_host(self):
         self.deploy()
         self.vm.run("platenctl attach inner --virtio")
@@ -50,6 +51,8 @@ class DeployedTest(test_vsock.Deployment):
         self.vm.run("systemctl reboot", check=False)
         wait_for(lambda: self.other_boot(boot), "the host to be up again", 300)
         vm.say("the host is up again")
+        wait_for(lambda: "running" in self.vm.run("virsh domstate inner", check=False)[1], "the workspace to be started by libvirtd", 150)
+        self.began()
         self.connected("vsock", 250)
         self.vm.run("cupsenable laser")
         self.printed(5, 120)  # with the page that is printed at each boot

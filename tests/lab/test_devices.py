@@ -18,6 +18,7 @@ SIZE = 12 << 20  # bytes: on its way while the device goes
 
 
 class DevicesTest(test_vsock.Deployment):
+    @test_vsock.on_emulated_kvm
     def test_one_takes_over_when_the_other_goes(self):
         self.deploy()
         self.both()

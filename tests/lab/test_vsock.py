@@ -4,6 +4,7 @@ installed, and a workspace in it under KVM (emulated SVM) whose only channel is 
 
 test_devices.py and test_deployed.py go on from there.
 """
+import functools
 import json
 import shlex
 import time
@@ -47,6 +48,18 @@ done
 exit 124
 """
 
+# The first that systemd starts in the workspace: each letter of a log that is not quiet would be an exit of the VM.
+MARK = "systemd has begun"
+MARK_UNIT = f"""[Unit]
+Description=Tells the lab that the kernel is up
+DefaultDependencies=no
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'echo {MARK} >/dev/ttyS0'
+[Install]
+WantedBy=multi-user.target
+"""
+
 PRINT_UNIT = """[Unit]
 Description=Prints one page as soon as the printer is there
 After=cups.service
@@ -57,6 +70,30 @@ ExecStart=/bin/bash -c 'until lpstat -e | grep -q laser; do sleep 0.5; done; lp 
 [Install]
 WantedBy=multi-user.target
 """
+
+def on_emulated_kvm(test):
+    """QEMU's emulation of SVM, which Debian's KVM of the host VM runs on, has faults: in the same hour on one machine the
+    host's kernel panicked in KVM's thread (in page faults on the way into their handler), and a workspace's kernel was reset while it looked
+    for its PCI devices. The first cannot be of Platen's making, which has nothing in that kernel, and nothing can be told of
+    Platen after it: the test is skipped, and says so. For the second see Deployment.began()."""
+    @functools.wraps(test)
+    def run(self):
+        try:
+            test(self)
+        except (OSError, AssertionError) as error:
+            serial = self.lab.dir / "outer-serial.log"
+            log, panic, _ = (serial.read_text(errors="replace") if serial.exists() else "").partition("Kernel panic")
+            oops = log[log.rfind("BUG: "):] if "BUG: " in log else ""
+            if not panic or "Comm: CPU 0/KVM" not in oops or vm.kvm_works():
+                raise
+            raise unittest.SkipTest(f"the host's kernel panicked in its KVM's thread, which is emulated: {oops[:3000]!r}") from error
+    return run
+
+
+# Where the workspace's processor stands, and whether it goes on: twice.
+LOOK = ("for i in 1 2; do virsh domstats --state --vcpu inner; "
+        "virsh qemu-monitor-command --hmp inner 'info registers' | grep -E 'RIP|HLT'; sleep 1; done; uptime; tail -c 500 /var/log/inner.log")
+
 
 class Deployment(unittest.TestCase):
     """Has no tests of its own."""
@@ -70,7 +107,8 @@ class Deployment(unittest.TestCase):
     def disks(self):
         inner = vm.Image()
         disk = self.lab.dir / "inner.img"
-        inner.disk(disk, dict(vm.guest_files(), **{"lib/systemd/system/lab-print.service": PRINT_UNIT}))
+        inner.disk(disk, dict(vm.guest_files(), **{"lib/systemd/system/lab-print.service": PRINT_UNIT,
+                                                    "lib/systemd/system/lab-mark.service": MARK_UNIT}))
         kernel, initrd = inner.boot_files()
         files = {"etc/platen/policy.d/lab.conf": POLICY, "root/inner.xml": INNER, "srv/vmlinuz": kernel, "srv/initrd": initrd,
                  "root/vendor.ppd": vendor_ppd(self.lab.dir / "vendor.ppd")}
@@ -111,6 +149,7 @@ class Deployment(unittest.TestCase):
         self.assertTrue(answer)
         self.assertIn("<vsock", host.run("virsh dumpxml inner"))
         host.run("virsh start inner", timeout=120)
+        self.began()
         vm.say(f"the workspace is started after {time.monotonic() - begin:.0f} s")
 
         self.connected("vsock", 200)
@@ -124,11 +163,22 @@ class Deployment(unittest.TestCase):
         if any(t is self for t, _ in self._outcome.result.errors + self._outcome.result.failures):
             for command in ("platenctl workspaces; platenctl doctor; journalctl -k --no-pager | grep DENIED | tail -n 20; journalctl -u platend --no-pager | tail -n 40; tail -c 1500 /var/log/inner.log; "
                             "virsh dumpxml inner | sed -n '/<channel/,/channel>/p; /<vsock/,/vsock>/p'",
-                            # Where the workspace's processor stands, and whether it goes on: twice.
-                            "for i in 1 2; do virsh domstats --state --vcpu inner; "
-                            "virsh qemu-monitor-command --hmp inner 'info registers' | grep -E 'RIP|HLT'; sleep 1; done; uptime",
+                            LOOK,
                             "inner 'journalctl -u platen-agent --no-pager | tail -n 40; ls -l /dev/vsock /dev/virtio-ports; lsmod | grep vsock; lpstat -l -o'"):
                 print(self.vm.run(command, check=False, timeout=60)[1])
+
+    def began(self):
+        """Waits for the workspace's first program. A kernel that does not come so far below an emulated KVM is started again,
+        once, and it is said: of Platen it has the device, and no program yet (see on_emulated_kvm())."""
+        for turn in range(2):
+            try:
+                wait_for(lambda: MARK in self.vm.run("cat /var/log/inner.log", check=False)[1], "the workspace's first program", 100)
+                return
+            except AssertionError:
+                if turn == 1 or vm.kvm_works():
+                    raise
+                vm.say("the workspace's kernel did not come to its first program; what is seen of it:\n" + self.vm.run(LOOK, check=False)[1])
+                self.vm.run("virsh destroy inner; virsh start inner", timeout=120)
 
     def inner(self, command):
         return self.vm.run("inner " + shlex.quote(command), timeout=90)
@@ -156,6 +206,7 @@ class Deployment(unittest.TestCase):
 
 
 class VsockTest(Deployment):
+    @on_emulated_kvm
     def test_a_workspace_by_vsock_alone(self):
         self.deploy()
         # Somebody who is not root in the workspace cannot pose as its agent: his port is above 1023 (unit test of transport).
