@@ -110,10 +110,11 @@ static const char *why_aborted(const struct job *job, const struct spool_job *is
 			 "came out";
 }
 
-/* The host's job was not cancelled by anybody: it went with its printer. */
-static void job_lost_printer(struct job *job)
+/* The host's job was not cancelled by anybody: it went with its printer. That it was being printed
+ * may be heard only now. */
+static void job_lost_printer(struct job *job, const struct spool_job *is)
 {
-	if (job->phase < JOB_PHASE_PROCESSING)
+	if (job->phase < JOB_PHASE_PROCESSING && !is->began)
 		return job_refuse(job, REFUSAL_PRINTER_GONE,
 			"the printer was deleted on the host; the job waits for it");
 	job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
@@ -137,7 +138,7 @@ static void job_follow(struct job *job, const struct spool_job *is)
 	case JOB_PHASE_COMPLETED: return job_end(job, phase, LEDGER_COMPLETED, is->text);
 	case JOB_PHASE_CANCELED:
 		if (text_is_queue(is->printer) && !printer_find(job->host, is->printer))
-			return job_lost_printer(job);
+			return job_lost_printer(job, is);
 		return job_end(job, phase, LEDGER_CANCELED, "cancelled on the host");
 	case JOB_PHASE_ABORTED:
 		if (is_given_up(is))

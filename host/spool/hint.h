@@ -17,9 +17,13 @@
 #define HINT_RUNDIR "/run/cups/platen"
 #define HINT_ENV    "PLATEN_RUNDIR" /* another run folder, by cupsd's SetEnv */
 
+/* In job_state: it was being printed, then or before. The notifier of an older version, which cupsd
+ * runs until it is restarted, does not say so. */
+#define HINT_BEGAN 0x100u
+
 struct spool_hint {
 	uint32_t host_job;	 /* 0: not about a job */
-	uint32_t job_state;	 /* as the event had it; for a job that is purged already */
+	uint32_t job_state;	 /* as the event had it, for a job that is purged; and HINT_BEGAN */
 	uint32_t printers;	 /* bool: printers came or went */
 	uint32_t lost;		 /* bool: hints did not get through before this one */
 	char printer[NAME_SIZE]; /* empty: not about one printer */
@@ -30,6 +34,14 @@ static inline bool hint_same(const struct spool_hint *a, const struct spool_hint
 {
 	return a->host_job == b->host_job && a->printers == b->printers && a->lost == b->lost &&
 	       strcmp(a->printer, b->printer) == 0;
+}
+
+/* What `from` has, which comes later, is said by `hint` as well: they are the same. */
+static inline void hint_merge(struct spool_hint *hint, const struct spool_hint *from)
+{
+	uint32_t last = from->job_state ? from->job_state : hint->job_state;
+
+	hint->job_state = last | (hint->job_state & HINT_BEGAN);
 }
 
 #endif

@@ -327,7 +327,8 @@ static void read_origin(ipp_t *ipp, struct spool_job *j)
 	char hold[TEXT_SIZE];
 
 	ipp_text(ipp, "job-hold-until", hold, sizeof(hold));
-	j->released = strcmp(hold, "indefinite") != 0 || ipp_int(ipp, "time-at-processing", 0) > 0;
+	j->began = ipp_int(ipp, "time-at-processing", 0) > 0;
+	j->released = strcmp(hold, "indefinite") != 0 || j->began;
 	j->guest_job = ipp_count(ipp, SPOOL_ATTR_NUMBER);
 	j->k_octets = ipp_count(ipp, "job-k-octets");
 	j->created = ipp_count(ipp, "time-at-creation");
@@ -419,31 +420,47 @@ static ipp_t *jobs_request(uint32_t only, uint32_t first)
 	return request;
 }
 
-/* Notes the jobs of an answer; counts them, whosever they are, in *ret_count, and *first becomes
- * the number behind the last. */
-static int note_jobs(struct watch *watch, ipp_t *response, uint32_t *ret_count, uint32_t *first)
+/* A job that is cancelled may have gone with its printer, which platend has to know before:
+ * printers are read once more, behind the answer that has the job, which `*known` tells. */
+static int tell_job(struct watch *watch, const struct spool_job *j, bool one, bool *known)
+{
+	int r = 0;
+
+	if (j->state == IPP_JSTATE_CANCELED && !*known) {
+		r = watch_list_printers(
+			watch, one && text_is_queue(j->printer) ? j->printer : NULL);
+		*known = r >= 0;
+	}
+	return r < 0 ? r : job_note(watch, j);
+}
+
+/* Notes the jobs of an answer, which has one or all; counts them, whosever they are, in *ret_count,
+ * and *first becomes the number behind the last. */
+static int note_jobs(
+	struct watch *watch, ipp_t *response, bool one, uint32_t *ret_count, uint32_t *first)
 {
 	ipp_attribute_t *a = ippFirstAttribute(response);
+	bool known = false;
 	int r = 0;
 
 	for (*ret_count = 0; a && r == 0; (*ret_count)++) {
 		struct spool_job j;
-		ipp_t *one;
+		ipp_t *job;
 		int number;
 
 		while (a && ippGetGroupTag(a) != IPP_TAG_JOB)
 			a = ippNextAttribute(response);
 		if (!a)
 			break;
-		one = ippNew();
+		job = ippNew();
 		for (; a && ippGetGroupTag(a) == IPP_TAG_JOB; a = ippNextAttribute(response))
-			(void)ippCopyAttribute(one, a, 1);
-		number = ipp_int(one, "job-id", 0);
+			(void)ippCopyAttribute(job, a, 1);
+		number = ipp_int(job, "job-id", 0);
 		if (number > 0 && (uint32_t)number >= *first)
 			*first = (uint32_t)number + 1;
-		if (read_job(one, &j))
-			r = job_note(watch, &j);
-		ippDelete(one);
+		if (read_job(job, &j))
+			r = tell_job(watch, &j, one, &known);
+		ippDelete(job);
 	}
 	return r;
 }
@@ -460,13 +477,13 @@ int watch_list_jobs(struct watch *watch, uint32_t only)
 		r = ipp_do_list(watch->http, jobs_request(only, first), &response);
 		if (r < 0)
 			return r == -ENOENT && !only ? 0 : r;
-		r = note_jobs(watch, response, &count, &first);
+		r = note_jobs(watch, response, only != 0, &count, &first);
 		ippDelete(response);
 	}
 	return r;
 }
 
-void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state)
+void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state, bool began)
 {
 	for (size_t i = 0; i < watch->job_count; i++) {
 		struct spool_job *j = &watch->jobs[i];
@@ -474,6 +491,7 @@ void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state)
 		if (j->host_job != host_job)
 			continue;
 		j->state = state;
+		j->began |= began;
 		if (state != IPP_JSTATE_CANCELED) /* that may be while it was held, as it was seen
 						     last */
 			j->released = 1;
@@ -486,7 +504,8 @@ void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state)
 	tell(&(struct spool_job){.head = {.type = SPOOL_JOB, .size = sizeof(struct spool_job)},
 		.host_job = host_job,
 		.state = state,
-		.released = 1});
+		.released = 1,
+		.began = began});
 }
 
 void watch_forget_job(struct watch *watch, uint32_t host_job)

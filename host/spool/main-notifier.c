@@ -38,6 +38,8 @@ static int hint_from(ipp_t *event, struct spool_hint *hint)
 	hint->host_job = a ? (uint32_t)ippGetInteger(a, 0) : 0;
 	a = ippFindAttribute(event, "job-state", IPP_TAG_ENUM);
 	hint->job_state = a ? (uint32_t)ippGetInteger(a, 0) : 0;
+	if (hint->job_state == IPP_JSTATE_PROCESSING)
+		hint->job_state |= HINT_BEGAN;
 	a = ippFindAttribute(event, "printer-name", IPP_TAG_NAME);
 	text = a ? ippGetString(a, 0, NULL) : NULL;
 	if (text && text_copy(hint->printer, sizeof(hint->printer), text) < 0)
@@ -112,8 +114,7 @@ static bool is_waiting(struct queue *q, const struct spool_hint *hint)
 
 		if (!hint_same(other, hint))
 			continue;
-		if (hint->job_state)
-			other->job_state = hint->job_state;
+		hint_merge(other, hint);
 		return true;
 	}
 	return false;

@@ -129,10 +129,12 @@ struct spool_job {
 	uint32_t state;	   /* 3 pending … 9 completed (RFC 8011 5.3.7) */
 	uint32_t pages;	   /* job-impressions-completed */
 	uint32_t file;
-	uint32_t released;	 /* bool: it is or was to be printed; otherwise it only was held */
-	uint32_t guest_job;	 /* from SPOOL_ATTR_NUMBER, or 0 */
-	uint32_t k_octets;	 /* job-k-octets */
-	uint32_t sheets;	 /* job-media-sheets-completed */
+	uint32_t released;  /* bool: it is or was to be printed; otherwise it only was held */
+	uint32_t guest_job; /* from SPOOL_ATTR_NUMBER, or 0 */
+	uint32_t k_octets;  /* job-k-octets */
+	uint32_t sheets;    /* job-media-sheets-completed */
+	uint32_t began;	    /* bool: some of it may be on paper, whatever its state is by now */
+	uint32_t reserved;
 	uint64_t created, ended; /* seconds since the epoch; ended 0: not yet */
 	struct uuid job;	 /* from SPOOL_ATTR_JOB */
 	struct uuid workspace;	 /* from SPOOL_ATTR_WORKSPACE */

@@ -296,21 +296,19 @@ static int printer_hinted(struct watch *watch, const struct spool_hint *hint, bo
 	return r < 0 ? r : 0;
 }
 
-/* A job that is cancelled may have gone with its printer, which platend has to know before. One
- * that cannot be read any more was as the event says, and cupsd does not keep it. */
+/* A job that cannot be read any more was as the event says, and cupsd does not keep it. One that is
+ * cancelled may have gone with its printer, which platend has to know before. */
 static int job_hinted(struct watch *watch, const struct spool_hint *hint, bool *all)
 {
-	int r = 0;
+	uint32_t state = hint->job_state & ~HINT_BEGAN;
+	int r = watch_list_jobs(watch, hint->host_job);
 
-	if (hint->job_state == IPP_JSTATE_CANCELED && hint->printer[0])
-		r = printer_hinted(watch, hint, all);
-	if (r == 0)
-		r = watch_list_jobs(watch, hint->host_job);
 	if (r != -ENOENT)
 		return r;
-	if (hint->job_state >= IPP_JSTATE_PROCESSING && hint->job_state <= IPP_JSTATE_COMPLETED)
-		watch_job_purged(watch, hint->host_job, hint->job_state);
-	return 0;
+	r = state == IPP_JSTATE_CANCELED ? printer_hinted(watch, hint, all) : 0;
+	if (r == 0 && state >= IPP_JSTATE_PROCESSING && state <= IPP_JSTATE_COMPLETED)
+		watch_job_purged(watch, hint->host_job, state, (hint->job_state & HINT_BEGAN) != 0);
+	return r;
 }
 
 /* Reads what the notifier has hinted at since. */
@@ -335,8 +333,7 @@ static int take_hints(struct watch *watch)
 			i++;
 		lost |= hint.lost != 0;
 		if (i < count) {
-			if (hint.job_state) /* the last word */
-				hints[i].job_state = hint.job_state;
+			hint_merge(&hints[i], &hint);
 			continue;
 		}
 		if (count == HINTS_MOST)

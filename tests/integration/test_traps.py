@@ -118,6 +118,19 @@ class TrapsTest(TrapsCase):
         wait_for(lambda: self.guest.job(number)["job-state"] == HELD, f"the job to be held, it is {self.guest.job(number)}", 5)
         self.assertIn("The printer was deleted", self.why(number))
 
+    def test_printer_deleted_before_its_job_was_looked_at(self):
+        """Of the job platend hears first, as it was before, and finds it cancelled: by nobody, it went with its printer."""
+        self.device.paused.clear()
+        self.addCleanup(self.device.paused.set)
+        self.signal_workers(signal.SIGSTOP, "watch")
+        self.addCleanup(self.signal_workers, signal.SIGCONT, "watch")
+        number = self.guest.print("laser", DATA, "-o", "document-format=application/vnd.cups-raw")
+        wait_for(lambda: [j for j in self.spooler.jobs() if j["job-state"] == 5], "it to be printing")
+        self.spooler.run("lpadmin", "-x", "laser")
+        self.signal_workers(signal.SIGCONT, "watch")
+        wait_for(lambda: not (job := self.guest.job(number)) or job["job-state"] == HELD, "it to be settled", 10)
+        self.assertIn("The printer was deleted", self.why(number))
+
     def killed_backend(self):
         """A job of which cupsd thinks that it is printed, as its backend was killed (for want of memory, say)."""
         number, _ = self.filling()

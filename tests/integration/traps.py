@@ -33,9 +33,9 @@ class TrapsCase(unittest.TestCase):
         wait_for(lambda: sum(p["guest"] == "ready" for p in
                              self.host.ask("printers", workspace="box")["data"]["printers"]) == 2, "the queues")
 
-    def signal_workers(self, number):
+    def signal_workers(self, number, what="submit"):
         for pid, argv in self.host.children("platen-spool"):
-            if argv[1] == "submit":
+            if argv[1] == what:
                 os.kill(pid, number)
 
     def filling(self):

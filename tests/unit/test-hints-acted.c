@@ -3,7 +3,8 @@
  * What `platen-spool watch` makes of a batch of hints, one of which cannot be read.
  *
  * What is read is the test's, and its libcups is connected to a cupsd that says yes to all else. A
- * hint comes once: that of another job must not go with one that failed.
+ * hint comes once: that of another job must not go with one that failed. Another job is purged, of
+ * which several hints tell.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -14,6 +15,8 @@
 /* How often each was read, in memory that the watcher shares. */
 static struct {
 	uint32_t job, printer, all; /* job 2, the printer, all printers since the hints */
+	uint32_t purged, state;	    /* job 3 */
+	bool began;
 } * reads;
 
 static bool hinted;
@@ -84,13 +87,15 @@ int watch_list_printers(struct watch *watch, const char *only)
 /* The hints come with the list at the beginning; with the next one platend hangs up. */
 int watch_list_jobs(struct watch *watch, uint32_t only)
 {
-	static const struct spool_hint hints[] = {
-		{.printer = "laser"}, {.host_job = 1}, {.host_job = 2}};
+	static const struct spool_hint hints[] = {{.printer = "laser"}, {.host_job = 1},
+		{.host_job = 2}, {.host_job = 3, .job_state = IPP_JSTATE_PROCESSING | HINT_BEGAN},
+		{.host_job = 3, .job_state = IPP_JSTATE_PENDING},
+		{.host_job = 3, .job_state = IPP_JSTATE_CANCELED}};
 
 	(void)watch;
 	reads->job += only == 2;
 	if (only)
-		return only == 1 ? -ENOMEM : 0;
+		return only == 1 ? -ENOMEM : only == 3 ? -ENOENT : 0;
 	if (hinted) {
 		watcher_hang_up();
 		return 0;
@@ -101,11 +106,12 @@ int watch_list_jobs(struct watch *watch, uint32_t only)
 	return 0;
 }
 
-void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state)
+void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state, bool began)
 {
 	(void)watch;
-	(void)host_job;
-	(void)state;
+	reads->purged += host_job == 3;
+	reads->state = state;
+	reads->began = began;
 }
 
 void watch_forget_job(struct watch *watch, uint32_t host_job)
@@ -125,7 +131,11 @@ START_TEST(test_one_fails)
 	watcher_end(watcher_start("cupsd"));
 	ck_assert_uint_eq(reads->printer, 1);
 	ck_assert_uint_eq(reads->job, 1);
-	ck_assert_uint_eq(reads->all, 1);
+	ck_assert_uint_eq(
+		reads->all, 2); /* for the job that was cancelled, and for what was lost */
+	ck_assert_uint_eq(reads->purged, 1);
+	ck_assert_uint_eq(reads->state, IPP_JSTATE_CANCELED);
+	ck_assert(reads->began);
 	(void)munmap(reads, sizeof(*reads));
 }
 END_TEST
