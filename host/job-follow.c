@@ -110,16 +110,38 @@ static const char *why_aborted(const struct job *job, const struct spool_job *is
 			 "came out";
 }
 
-/* The host's job was not cancelled by anybody: it went with its printer. That it was being printed
- * may be heard only now. */
-static void job_lost_printer(struct job *job, const struct spool_job *is)
+/* The host's job was not cancelled by anybody: it went with its printer. */
+static void job_lost_printer(struct job *job)
 {
-	if (job->phase < JOB_PHASE_PROCESSING && !is->began)
+	if (!job->began)
 		return job_refuse(job, REFUSAL_PRINTER_GONE,
 			"the printer was deleted on the host; the job waits for it");
 	job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
 		"The printer was deleted on the host while this was printed: look whether it came "
 		"out, then release it to print it again, or cancel it");
+}
+
+/* The printer was made, or changed, in the second in which the job was cancelled, or later: it may
+ * be another one of that name, and the job have gone with the one before. Of a class cupsd knows
+ * this since its own start only. */
+static bool is_remade(
+	const struct printer *printer, const struct job *job, const struct spool_job *is)
+{
+	uint64_t ended = is->ended ? is->ended : (uint64_t)job->row.released;
+	uint64_t made = printer->is.members[0] ? 0 : printer->is.config_time;
+
+	return made >= ended && made > (uint64_t)job->row.opened;
+}
+
+static void job_canceled(struct job *job, const struct spool_job *is)
+{
+	const struct printer *printer = printer_find(job->host, is->printer);
+
+	if (!job->cancelled && text_is_queue(is->printer) && !(printer && printer->heard))
+		return job_lost_printer(job);
+	if (!job->cancelled && printer && is_remade(printer, job, is))
+		return job_ask(job);
+	job_end(job, JOB_PHASE_CANCELED, LEDGER_CANCELED, "cancelled on the host");
 }
 
 static void job_follow(struct job *job, const struct spool_job *is)
@@ -131,15 +153,13 @@ static void job_follow(struct job *job, const struct spool_job *is)
 	if (strcmp(reasons, "none") == 0)
 		memset(reasons, 0, sizeof(reasons));
 	job->row.host_job = is->host_job;
+	job->began |= is->began || phase == JOB_PHASE_PROCESSING;
 	job->row.pages = is->pages;
 	job->row.sheets = is->sheets;
 	(void)text_copy(job->reasons, sizeof(job->reasons), reasons);
 	switch (phase) {
 	case JOB_PHASE_COMPLETED: return job_end(job, phase, LEDGER_COMPLETED, is->text);
-	case JOB_PHASE_CANCELED:
-		if (text_is_queue(is->printer) && !printer_find(job->host, is->printer))
-			return job_lost_printer(job, is);
-		return job_end(job, phase, LEDGER_CANCELED, "cancelled on the host");
+	case JOB_PHASE_CANCELED: return job_canceled(job, is);
 	case JOB_PHASE_ABORTED:
 		if (is_given_up(is))
 			spooler_cancel(job->host->spooler, is->host_job, &is->job, is->file);

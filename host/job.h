@@ -39,6 +39,7 @@ struct job {
 			 */
 	bool again;	/* a person has said that no paper came out: so until it is released */
 	bool held;	/* by a person, when it was looked at last */
+	bool began;	/* some of it may be on paper */
 	bool cancelled; /* by its guest, after the release */
 	bool withdrawn; /* cancelled by us, as the release's answer is unknown */
 	uint64_t withdrawn_at; /* usec of CLOCK_MONOTONIC */

@@ -132,6 +132,7 @@ int printer_update(struct host *host, const struct spool_printer *is)
 		offer = state = source = true;
 	}
 	printer->is = *is;
+	printer->heard = true;
 	if (source)
 		fetcher_want(host->fetcher, printer);
 	if (offer || state)
@@ -154,6 +155,30 @@ void printer_remove(struct host *host, const char *name)
 		return;
 	host_printer_gone(host, printer);
 	printer_free(printer);
+}
+
+void printer_all_unheard(struct host *host)
+{
+	struct printer *printer;
+
+	TAILQ_FOREACH(printer, &host->printers, link)
+	printer->heard = false;
+}
+
+void printer_remove_unheard(struct host *host, void (*gone)(struct host *host, const char *printer))
+{
+	struct printer *printer, *next;
+
+	TAILQ_FOREACH_SAFE(printer, &host->printers, link, next)
+	{
+		char name[NAME_SIZE];
+
+		if (printer->heard)
+			continue;
+		memcpy(name, printer->is.name, sizeof(name));
+		printer_remove(host, name);
+		gone(host, name);
+	}
 }
 
 void printer_free_all(struct host *host)

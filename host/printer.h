@@ -23,6 +23,7 @@ struct printer {
 	/* What came of the last look for one, which may have failed while `driver` stays good. */
 	enum fetch_code looked;
 	char looked_text[512];
+	bool heard;	       /* told since the watch, which may be another one, was started */
 	uint32_t place;	       /* where it stands in the table that offer_update() works on */
 	bool wanted, fetching; /* a fetch waits for its turn, runs */
 	uint64_t retry_usec;   /* CLOCK_MONOTONIC of the next try, 0: none */
@@ -34,6 +35,13 @@ struct printer {
 int printer_update(struct host *host, const struct spool_printer *is);
 
 void printer_remove(struct host *host, const char *name);
+
+/* The watch that told them has ended, and with it what it knew. The next one tells each printer
+ * that is there, after which what it did not tell is removed, and its name given to `gone`. */
+void printer_all_unheard(struct host *host);
+void printer_remove_unheard(
+	struct host *host, void (*gone)(struct host *host, const char *printer));
+
 struct printer *printer_find(struct host *host, const char *name);
 void printer_free_all(struct host *host);
 

@@ -12,7 +12,9 @@
 
 #include <time.h>
 
+#include "host/decide.h"
 #include "host/job.h"
+#include "host/printer.h"
 #include "host/workspace.h"
 #include "proto/base/log.h"
 #include "proto/base/text.h"
@@ -36,10 +38,17 @@ void rebuild_begin(struct host *host, bool damaged)
 			host->config.state_dir);
 }
 
-static enum ledger_state state_of(const struct spool_job *is)
+/* Cancelled by nobody, but gone with its printer. */
+static bool is_lost(struct host *host, const struct spool_job *is)
+{
+	return is->state == STATE_CANCELED && text_is_queue(is->printer) &&
+	       !printer_find(host, is->printer);
+}
+
+static enum ledger_state state_of(struct host *host, const struct spool_job *is)
 {
 	switch (is->state) {
-	case STATE_CANCELED: return LEDGER_CANCELED;
+	case STATE_CANCELED: return is_lost(host, is) ? LEDGER_ASK : LEDGER_CANCELED;
 	case STATE_ABORTED: return LEDGER_ABORTED;
 	case STATE_COMPLETED: return LEDGER_COMPLETED;
 	default: return LEDGER_RELEASE;
@@ -53,7 +62,7 @@ static void row_fill(struct host *host, const struct spool_job *is, struct ledge
 
 	*row = (struct ledger_job){
 		.key = {.workspace = is->workspace, .job = is->job, .file = is->file},
-		.state = state_of(is),
+		.state = state_of(host, is),
 		.host_job = is->host_job,
 		.guest_job = is->guest_job,
 		.pages = is->pages,
@@ -62,6 +71,8 @@ static void row_fill(struct host *host, const struct spool_job *is, struct ledge
 		.opened = (int64_t)is->created,
 		.ended = is->state >= STATE_CANCELED ? (int64_t)is->ended : 0,
 	};
+	if (row->state == LEDGER_ASK)
+		row->ask = decide_ask();
 	if (is->state >= STATE_CANCELED && !row->ended)
 		row->ended = time(NULL);
 	text_copy_line(row->workspace_name, sizeof(row->workspace_name),
@@ -71,7 +82,7 @@ static void row_fill(struct host *host, const struct spool_job *is, struct ledge
 	text_copy_line(row->user, sizeof(row->user), is->user);
 	text_copy_line(row->owner, sizeof(row->owner), is->owner);
 	text_copy_line(row->text, sizeof(row->text),
-		is->state == STATE_CANCELED
+		row->state == LEDGER_CANCELED
 			? "cancelled on the host"
 			: "found in the spooler when the ledger was built anew");
 }
@@ -82,11 +93,14 @@ void rebuild_job(struct host *host, const struct spool_job *is)
 
 	if (!host->rebuilding || !is->released || is->state == STATE_HELD)
 		return;
+	if (is_lost(host, is) && !is->began)
+		return; /* nothing is on paper: its guest sends it again */
 	row_fill(host, is, &row);
 	/* Of several attempts the one that came furthest counts: it may have printed. */
 	if (ledger_get(host->ledger, &row.key, &before) == 0 &&
 		(before.host_job == row.host_job || before.state == LEDGER_COMPLETED ||
-			row.state == LEDGER_CANCELED || row.state == LEDGER_ABORTED))
+			row.state == LEDGER_CANCELED || row.state == LEDGER_ABORTED ||
+			row.state == LEDGER_ASK))
 		return;
 	if (ledger_put(host->ledger, &row) < 0)
 		return; /* it stays unfinished, and is tried with the next listing */

@@ -149,6 +149,7 @@ static void on_watch_message(
 	case SPOOL_LISTING: job_listing(host); return;
 	case SPOOL_LISTED:
 		spooler->listed = true;
+		printer_remove_unheard(host, job_printer_gone);
 		job_listed(host);
 		host_settle(host);
 		return;
@@ -194,6 +195,7 @@ static void on_watch_exit(struct worker *worker, int status, bool timed_out, voi
 	owed_forget(&spooler->owed);
 	spooler->pinged = spooler->owed.ping = false;
 	spooler->up = spooler->listed = false;
+	printer_all_unheard(spooler->host);
 	(void)text_printf(
 		spooler->text, sizeof(spooler->text), "platen-spool is being started again");
 	restart_later(spooler);

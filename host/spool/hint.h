@@ -17,31 +17,28 @@
 #define HINT_RUNDIR "/run/cups/platen"
 #define HINT_ENV    "PLATEN_RUNDIR" /* another run folder, by cupsd's SetEnv */
 
-/* In job_state: it was being printed, then or before. The notifier of an older version, which cupsd
- * runs until it is restarted, does not say so. */
-#define HINT_BEGAN 0x100u
-
 struct spool_hint {
 	uint32_t host_job;	 /* 0: not about a job */
-	uint32_t job_state;	 /* as the event had it, for a job that is purged; and HINT_BEGAN */
+	uint32_t job_state;	 /* as the event had it; for a job that is purged already */
 	uint32_t printers;	 /* bool: printers came or went */
 	uint32_t lost;		 /* bool: hints did not get through before this one */
-	char printer[NAME_SIZE]; /* empty: not about one printer */
+	char printer[NAME_SIZE]; /* empty: not about one printer; of a class's job: a member's */
 };
 
 /* Whether the same is to be read for both. */
 static inline bool hint_same(const struct spool_hint *a, const struct spool_hint *b)
 {
 	return a->host_job == b->host_job && a->printers == b->printers && a->lost == b->lost &&
-	       strcmp(a->printer, b->printer) == 0;
+	       (a->host_job || strcmp(a->printer, b->printer) == 0);
 }
 
-/* What `from` has, which comes later, is said by `hint` as well: they are the same. */
-static inline void hint_merge(struct spool_hint *hint, const struct spool_hint *from)
+/* What a job was last, by two hints of it. A printer that is deleted has also those of its jobs
+ * cancelled that have ended (CUPS 2.4.2, cupsdCancelJobs()). */
+static inline uint32_t hint_last(uint32_t before, uint32_t state)
 {
-	uint32_t last = from->job_state ? from->job_state : hint->job_state;
-
-	hint->job_state = last | (hint->job_state & HINT_BEGAN);
+	if (state == 0 || (state == 7 && before > 7))
+		return before;
+	return state;
 }
 
 #endif

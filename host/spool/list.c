@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "host/spool/uri.h"
 #include "host/spool/watch.h"
@@ -276,6 +277,7 @@ static bool is_more(struct watch *watch, ipp_t *response, const char *first)
 int watch_list_printers(struct watch *watch, const char *only)
 {
 	const char *first = watch->first;
+	uint64_t now = (uint64_t)time(NULL);
 	ipp_t *request, *response;
 	int r = watch->keep_first && first[0] ? 0 : read_default(watch, watch->first);
 
@@ -294,6 +296,7 @@ int watch_list_printers(struct watch *watch, const char *only)
 		for (size_t i = 0; i < watch->count; i++)
 			watch->printers[i].seen = false;
 		printers_gone(watch);
+		watch->printers_read = now;
 		return 1;
 	}
 	if (r < 0)
@@ -307,8 +310,10 @@ int watch_list_printers(struct watch *watch, const char *only)
 	r = note_all(watch, response, first, false);
 	if (r == 0)
 		r = note_all(watch, response, first, true);
-	if (r == 0 && !only)
+	if (r == 0 && !only) {
 		printers_gone(watch);
+		watch->printers_read = now;
+	}
 	ippDelete(response);
 	return r == 0 && !only ? 1 : r;
 }
@@ -338,10 +343,24 @@ static void read_origin(ipp_t *ipp, struct spool_job *j)
 	ipp_text(ipp, "job-originating-user-name", j->owner, sizeof(j->owner));
 }
 
+/* The name of a job-printer-uri's printer or class; empty if it names none. */
+static void read_queue(const char *uri, char name[static NAME_SIZE])
+{
+	char scheme[32], user[64], host[256], resource[1024];
+	const char *slash;
+	int port;
+
+	memset(name, 0, NAME_SIZE);
+	if (httpSeparateURI(HTTP_URI_CODING_ALL, uri, scheme, sizeof(scheme), user, sizeof(user),
+		    host, sizeof(host), &port, resource, sizeof(resource)) < HTTP_URI_STATUS_OK)
+		return;
+	slash = strrchr(resource, '/');
+	text_copy_line(name, NAME_SIZE, slash ? slash + 1 : "");
+}
+
 static bool read_job(ipp_t *ipp, struct spool_job *j)
 {
 	char text[1024];
-	const char *slash;
 
 	*j = (struct spool_job){.head = {.type = SPOOL_JOB, .size = sizeof(*j)}};
 	ipp_text(ipp, SPOOL_ATTR_JOB, text, sizeof(text));
@@ -357,8 +376,7 @@ static bool read_job(ipp_t *ipp, struct spool_job *j)
 	if (!j->pages) /* some filters count only these */
 		j->pages = j->sheets;
 	ipp_text(ipp, "job-printer-uri", text, sizeof(text));
-	slash = strrchr(text, '/');
-	text_copy_line(j->printer, sizeof(j->printer), slash ? slash + 1 : "");
+	read_queue(text, j->printer);
 	ipp_list(ipp, "job-state-reasons", j->reasons, sizeof(j->reasons));
 	ipp_text(ipp, "job-printer-state-message", j->text, sizeof(j->text));
 	read_origin(ipp, j);
@@ -420,13 +438,15 @@ static ipp_t *jobs_request(uint32_t only, uint32_t first)
 	return request;
 }
 
-/* A job that is cancelled may have gone with its printer, which platend has to know before:
- * printers are read once more, behind the answer that has the job, which `*known` tells. */
-static int tell_job(struct watch *watch, const struct spool_job *j, bool one, bool *known)
+/* A job that is cancelled may have gone with its printer, which platend has to know before: that is
+ * read behind the answer that has the job, unless all printers were since the job ended; *known:
+ * since that answer. */
+static int note_after_printer(struct watch *watch, const struct spool_job *j, bool one, bool *known)
 {
+	bool since = j->ended && j->ended < watch->printers_read;
 	int r = 0;
 
-	if (j->state == IPP_JSTATE_CANCELED && !*known) {
+	if (j->state == IPP_JSTATE_CANCELED && !*known && !since) {
 		r = watch_list_printers(
 			watch, one && text_is_queue(j->printer) ? j->printer : NULL);
 		*known = r >= 0;
@@ -459,7 +479,7 @@ static int note_jobs(
 		if (number > 0 && (uint32_t)number >= *first)
 			*first = (uint32_t)number + 1;
 		if (read_job(job, &j))
-			r = tell_job(watch, &j, one, &known);
+			r = note_after_printer(watch, &j, one, &known);
 		ippDelete(job);
 	}
 	return r;

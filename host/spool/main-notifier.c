@@ -38,8 +38,6 @@ static int hint_from(ipp_t *event, struct spool_hint *hint)
 	hint->host_job = a ? (uint32_t)ippGetInteger(a, 0) : 0;
 	a = ippFindAttribute(event, "job-state", IPP_TAG_ENUM);
 	hint->job_state = a ? (uint32_t)ippGetInteger(a, 0) : 0;
-	if (hint->job_state == IPP_JSTATE_PROCESSING)
-		hint->job_state |= HINT_BEGAN;
 	a = ippFindAttribute(event, "printer-name", IPP_TAG_NAME);
 	text = a ? ippGetString(a, 0, NULL) : NULL;
 	if (text && text_copy(hint->printer, sizeof(hint->printer), text) < 0)
@@ -106,15 +104,16 @@ static void flush(struct queue *q)
 		q->lost = !pass_on(q, &left_out);
 }
 
-/* One hint at what waits already is as good as two. */
+/* One hint at what waits already is as good as two. But that a job was being printed stays. */
 static bool is_waiting(struct queue *q, const struct spool_hint *hint)
 {
 	for (size_t i = 0; i < q->count; i++) {
 		struct spool_hint *other = &q->hints[i];
 
-		if (!hint_same(other, hint))
+		if (!hint_same(other, hint) || (other->job_state == IPP_JSTATE_PROCESSING &&
+						       hint->job_state != IPP_JSTATE_PROCESSING))
 			continue;
-		hint_merge(other, hint);
+		other->job_state = hint_last(other->job_state, hint->job_state);
 		return true;
 	}
 	return false;

@@ -298,25 +298,37 @@ static int printer_hinted(struct watch *watch, const struct spool_hint *hint, bo
 
 /* A job that cannot be read any more was as the event says, and cupsd does not keep it. One that is
  * cancelled may have gone with its printer, which platend has to know before. */
-static int job_hinted(struct watch *watch, const struct spool_hint *hint, bool *all)
+static int job_hinted(struct watch *watch, const struct spool_hint *hint, bool began, bool *all)
 {
-	uint32_t state = hint->job_state & ~HINT_BEGAN;
+	uint32_t state = hint->job_state;
 	int r = watch_list_jobs(watch, hint->host_job);
 
 	if (r != -ENOENT)
 		return r;
-	r = state == IPP_JSTATE_CANCELED ? printer_hinted(watch, hint, all) : 0;
-	if (r == 0 && state >= IPP_JSTATE_PROCESSING && state <= IPP_JSTATE_COMPLETED)
-		watch_job_purged(watch, hint->host_job, state, (hint->job_state & HINT_BEGAN) != 0);
-	return r;
+	if (state == IPP_JSTATE_CANCELED && !*all) {
+		r = watch_list_printers(watch, NULL);
+		if (r < 0)
+			return r;
+		*all = true;
+	}
+	if (state >= IPP_JSTATE_PROCESSING && state <= IPP_JSTATE_COMPLETED)
+		watch_job_purged(watch, hint->host_job, state, began);
+	return 0;
+}
+
+/* Whether a job that was in this state was being printed. */
+static bool has_begun(uint32_t job_state)
+{
+	return job_state == IPP_JSTATE_PROCESSING || job_state == IPP_JSTATE_COMPLETED;
 }
 
 /* Reads what the notifier has hinted at since. */
 static int take_hints(struct watch *watch)
 {
 	struct spool_hint hints[HINTS_MOST];
+	bool began[HINTS_MOST];
 	size_t count = 0;
-	bool all = false, lost = false;
+	bool all = false, lost = false, gap;
 	int r = 0;
 
 	hear(watch);
@@ -333,18 +345,22 @@ static int take_hints(struct watch *watch)
 			i++;
 		lost |= hint.lost != 0;
 		if (i < count) {
-			hint_merge(&hints[i], &hint);
+			hints[i].job_state = hint_last(hints[i].job_state, hint.job_state);
+			began[i] |= has_begun(hint.job_state);
 			continue;
 		}
-		if (count == HINTS_MOST)
+		if (count == HINTS_MOST) {
 			lost = true;
-		else if (hint.printers)
+		} else if (hint.printers) {
 			all = true;
-		else
+		} else {
+			began[count] = has_begun(hint.job_state);
 			hints[count++] = hint;
+		}
 	}
 	if (!watch->http)
 		return 0; /* everything is read anyway when cupsd is back */
+	gap = lost;	  /* what became of a job may have been in it */
 	watch->first[0] = '\0';
 	watch->keep_first = true;
 	if (all)
@@ -352,7 +368,7 @@ static int take_hints(struct watch *watch)
 	all = r > 0;
 	lost |= r < 0;
 	for (size_t i = 0; i < count && r != -ECONNRESET; i++) {
-		r = hints[i].host_job ? job_hinted(watch, &hints[i], &all)
+		r = hints[i].host_job ? job_hinted(watch, &hints[i], began[i] || gap, &all)
 				      : printer_hinted(watch, &hints[i], &all);
 		lost |= r < 0; /* nobody hints again: with everything it is read once more */
 	}

@@ -27,6 +27,7 @@ struct watch {
 	uint32_t failures;
 	struct watch_printer *printers;
 	size_t count, size;
+	uint64_t printers_read; /* seconds since the epoch, before all were read last */
 	struct spool_job *jobs; /* told and not ended */
 	size_t job_count, job_size;
 };

@@ -3,7 +3,7 @@
  * What `platen-spool watch` makes of a batch of hints, one of which cannot be read.
  *
  * What is read is the test's, and its libcups is connected to a cupsd that says yes to all else. A
- * hint comes once: that of another job must not go with one that failed. Another job is purged, of
+ * hint comes once: that of another job must not go with one that failed. Others are purged, of
  * which several hints tell.
  */
 #include <errno.h>
@@ -15,8 +15,9 @@
 /* How often each was read, in memory that the watcher shares. */
 static struct {
 	uint32_t job, printer, all; /* job 2, the printer, all printers since the hints */
-	uint32_t purged, state;	    /* job 3 */
-	bool began;
+	uint32_t purged;
+	uint32_t states[2]; /* of jobs 3 and 4 */
+	bool began[2];
 } * reads;
 
 static bool hinted;
@@ -88,14 +89,16 @@ int watch_list_printers(struct watch *watch, const char *only)
 int watch_list_jobs(struct watch *watch, uint32_t only)
 {
 	static const struct spool_hint hints[] = {{.printer = "laser"}, {.host_job = 1},
-		{.host_job = 2}, {.host_job = 3, .job_state = IPP_JSTATE_PROCESSING | HINT_BEGAN},
+		{.host_job = 2}, {.host_job = 3, .job_state = IPP_JSTATE_PROCESSING},
 		{.host_job = 3, .job_state = IPP_JSTATE_PENDING},
-		{.host_job = 3, .job_state = IPP_JSTATE_CANCELED}};
+		{.host_job = 3, .printer = "laser", .job_state = IPP_JSTATE_CANCELED},
+		{.host_job = 4, .job_state = IPP_JSTATE_COMPLETED},
+		{.host_job = 4, .job_state = IPP_JSTATE_CANCELED}};
 
 	(void)watch;
 	reads->job += only == 2;
 	if (only)
-		return only == 1 ? -ENOMEM : only == 3 ? -ENOENT : 0;
+		return only == 1 ? -ENOMEM : only >= 3 ? -ENOENT : 0;
 	if (hinted) {
 		watcher_hang_up();
 		return 0;
@@ -109,9 +112,9 @@ int watch_list_jobs(struct watch *watch, uint32_t only)
 void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state, bool began)
 {
 	(void)watch;
-	reads->purged += host_job == 3;
-	reads->state = state;
-	reads->began = began;
+	reads->purged++;
+	reads->states[host_job - 3] = state;
+	reads->began[host_job - 3] = began;
 }
 
 void watch_forget_job(struct watch *watch, uint32_t host_job)
@@ -133,9 +136,10 @@ START_TEST(test_one_fails)
 	ck_assert_uint_eq(reads->job, 1);
 	ck_assert_uint_eq(
 		reads->all, 2); /* for the job that was cancelled, and for what was lost */
-	ck_assert_uint_eq(reads->purged, 1);
-	ck_assert_uint_eq(reads->state, IPP_JSTATE_CANCELED);
-	ck_assert(reads->began);
+	ck_assert_uint_eq(reads->purged, 2);
+	ck_assert_uint_eq(reads->states[0], IPP_JSTATE_CANCELED);
+	ck_assert_uint_eq(reads->states[1], IPP_JSTATE_COMPLETED);
+	ck_assert(reads->began[0] && reads->began[1]);
 	(void)munmap(reads, sizeof(*reads));
 }
 END_TEST

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "host/job-parts.h"
+#include "host/printer.h"
 #include "host/spool/spool.h"
 #include "host/spooler.h"
 #include "proto/message.h"
@@ -400,6 +401,87 @@ START_TEST(test_a_sync_that_ends)
 }
 END_TEST
 
+static void say_gone(const char *printer)
+{
+	struct spool_printer_gone gone = {
+		.head = {.type = SPOOL_PRINTER_GONE, .size = sizeof(gone)}};
+
+	(void)text_copy(gone.name, sizeof(gone.name), printer);
+	worker_say(watch(), &gone, sizeof(gone), false);
+}
+
+static void say_cancelled(uint32_t host_job, bool began, uint64_t ended)
+{
+	struct spool_job is = spooler_has(host_job, CANCELED);
+
+	is.released = 1;
+	is.began = began;
+	is.ended = ended;
+	worker_say(watch(), &is, sizeof(is), false);
+}
+
+/* A job that went with its printer was cancelled by nobody. */
+START_TEST(test_a_printer_that_is_deleted)
+{
+	struct ledger_key waits = key_of(18);
+
+	ck_assert(unsure(17)->unsure && unsure(18)->unsure && unsure(19)->unsure);
+	say_job(17, 3);
+	say_job(18, 3);
+	say_job(19, 5);
+	say_job(19, 3); /* it was stopped in its midst */
+	say_gone("laser");
+	say_cancelled(17, true, 0);
+	say_cancelled(18, false, 0);
+	say_cancelled(19, false, 0);
+	ck_assert_uint_eq(ledger_state(17), LEDGER_ASK);
+	ck_assert_uint_eq(ledger_state(19), LEDGER_ASK);
+	ck_assert_ptr_null(job_find(host, &waits));
+	ck_assert_int_eq(ledger_get(host->ledger, &waits, &(struct ledger_job){0}), -ENOENT);
+}
+END_TEST
+
+/* And a printer of that name may be there again before it is heard that the first one was gone. */
+START_TEST(test_a_printer_that_is_made_again)
+{
+	uint64_t made = (uint64_t)time(NULL);
+	struct job *job;
+
+	printer_find(host, "laser")->is.config_time = made;
+	for (uint32_t n = 17; n <= 19; n++) {
+		job = unsure(n);
+		job->row.opened = (int64_t)made - 60;
+		job->row.released = (int64_t)made - 50;
+		say_job(n, 3);
+	}
+	job->row.released = (int64_t)made + 1;
+	say_cancelled(17, false, made);
+	say_cancelled(18, false, made + 1);
+	say_cancelled(19, false, 0); /* purged */
+	ck_assert_uint_eq(ledger_state(17), LEDGER_ASK);
+	ck_assert_uint_eq(ledger_state(18), LEDGER_CANCELED);
+	ck_assert_uint_eq(ledger_state(19), LEDGER_CANCELED);
+}
+END_TEST
+
+/* A watch that ends does not tell what goes before another one looks. */
+START_TEST(test_a_printer_that_goes_unseen)
+{
+	unsure(17)->unsure = false;
+	say_job(17, 5);
+	worker_leave(watch(), 1);
+	for (int turns = 0; turns < 10 && !watch(); turns++)
+		pass(1);
+	say_head(SPOOL_UP, sizeof(struct spool_text));
+	say_head(SPOOL_LISTING, sizeof(struct ipc_head));
+	ck_assert_ptr_nonnull(printer_find(host, "laser"));
+	say_cancelled(17, true, 0);
+	ck_assert_uint_eq(ledger_state(17), LEDGER_ASK);
+	say_head(SPOOL_LISTED, sizeof(struct ipc_head));
+	ck_assert_ptr_null(printer_find(host, "laser"));
+}
+END_TEST
+
 /* All texts of it, or none. */
 START_TEST(test_texts_without_an_end)
 {
@@ -441,6 +523,9 @@ int main(void)
 	tcase_add_test(tc, test_an_end_that_waits_for_no_disk);
 	tcase_add_test(tc, test_a_sync_is_of_one_spooler);
 	tcase_add_test(tc, test_a_sync_that_ends);
+	tcase_add_test(tc, test_a_printer_that_is_deleted);
+	tcase_add_test(tc, test_a_printer_that_is_made_again);
+	tcase_add_test(tc, test_a_printer_that_goes_unseen);
 	tcase_add_test(tc, test_texts_without_an_end);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
