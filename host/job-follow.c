@@ -104,7 +104,7 @@ static const char *why_aborted(const struct job *job, const struct spool_job *is
 		return is->text;
 	if (is_given_up(is))
 		return "the host's filters could not make pages of the document";
-	return job->phase < JOB_PHASE_PROCESSING
+	return !job->began
 		       ? "the host's spooler gave the job up before it was printed"
 		       : "the host's spooler gave the job up while it was printed: look whether it "
 			 "came out";
@@ -116,21 +116,23 @@ static void job_lost_printer(struct job *job)
 	if (!job->began)
 		return job_refuse(job, REFUSAL_PRINTER_GONE,
 			"the printer was deleted on the host; the job waits for it");
-	job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
-		"The printer was deleted on the host while this was printed: look whether it came "
-		"out, then release it to print it again, or cancel it");
+	job_end(job, JOB_PHASE_ASK, LEDGER_ASK, JOB_LOST_PRINTER);
 }
 
-/* The printer was made, or changed, in the second in which the job was cancelled, or later: it may
- * be another one of that name, and the job have gone with the one before. Of a class cupsd knows
- * this since its own start only. */
-static bool is_remade(
-	const struct printer *printer, const struct job *job, const struct spool_job *is)
+/* The job's own printer, where it was not moved to another one. */
+static const struct printer *own_printer(const struct job *job, const struct spool_job *is)
 {
-	uint64_t ended = is->ended ? is->ended : (uint64_t)job->row.released;
-	uint64_t made = printer->is.members[0] ? 0 : printer->is.config_time;
+	if (strcmp(is->printer, job->row.printer) != 0)
+		return NULL;
+	return printer_find(job->host, is->printer);
+}
 
-	return made >= ended && made > (uint64_t)job->row.opened;
+/* It may have been deleted and made again, before anybody heard of that. */
+static bool is_remade(const struct job *job, const struct spool_job *is)
+{
+	const struct printer *printer = own_printer(job, is);
+
+	return printer && !uuid_is_null(&job->of) && !uuid_equal(&job->of, &printer->is.uuid);
 }
 
 static void job_canceled(struct job *job, const struct spool_job *is)
@@ -139,9 +141,18 @@ static void job_canceled(struct job *job, const struct spool_job *is)
 
 	if (!job->cancelled && text_is_queue(is->printer) && !(printer && printer->heard))
 		return job_lost_printer(job);
-	if (!job->cancelled && printer && is_remade(printer, job, is))
+	if (!job->cancelled && is_remade(job, is))
 		return job_ask(job);
 	job_end(job, JOB_PHASE_CANCELED, LEDGER_CANCELED, "cancelled on the host");
+}
+
+/* One that was adopted knows its printer by name only. */
+static void note_printer(struct job *job, const struct spool_job *is)
+{
+	const struct printer *printer = own_printer(job, is);
+
+	if (printer && uuid_is_null(&job->of))
+		job->of = printer->is.uuid;
 }
 
 static void job_follow(struct job *job, const struct spool_job *is)
@@ -166,6 +177,7 @@ static void job_follow(struct job *job, const struct spool_job *is)
 		return job_end(job, phase, LEDGER_ABORTED, why_aborted(job, is));
 	default: break;
 	}
+	note_printer(job, is);
 	if (job->phase != phase)
 		look_later(job);
 	job->phase = phase;

@@ -291,6 +291,7 @@ static void open_new(struct job *job, struct workspace *ws, const struct message
 		return job_refuse(job, REFUSAL_POLICY,
 			"it was rendered in the workspace, and this printer is rendered on the "
 			"host: print it again");
+	job->of = printer->is.uuid;
 	job_submission_fill(job, printer, open);
 	if (job_record(job, job->again ? LEDGER_RETRY : LEDGER_OPEN) < 0)
 		return job_refuse(job, REFUSAL_NO_SPACE, job_no_space);

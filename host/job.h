@@ -24,6 +24,11 @@ enum job_stage {
 	JOB_ENDED,     /* nothing more will happen; kept as long as the guest has it open */
 };
 
+/* To the person who is asked. */
+#define JOB_LOST_PRINTER                                                                           \
+	"The printer was deleted on the host while this was printed: look whether it came out, "   \
+	"then release it to print it again, or cancel it"
+
 struct job {
 	TAILQ_ENTRY(job) link;
 	struct host *host;
@@ -40,6 +45,7 @@ struct job {
 	bool again;	/* a person has said that no paper came out: so until it is released */
 	bool held;	/* by a person, when it was looked at last */
 	bool began;	/* some of it may be on paper */
+	struct uuid of; /* its printer, by printer-uuid; null: not known */
 	bool cancelled; /* by its guest, after the release */
 	bool withdrawn; /* cancelled by us, as the release's answer is unknown */
 	uint64_t withdrawn_at; /* usec of CLOCK_MONOTONIC */

@@ -82,9 +82,9 @@ static void row_fill(struct host *host, const struct spool_job *is, struct ledge
 	text_copy_line(row->user, sizeof(row->user), is->user);
 	text_copy_line(row->owner, sizeof(row->owner), is->owner);
 	text_copy_line(row->text, sizeof(row->text),
-		row->state == LEDGER_CANCELED
-			? "cancelled on the host"
-			: "found in the spooler when the ledger was built anew");
+		row->state == LEDGER_CANCELED ? "cancelled on the host"
+		: row->state == LEDGER_ASK    ? JOB_LOST_PRINTER
+					   : "found in the spooler when the ledger was built anew");
 }
 
 void rebuild_job(struct host *host, const struct spool_job *is)

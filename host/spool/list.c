@@ -19,10 +19,11 @@
 
 static const char *const printer_attrs[] = {"printer-name", "printer-info", "printer-location",
 	"printer-make-and-model", "printer-device-id", "printer-state", "printer-state-reasons",
-	"printer-state-message", "printer-is-accepting-jobs", "printer-type", "device-uri",
-	"member-names", "printer-config-change-time", "job-sheets-default", "number-up-default",
-	"marker-names", "marker-types", "marker-colors", "marker-levels", "marker-low-levels",
-	"marker-high-levels", "requesting-user-name-allowed", "requesting-user-name-denied"};
+	"printer-state-message", "printer-is-accepting-jobs", "printer-type", "printer-uuid",
+	"device-uri", "member-names", "printer-config-change-time", "job-sheets-default",
+	"number-up-default", "marker-names", "marker-types", "marker-colors", "marker-levels",
+	"marker-low-levels", "marker-high-levels", "requesting-user-name-allowed",
+	"requesting-user-name-denied"};
 
 static const char *const job_attrs[] = {"job-id", "job-state", "job-state-reasons",
 	"job-printer-state-message", "job-impressions-completed", "job-media-sheets-completed",
@@ -35,6 +36,18 @@ static const char *const job_attrs[] = {"job-id", "job-state", "job-state-reason
 static void tell(const void *msg)
 {
 	(void)ipc_send(IPC_FD, msg, -1); /* platend gone: the loop ends at its next turn */
+}
+
+/* "urn:uuid:…" (PWG 5100.13, RFC 4122); null if there is none. */
+static void read_uuid(ipp_t *ipp, struct uuid *uuid)
+{
+	static const char urn[] = "urn:uuid:";
+	char text[64];
+
+	ipp_text(ipp, "printer-uuid", text, sizeof(text));
+	if (strncmp(text, urn, sizeof(urn) - 1) != 0 ||
+		uuid_parse(text + sizeof(urn) - 1, uuid) < 0)
+		*uuid = (struct uuid){0};
 }
 
 /* Levels as ATTR: has them, "80,-1,20". */
@@ -93,6 +106,7 @@ static void read_printer(ipp_t *ipp, struct spool_printer *p, bool *ret_class)
 	if (p->state < IPP_PSTATE_IDLE || p->state > IPP_PSTATE_STOPPED)
 		p->state = IPP_PSTATE_STOPPED;
 	p->config_time = (uint64_t)ipp_int(ipp, "printer-config-change-time", 0);
+	read_uuid(ipp, &p->uuid);
 	ipp_text(ipp, "printer-name", p->name, sizeof(p->name));
 	ipp_text(ipp, "printer-info", p->info, sizeof(p->info));
 	ipp_text(ipp, "printer-location", p->location, sizeof(p->location));
@@ -443,7 +457,8 @@ static ipp_t *jobs_request(uint32_t only, uint32_t first)
  * since that answer. */
 static int note_after_printer(struct watch *watch, const struct spool_job *j, bool one, bool *known)
 {
-	bool since = j->ended && j->ended < watch->printers_read;
+	uint64_t now = (uint64_t)time(NULL); /* which may have been set back */
+	bool since = j->ended && j->ended < watch->printers_read && watch->printers_read <= now;
 	int r = 0;
 
 	if (j->state == IPP_JSTATE_CANCELED && !*known && !since) {

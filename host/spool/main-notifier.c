@@ -104,14 +104,16 @@ static void flush(struct queue *q)
 		q->lost = !pass_on(q, &left_out);
 }
 
-/* One hint at what waits already is as good as two. But that a job was being printed stays. */
+/* One hint at what waits already is as good as two, but that a job was being printed is not to be
+ * forgotten: one that is completed was. */
 static bool is_waiting(struct queue *q, const struct spool_hint *hint)
 {
 	for (size_t i = 0; i < q->count; i++) {
 		struct spool_hint *other = &q->hints[i];
 
 		if (!hint_same(other, hint) || (other->job_state == IPP_JSTATE_PROCESSING &&
-						       hint->job_state != IPP_JSTATE_PROCESSING))
+						       hint->job_state != IPP_JSTATE_PROCESSING &&
+						       hint->job_state != IPP_JSTATE_COMPLETED))
 			continue;
 		other->job_state = hint_last(other->job_state, hint->job_state);
 		return true;
@@ -126,7 +128,7 @@ static void put(struct queue *q, const struct spool_hint *hint)
 	if (q->count < QUEUE_MOST)
 		q->hints[q->count++] = *hint;
 	else
-		q->lost = true;
+		q->hints[QUEUE_MOST - 1].lost = 1; /* before whatever comes when there is room */
 	flush(q);
 }
 

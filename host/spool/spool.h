@@ -104,6 +104,7 @@ struct spool_printer {
 	uint32_t accepting;   /* bool */
 	uint32_t state;	      /* 3, 4, 5 */
 	uint64_t config_time; /* printer-config-change-time: a change may mean another PPD */
+	struct uuid uuid;     /* printer-uuid: another one when it is made again; null: not told */
 	char name[NAME_SIZE];
 	char info[TEXT_SIZE];
 	char location[TEXT_SIZE];

@@ -328,7 +328,7 @@ static int take_hints(struct watch *watch)
 	struct spool_hint hints[HINTS_MOST];
 	bool began[HINTS_MOST];
 	size_t count = 0;
-	bool all = false, lost = false, gap;
+	bool all = false, lost = false, gap = false;
 	int r = 0;
 
 	hear(watch);
@@ -343,7 +343,7 @@ static int take_hints(struct watch *watch)
 			continue;
 		while (i < count && !hint_same(&hints[i], &hint))
 			i++;
-		lost |= hint.lost != 0;
+		gap |= hint.lost != 0;
 		if (i < count) {
 			hints[i].job_state = hint_last(hints[i].job_state, hint.job_state);
 			began[i] |= has_begun(hint.job_state);
@@ -360,7 +360,7 @@ static int take_hints(struct watch *watch)
 	}
 	if (!watch->http)
 		return 0; /* everything is read anyway when cupsd is back */
-	gap = lost;	  /* what became of a job may have been in it */
+	lost |= gap;	  /* and what became of a job may have been in it */
 	watch->first[0] = '\0';
 	watch->keep_first = true;
 	if (all)

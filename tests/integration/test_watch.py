@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Changes of printers that the host's spooler tells by hints: each is noticed, and none costs more than it may."""
+import fcntl
 import os
 import re
 import signal
@@ -7,6 +8,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import termios
 import unittest
 
 import ipp
@@ -190,6 +192,33 @@ class NotifierTest(unittest.TestCase):
             self.assertGreaterEqual(state, seen.get(job, 0))
             seen[job] = state
         self.assertEqual(list(seen), list(range(1, 201)))
+
+    def test_that_a_job_was_printed_is_not_forgotten(self):
+        """Whatever else waits: of what is purged platen-spool knows nothing else."""
+        for job in range(1, 61):
+            self.notifier.stdin.write(event(job, 3) + event(job, 5) + event(job, 3) + event(job, 7) + event(job, 7))
+        seen = {}
+        while len(seen) < 60 or any(states[-1] != 7 for states in seen.values()):
+            job, state, lost = self.hear()
+            self.assertEqual(lost, 0)
+            seen.setdefault(job, []).append(state)
+        self.assertEqual([job for job, states in seen.items() if 5 not in states], [])
+
+    def test_what_there_is_no_room_for(self):
+        """It is told that some are left out, before anything that comes later."""
+        for job in range(1, 1001):
+            self.notifier.stdin.write(event(job, 5))
+        wait_for(lambda: fcntl.ioctl(self.notifier.stdin, termios.FIONREAD, bytes(4)) == bytes(4), "the notifier to have read all")
+        seen, lost_at = [], []
+        while not seen or seen[-1] != 2000:
+            job, _, lost = self.hear()
+            seen.append(job)
+            if lost:
+                lost_at.append(len(seen))
+            if len(seen) == 20:  # there is room again
+                self.notifier.stdin.write(event(2000, 7))
+        self.assertTrue(lost_at)
+        self.assertLess(lost_at[0], len(seen))
 
     def test_an_event_that_was_cut_off_is_not_the_end_of_it(self):
         self.notifier.stdin.write(event(1, 5) + event(2, 5)[:20] + event(3, 5) * 3)

@@ -444,23 +444,28 @@ END_TEST
 /* And a printer of that name may be there again before it is heard that the first one was gone. */
 START_TEST(test_a_printer_that_is_made_again)
 {
-	uint64_t made = (uint64_t)time(NULL);
-	struct job *job;
+	struct printer *laser = printer_find(host, "laser");
+	struct spool_job moved;
 
-	printer_find(host, "laser")->is.config_time = made;
-	for (uint32_t n = 17; n <= 19; n++) {
-		job = unsure(n);
-		job->row.opened = (int64_t)made - 60;
-		job->row.released = (int64_t)made - 50;
+	for (uint32_t n = 17; n <= 20; n++)
+		ck_assert_ptr_nonnull(unsure(n));
+	laser->is.uuid.bytes[0] = 1;
+	for (uint32_t n = 17; n <= 19; n++)
 		say_job(n, 3);
-	}
-	job->row.released = (int64_t)made + 1;
-	say_cancelled(17, false, made);
-	say_cancelled(18, false, made + 1);
-	say_cancelled(19, false, 0); /* purged */
-	ck_assert_uint_eq(ledger_state(17), LEDGER_ASK);
-	ck_assert_uint_eq(ledger_state(18), LEDGER_CANCELED);
+	laser->is.config_time++; /* an option of it was set */
+	say_cancelled(17, false, 0);
+	ck_assert_uint_eq(ledger_state(17), LEDGER_CANCELED);
+	laser->is.uuid.bytes[0] = 2;
+	say_cancelled(18, false, 0);
+	ck_assert_uint_eq(ledger_state(18), LEDGER_ASK);
+	add_printer(host, "other", PRINTER_NETWORK);
+	moved = spooler_has(19, CANCELED);
+	moved.released = 1;
+	(void)text_copy(moved.printer, sizeof(moved.printer), "other");
+	worker_say(watch(), &moved, sizeof(moved), false);
 	ck_assert_uint_eq(ledger_state(19), LEDGER_CANCELED);
+	say_cancelled(20, false, 0); /* which printer its was nobody saw */
+	ck_assert_uint_eq(ledger_state(20), LEDGER_CANCELED);
 }
 END_TEST
 
