@@ -118,18 +118,37 @@ class TrapsTest(TrapsCase):
         wait_for(lambda: self.guest.job(number)["job-state"] == HELD, f"the job to be held, it is {self.guest.job(number)}", 5)
         self.assertIn("The printer was deleted", self.why(number))
 
-    def test_printer_deleted_before_its_job_was_looked_at(self):
-        """Of the job platend hears first, as it was before, and finds it cancelled: by nobody, it went with its printer."""
+    def unseen(self, *deeds):
+        """A job is being printed and the deeds are done before platen-spool looks; the job's number, when it is settled."""
         self.device.paused.clear()
         self.addCleanup(self.device.paused.set)
         self.signal_workers(signal.SIGSTOP, "watch")
         self.addCleanup(self.signal_workers, signal.SIGCONT, "watch")
         number = self.guest.print("laser", DATA, "-o", "document-format=application/vnd.cups-raw")
         wait_for(lambda: [j for j in self.spooler.jobs() if j["job-state"] == 5], "it to be printing")
-        self.spooler.run("lpadmin", "-x", "laser")
+        for deed in deeds:
+            deed()
         self.signal_workers(signal.SIGCONT, "watch")
-        wait_for(lambda: not (job := self.guest.job(number)) or job["job-state"] == HELD, "it to be settled", 10)
+        wait_for(lambda: not (job := self.guest.job(number)) or job["job-state"] not in (3, 5), "it to be settled", 10)
+        return number
+
+    def test_printer_deleted_before_its_job_was_looked_at(self):
+        """Of the job platend hears first, as it was before, and finds it cancelled: by nobody, it went with its printer."""
+        number = self.unseen(lambda: self.spooler.run("lpadmin", "-x", "laser"))
         self.assertIn("The printer was deleted", self.why(number))
+
+    def test_printer_made_again_before_its_job_was_looked_at(self):
+        """And one of that name is there all the time, as far as anybody saw."""
+        number = self.unseen(lambda: self.spooler.run("lpadmin", "-x", "laser"),
+                             lambda: self.spooler.add_queue("laser", self.device.uri + "/?snmp=false", self.lab.dir / "vendor.ppd"))
+        self.assertEqual(self.guest.job(number)["job-state"], HELD)
+        self.assertIn("It is not known whether this was printed", self.why(number))
+
+    def test_cancelled_before_it_was_looked_at(self):
+        """By a person, and an option of its printer was set: it is over for the workspace, too."""
+        number = self.unseen(lambda: self.spooler.run("lpadmin", "-p", "laser", "-o", "printer-error-policy=retry-job"),
+                             lambda: self.spooler.run("cancel", "-a", "laser"))
+        self.assertEqual(self.guest.job(number)["job-state"], 7)
 
     def killed_backend(self):
         """A job of which cupsd thinks that it is printed, as its backend was killed (for want of memory, say)."""
