@@ -56,7 +56,7 @@ struct queue {
 	bool connected; /* so that poll(2) tells when there is room */
 	struct spool_hint hints[QUEUE_MOST];
 	size_t count;
-	bool lost;    /* it was full */
+	bool lost;    /* events that cannot be read any more, see end() */
 	bool starved; /* the kernel has no memory: nothing tells when it has */
 };
 

@@ -487,6 +487,26 @@ START_TEST(test_a_printer_that_goes_unseen)
 }
 END_TEST
 
+/* Nor is it cancelled where all that is known of it is the spooler's. */
+START_TEST(test_a_ledger_built_anew_of_a_deleted_printer)
+{
+	struct ledger_key waits = key_of(18), printed = key_of(17);
+	struct ledger_job row;
+
+	host->rebuilding = true;
+	say_cancelled(16, true, 0);
+	ck_assert_uint_eq(ledger_state(16), LEDGER_CANCELED);
+	say_gone("laser");
+	say_cancelled(17, true, 0);
+	say_cancelled(18, false, 0);
+	ck_assert_int_eq(ledger_get(host->ledger, &printed, &row), 0);
+	ck_assert_uint_eq(row.state, LEDGER_ASK);
+	ck_assert_uint_ne(row.ask, 0);
+	ck_assert_str_eq(row.text, JOB_LOST_PRINTER);
+	ck_assert_int_eq(ledger_get(host->ledger, &waits, &row), -ENOENT);
+}
+END_TEST
+
 /* All texts of it, or none. */
 START_TEST(test_texts_without_an_end)
 {
@@ -531,6 +551,7 @@ int main(void)
 	tcase_add_test(tc, test_a_printer_that_is_deleted);
 	tcase_add_test(tc, test_a_printer_that_is_made_again);
 	tcase_add_test(tc, test_a_printer_that_goes_unseen);
+	tcase_add_test(tc, test_a_ledger_built_anew_of_a_deleted_printer);
 	tcase_add_test(tc, test_texts_without_an_end);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
