@@ -137,9 +137,7 @@ static bool is_remade(const struct job *job, const struct spool_job *is)
 
 static void job_canceled(struct job *job, const struct spool_job *is)
 {
-	const struct printer *printer = printer_find(job->host, is->printer);
-
-	if (!job->cancelled && text_is_queue(is->printer) && !(printer && printer->heard))
+	if (!job->cancelled && printer_is_gone(job->host, is->printer))
 		return job_lost_printer(job);
 	if (!job->cancelled && is_remade(job, is))
 		return job_ask(job);

@@ -157,6 +157,13 @@ void printer_remove(struct host *host, const char *name)
 	printer_free(printer);
 }
 
+bool printer_is_gone(struct host *host, const char *name)
+{
+	const struct printer *printer = printer_find(host, name);
+
+	return text_is_queue(name) && !(printer && printer->heard);
+}
+
 void printer_all_unheard(struct host *host)
 {
 	struct printer *printer;

@@ -36,6 +36,9 @@ int printer_update(struct host *host, const struct spool_printer *is);
 
 void printer_remove(struct host *host, const char *name);
 
+/* Whether this is a queue's name, and the spooler has none of it as far as its watch has told. */
+bool printer_is_gone(struct host *host, const char *name);
+
 /* The watch that told them has ended, and with it what it knew. The next one tells each printer
  * that is there, after which what it did not tell is removed, and its name given to `gone`. */
 void printer_all_unheard(struct host *host);

@@ -41,8 +41,7 @@ void rebuild_begin(struct host *host, bool damaged)
 /* Cancelled by nobody, but gone with its printer. */
 static bool is_lost(struct host *host, const struct spool_job *is)
 {
-	return is->state == STATE_CANCELED && text_is_queue(is->printer) &&
-	       !printer_find(host, is->printer);
+	return is->state == STATE_CANCELED && printer_is_gone(host, is->printer);
 }
 
 static enum ledger_state state_of(struct host *host, const struct spool_job *is)

@@ -32,8 +32,9 @@ static inline bool hint_same(const struct spool_hint *a, const struct spool_hint
 	       (a->host_job || strcmp(a->printer, b->printer) == 0);
 }
 
-/* What a job was last, by two hints of it. A printer that is deleted has also those of its jobs
- * cancelled that have ended (CUPS 2.4.2, cupsdCancelJobs()). */
+/* What a job was last, by two hints of it (job-state, RFC 8011 5.3.7: 7 is canceled). A printer
+ * that is deleted has also those of its jobs cancelled that have ended (CUPS 2.4.2,
+ * cupsdCancelJobs()). */
 static inline uint32_t hint_last(uint32_t before, uint32_t state)
 {
 	if (state == 0 || (state == 7 && before > 7))
