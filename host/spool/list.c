@@ -397,6 +397,15 @@ static bool read_job(ipp_t *ipp, struct spool_job *j)
 	return j->host_job && j->state;
 }
 
+/* Of a job that is over cupsd forgets the attributes within seconds, and reads them again when it
+ * is asked; but not when its printer was deleted since: then it tells a number, a state and little
+ * else (CUPS 2.4.2, cupsdUnloadCompletedJobs(), cupsdLoadJob(), copy_job_attrs()), so that nobody
+ * can say whose it was. All others have this count. */
+static bool is_hollow(ipp_t *ipp)
+{
+	return !ippFindAttribute(ipp, "job-impressions-completed", IPP_TAG_ZERO);
+}
+
 /* Tells a job if it is other than it was told before. */
 static int job_note(struct watch *watch, const struct spool_job *j)
 {
@@ -470,7 +479,8 @@ static int note_after_printer(struct watch *watch, const struct spool_job *j, bo
 }
 
 /* Notes the jobs of an answer, which has one or all; counts them, whosever they are, in *ret_count,
- * and *first becomes the number behind the last. */
+ * and *first becomes the number behind the last. -ENOENT: it has the one job, and no word of whose.
+ */
 static int note_jobs(
 	struct watch *watch, ipp_t *response, bool one, uint32_t *ret_count, uint32_t *first)
 {
@@ -495,6 +505,8 @@ static int note_jobs(
 			*first = (uint32_t)number + 1;
 		if (read_job(job, &j))
 			r = note_after_printer(watch, &j, one, &known);
+		else if (one && is_hollow(job))
+			r = -ENOENT;
 		ippDelete(job);
 	}
 	return r;

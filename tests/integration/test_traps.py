@@ -137,6 +137,16 @@ class TrapsTest(TrapsCase):
         number = self.unseen(lambda: self.spooler.run("lpadmin", "-x", "laser"))
         self.assertIn("The printer was deleted", self.why(number))
 
+    def test_printer_deleted_and_its_job_forgotten_before_it_was_looked_at(self):
+        """cupsd forgets the attributes of what is over, and without the printer it cannot read them again."""
+        def forgotten():
+            self.spooler.run("lpstat", "-r")
+            return "Unloading..." in (self.spooler.dir / "log/error").read_text(errors="replace")
+        number = self.unseen(lambda: self.spooler.run("lpadmin", "-x", "laser"),
+                             lambda: wait_for(forgotten, "cupsd to forget its attributes"))
+        self.assertEqual(self.guest.job(number)["job-state"], HELD)
+        self.assertIn("The printer was deleted", self.why(number))
+
     def test_printer_made_again_before_its_job_was_looked_at(self):
         """And one of that name is there all the time, as far as anybody saw."""
         number = self.unseen(lambda: self.spooler.run("lpadmin", "-x", "laser"),

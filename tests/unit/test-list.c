@@ -4,6 +4,7 @@
  * test's: the job, and a printer that was deleted before it is asked for.
  */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@
 
 static int platend = -1; /* its end of the connection */
 static bool there;	 /* the printer */
+static bool hollow; /* the job: its printer was deleted, and cupsd has forgotten its attributes */
+static bool strangers;	 /* the job: none of Platen's */
 static uint32_t state;	 /* of the job */
 static int ended, whole; /* the job's end; how often all printers were read */
 
@@ -59,8 +62,13 @@ static void add_job(ipp_t *response)
 	(void)ippAddInteger(response, IPP_TAG_JOB, IPP_TAG_ENUM, "job-state", (int)state);
 	(void)ippAddString(response, IPP_TAG_JOB, IPP_TAG_URI, "job-printer-uri", NULL,
 		"ipp://localhost/printers/B%C3%BCro");
-	(void)ippAddInteger(response, IPP_TAG_JOB, IPP_TAG_INTEGER, "time-at-processing", 1000);
 	(void)ippAddInteger(response, IPP_TAG_JOB, IPP_TAG_INTEGER, "time-at-completed", ended);
+	if (hollow)
+		return;
+	(void)ippAddInteger(response, IPP_TAG_JOB, IPP_TAG_INTEGER, "time-at-processing", 1000);
+	(void)ippAddInteger(response, IPP_TAG_JOB, IPP_TAG_INTEGER, "job-impressions-completed", 0);
+	if (strangers)
+		return;
 	(void)ippAddString(response, IPP_TAG_JOB, IPP_TAG_TEXT, SPOOL_ATTR_JOB, NULL, KEY);
 	(void)ippAddString(
 		response, IPP_TAG_JOB, IPP_TAG_TEXT, SPOOL_ATTR_WORKSPACE, NULL, WORKSPACE);
@@ -140,6 +148,7 @@ static void setup(void)
 	(void)told();					  /* of a test that failed */
 	watch = (struct watch){.http = (http_t *)&watch}; /* never looked into */
 	there = true;
+	hollow = strangers = false;
 	state = IPP_JSTATE_PROCESSING;
 	ended = whole = 0;
 	ck_assert_int_ge(watch_list_printers(&watch, NULL), 0);
@@ -186,6 +195,22 @@ START_TEST(test_a_job_of_long_ago)
 }
 END_TEST
 
+/* One that cupsd has forgotten all but the number of is as one that it has purged: what the hints
+ * say of it goes. A stranger's is nothing to us. */
+START_TEST(test_a_job_without_attributes)
+{
+	there = false;
+	state = IPP_JSTATE_CANCELED;
+	ended = (int)time(NULL);
+	hollow = true;
+	ck_assert_int_eq(watch_list_jobs(&watch, 7), -ENOENT);
+	hollow = false;
+	strangers = true;
+	ck_assert_int_eq(watch_list_jobs(&watch, 7), 0);
+	ck_assert_str_eq(told(), "");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("list");
@@ -198,6 +223,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_a_printer_that_went, 0, 2);
 	tcase_add_test(tc, test_a_printer_that_is_there);
 	tcase_add_test(tc, test_a_job_of_long_ago);
+	tcase_add_test(tc, test_a_job_without_attributes);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
