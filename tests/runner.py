@@ -93,15 +93,27 @@ def children(pid):
     return found
 
 
+def is_killed(pid):
+    """Whether SIGKILL has been sent to it: it is on its way out, or in a system call that has an end."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as f:
+            pending = [int(line.split()[1], 16) for line in f if line.startswith(("SigPnd:", "ShdPnd:"))]
+    except (OSError, IndexError):
+        return True
+    return any(mask >> (signal.SIGKILL - 1) & 1 for mask in pending)
+
+
 def end_orphans(known):
-    """Ends what came to us because its parent ended (we are a subreaper). Returns the names."""
+    """Ends what came to us because its parent ended (we are a subreaper). Returns the names of those that nobody
+    had ended."""
     names = []
     for _ in range(20):
         orphans = [(pid, name) for pid, name in children(os.getpid()) if pid not in known]
         if not orphans:
             break
         for pid, name in orphans:
-            names.append(f"{name} ({pid})")
+            if not is_killed(pid):
+                names.append(f"{name} ({pid})")
             try:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
