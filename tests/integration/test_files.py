@@ -13,6 +13,7 @@ import unittest
 import ipp
 from harness import Guest, Host, Lab, Sink, Spooler, pdf, vendor_ppd, wait_for
 
+TIMEOUT = 480  # for the runner: it waits for minutes, and is begun first
 HELD, CANCELED, COMPLETED = 4, 7, 9
 
 

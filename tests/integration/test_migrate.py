@@ -11,6 +11,7 @@ import unittest
 from cable import cabled
 from harness import Host, Lab, Sink, Spooler, vendor_ppd, wait_for
 
+TIMEOUT = 410  # for the runner: it waits for minutes, and is begun first
 HELD, PROCESSING, COMPLETED = 4, 5, 9
 RAW = ("-o", "document-format=application/vnd.cups-raw")
 SIZE = 200000  # bytes: four pieces, and less than a window

@@ -10,6 +10,8 @@ import unittest
 from harness import pdf, wait_for
 from traps import COMPLETED, DATA, HELD, RAW, TrapsCase
 
+TIMEOUT = 420  # for the runner: it waits for minutes, and is begun first
+
 
 class LimitsTest(TrapsCase):
     def test_a_whole_document_after_the_operation_timeout(self):
