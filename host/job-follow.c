@@ -61,6 +61,17 @@ static void look_later(struct job *job)
 
 static const char held_text[] = "held by somebody on the host";
 
+/* cupsd holds jobs itself, too (finalize_job()). */
+static const char *why_held(const struct spool_job *is)
+{
+	if (strstr(is->reasons, "cups-held-for-authentication"))
+		return "the host's printer wants a user's name and password";
+	if (strstr(is->reasons, "resources-are-not-ready"))
+		return is->text[0] ? is->text
+				   : "the host's spooler could not send it, and tries again later";
+	return held_text;
+}
+
 /* A restart of ours has to know it: see cupsd_forgot(). */
 static void note_held(struct job *job, bool held)
 {
@@ -110,9 +121,14 @@ static const char *why_aborted(const struct job *job, const struct spool_job *is
 			 "came out";
 }
 
-/* The host's job was not cancelled by anybody: it went with its printer. */
+/* The host's job was not cancelled by anybody: it went with its printer. Nobody comes again with a
+ * pool's that is over in its workspace. */
 static void job_lost_printer(struct job *job)
 {
+	if (!job->began && job->row.pool && (job->saved || !job->open))
+		return job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
+			"The printer was deleted on the host before this was printed, and it is "
+			"over in its workspace: print it there once more");
 	if (!job->began)
 		return job_refuse(job, REFUSAL_PRINTER_GONE,
 			"the printer was deleted on the host; the job waits for it");
@@ -135,10 +151,26 @@ static bool is_remade(const struct job *job, const struct spool_job *is)
 	return printer && !uuid_is_null(&job->of) && !uuid_equal(&job->of, &printer->is.uuid);
 }
 
+/* cupsd's own time was over (MaxJobTime), or the device or its backend refused it, after who knows
+ * how much of it. */
+static void job_given_up(struct job *job, const struct spool_job *is)
+{
+	char text[MESSAGE_SIZE - 200]; /* which leaves room for the rest */
+
+	text_copy_line(text, sizeof(text), is->text);
+	(void)text_printf(job->text, sizeof(job->text),
+		"The host's spooler or the printer gave it up%s%s: look at the printer, then "
+		"release it to print it again, or cancel it",
+		text[0] ? ": " : "", text);
+	job_end(job, JOB_PHASE_ASK, LEDGER_ASK, NULL);
+}
+
 static void job_canceled(struct job *job, const struct spool_job *is)
 {
 	if (!job->cancelled && printer_is_gone(job->host, is->printer))
 		return job_lost_printer(job);
+	if (!job->cancelled && is->given_up)
+		return job_given_up(job, is);
 	if (!job->cancelled && is_remade(job, is))
 		return job_ask(job);
 	job_end(job, JOB_PHASE_CANCELED, LEDGER_CANCELED, "cancelled on the host");
@@ -179,7 +211,8 @@ static void job_follow(struct job *job, const struct spool_job *is)
 	if (job->phase != phase)
 		look_later(job);
 	job->phase = phase;
-	text_copy_line(job->text, sizeof(job->text), is->state == HOST_HELD ? held_text : is->text);
+	text_copy_line(
+		job->text, sizeof(job->text), is->state == HOST_HELD ? why_held(is) : is->text);
 	job_tell(job);
 }
 

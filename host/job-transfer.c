@@ -73,7 +73,7 @@ void job_transfer_begin(struct job *job)
 		return;
 	}
 	job->stage = JOB_TRANSFER;
-	job->syncing = false;
+	job->syncing = 0;
 	message_init(&m, MESSAGE_JOB_ACCEPT);
 	m.job_accept.ref = job->ref;
 	m.job_accept.window = JOB_WINDOW;
@@ -178,32 +178,51 @@ void job_transfer_seal(struct job *job, const struct message_job_seal *seal)
 	(void)submit_send(job->submit, &m, -1, DRAIN_USEC); /* its end would be told */
 }
 
+/* Opens one of the job's files, of which `number` is 1 for the first, in `path`. -errno. */
+static int spooled_open(
+	const struct job *job, unsigned int number, char path[static CONFIG_PATH_SIZE + 32])
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	/* cupsd names them so: scheduler/ipp.c. They are opened here, as the workers' user may not,
+	 * and never read. */
+	(void)snprintf(path, CONFIG_PATH_SIZE + 32, "%s/d%05u-%03u", job->host->config.cups_spool,
+		job->row.host_job, number);
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISREG(st.st_mode) ? steal_fd(&fd) : -EINVAL;
+}
+
+/* The document is the job's only file, or has a banner before it, behind it, or both. */
+#define SPOOLED_MOST 3
+
 void job_transfer_sync(struct job *job)
 {
 	struct ipc_head m = {.type = SUBMIT_SYNC, .size = sizeof(m)};
 	struct host *host = job->host;
-	_cleanup_close_ int fd = -1;
 	char path[CONFIG_PATH_SIZE + 32];
-	struct stat st;
 
-	/* cupsd names a job's only document so: scheduler/ipp.c. It is opened here, as the workers'
-	 * user may not, and never read. */
-	(void)snprintf(
-		path, sizeof(path), "%s/d%05u-001", host->config.cups_spool, job->row.host_job);
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+	for (unsigned int i = 1; i <= SPOOLED_MOST; i++) {
+		_cleanup_close_ int fd = spooled_open(job, i, path);
+
+		if (fd < 0 && i > 1)
+			return;
+		if (fd < 0) {
+			if (!host->unsynced)
+				log_line(LOG_WARNING, NULL,
+					"%s: %s: is cups-spool in platen.conf the RequestRoot of "
+					"cups-files.conf? Documents cannot be synced, and one may "
+					"be printed in part after a loss of power",
+					path, fd == -EINVAL ? "it is not a file" : strerror(-fd));
+			host->unsynced = true;
+			return;
+		}
 		host->unsynced = false;
-		job->syncing = true;
+		job->syncing++;
 		(void)submit_send(job->submit, &m, fd, JOB_SYNC_USEC); /* its end would be told */
-		return;
 	}
-	if (!host->unsynced)
-		log_line(LOG_WARNING, NULL,
-			"%s: %s: is cups-spool in platen.conf the RequestRoot of cups-files.conf? "
-			"Documents cannot be synced, and one may be printed in part after a loss "
-			"of power",
-			path, fd < 0 ? strerror(errno) : "it is not a file");
-	host->unsynced = true;
 }
 
 /* A large document goes to the disk while it comes. cupsd's file of it is opened here, as for the
@@ -296,7 +315,8 @@ void job_on_submit(struct job *job, const struct ipc_head *msg)
 		job->stage = JOB_SYNCING;
 		return;
 	case SUBMIT_SYNCED:
-		job->syncing = false;
+		if (job->syncing && --job->syncing)
+			return;
 		if (job->stage == JOB_RELEASING)
 			submit_deadline(job->submit, JOB_ANSWER_USEC);
 		return;

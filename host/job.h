@@ -35,13 +35,12 @@ struct job {
 	struct workspace *workspace; /* NULL: it went away */
 	struct ledger_job row;	     /* key, and what is recorded */
 	enum job_stage stage;
-	bool open;	/* the guest has it open, as `ref` */
-	bool tell;	/* a JOB_STATE is owed */
-	bool syncing;	/* the worker syncs the document, which may take its time */
-	bool unsure;	/* released with the answer unknown: the next listing decides */
-	bool doubt;	/* cupsd may have begun anew since it was asked to release it, and forgotten
-			 * that
-			 */
+	bool open;	  /* the guest has it open, as `ref` */
+	bool tell;	  /* a JOB_STATE is owed */
+	uint32_t syncing; /* files that the worker has to sync, which may take its time */
+	bool unsure;	  /* released with the answer unknown: the next listing decides */
+	/* cupsd may have begun anew since it was asked to release it, and forgotten that */
+	bool doubt;
 	bool again;	/* a person has said that no paper came out: so until it is released */
 	bool held;	/* by a person, when it was looked at last */
 	bool began;	/* some of it may be on paper */

@@ -22,6 +22,7 @@ struct spool_hint {
 	uint32_t job_state;	 /* as the event had it; for a job that is purged already */
 	uint32_t printers;	 /* bool: printers came or went */
 	uint32_t lost;		 /* bool: hints did not get through before this one */
+	uint32_t given_up;	 /* bool: the job was cancelled, and by nobody */
 	char printer[NAME_SIZE]; /* empty: not about one printer; of a class's job: a member's */
 };
 

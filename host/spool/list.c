@@ -464,12 +464,19 @@ static ipp_t *jobs_request(uint32_t only, uint32_t first)
 /* A job that is cancelled may have gone with its printer, which platend has to know before: that is
  * read behind the answer that has the job, unless all printers were since the job ended; *known:
  * since that answer. */
-static int note_after_printer(struct watch *watch, const struct spool_job *j, bool one, bool *known)
+static int note_after_printer(struct watch *watch, struct spool_job *j, bool one, bool *known)
 {
 	uint64_t now = (uint64_t)time(NULL); /* which may have been set back */
 	bool since = j->ended && j->ended < watch->printers_read && watch->printers_read <= now;
 	int r = 0;
 
+	if (j->state == IPP_JSTATE_CANCELED && watch->hint) {
+		uint32_t state = watch->hint->job_state;
+
+		if (state >= IPP_JSTATE_PENDING && state < IPP_JSTATE_CANCELED)
+			return 0; /* the hint at its cancel is on its way, and says by whom */
+		j->given_up = watch->hint->given_up;
+	}
 	if (j->state == IPP_JSTATE_CANCELED && !*known && !since) {
 		r = watch_list_printers(
 			watch, one && text_is_queue(j->printer) ? j->printer : NULL);
@@ -530,8 +537,10 @@ int watch_list_jobs(struct watch *watch, uint32_t only)
 	return r;
 }
 
-void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state, bool began)
+void watch_job_purged(struct watch *watch, const struct spool_hint *hint, bool began)
 {
+	uint32_t host_job = hint->host_job, state = hint->job_state;
+
 	for (size_t i = 0; i < watch->job_count; i++) {
 		struct spool_job *j = &watch->jobs[i];
 
@@ -539,6 +548,7 @@ void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state, bo
 			continue;
 		j->state = state;
 		j->began |= began;
+		j->given_up = hint->given_up;
 		if (state != IPP_JSTATE_CANCELED) /* that may be while it was held, as it was seen
 						     last */
 			j->released = 1;
@@ -552,7 +562,8 @@ void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state, bo
 		.host_job = host_job,
 		.state = state,
 		.released = 1,
-		.began = began});
+		.began = began,
+		.given_up = hint->given_up});
 }
 
 void watch_forget_job(struct watch *watch, uint32_t host_job)

@@ -28,6 +28,23 @@
 #define PIPE_BYTES (1024 * 1024) /* a thousand events, and what a user may have: pipe(7) */
 #define QUEUE_MOST 256		 /* hints that wait; beyond, it is told that some were left out */
 
+/* A job that takes longer than cupsd lets it (MaxJobTime), or is held for longer (MaxHoldTime), is
+ * cancelled by cupsd itself, and one that a backend refuses, or its device, in the same way. Only
+ * the event's text tells these from a person's cancel; it is never translated (CUPS 2.4.2,
+ * cupsdCheckJobs(), finalize_job()). */
+static bool is_given_up(ipp_t *event)
+{
+	static const char *const said[] = {
+		"Canceling stuck job", "Marking stuck job", "Job canceled at printer"};
+	ipp_attribute_t *a = ippFindAttribute(event, "notify-text", IPP_TAG_TEXT);
+	const char *text = a ? ippGetString(a, 0, NULL) : NULL;
+
+	for (size_t i = 0; text && i < sizeof(said) / sizeof(said[0]); i++)
+		if (strncmp(text, said[i], strlen(said[i])) == 0)
+			return true;
+	return false;
+}
+
 static int hint_from(ipp_t *event, struct spool_hint *hint)
 {
 	ipp_attribute_t *a;
@@ -38,6 +55,7 @@ static int hint_from(ipp_t *event, struct spool_hint *hint)
 	hint->host_job = a ? (uint32_t)ippGetInteger(a, 0) : 0;
 	a = ippFindAttribute(event, "job-state", IPP_TAG_ENUM);
 	hint->job_state = a ? (uint32_t)ippGetInteger(a, 0) : 0;
+	hint->given_up = hint->job_state == IPP_JSTATE_CANCELED && is_given_up(event);
 	a = ippFindAttribute(event, "printer-name", IPP_TAG_NAME);
 	text = a ? ippGetString(a, 0, NULL) : NULL;
 	if (text && text_copy(hint->printer, sizeof(hint->printer), text) < 0)
@@ -116,6 +134,7 @@ static bool is_waiting(struct queue *q, const struct spool_hint *hint)
 						       hint->job_state != IPP_JSTATE_COMPLETED))
 			continue;
 		other->job_state = hint_last(other->job_state, hint->job_state);
+		other->given_up |= hint->given_up;
 		return true;
 	}
 	return false;

@@ -135,7 +135,7 @@ struct spool_job {
 	uint32_t k_octets;  /* job-k-octets */
 	uint32_t sheets;    /* job-media-sheets-completed */
 	uint32_t began;	    /* bool: some of it may be on paper, whatever its state is by now */
-	uint32_t reserved;
+	uint32_t given_up;  /* bool: it was cancelled, by cupsd itself or at the device */
 	uint64_t created, ended; /* seconds since the epoch; ended 0: not yet */
 	struct uuid job;	 /* from SPOOL_ATTR_JOB */
 	struct uuid workspace;	 /* from SPOOL_ATTR_WORKSPACE */

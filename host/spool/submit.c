@@ -268,6 +268,7 @@ static void finish(struct submission *s)
 {
 	XXH128_canonical_t digest;
 	ipp_t *response;
+	bool over_already;
 
 	XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(s->hash));
 	_Static_assert(sizeof(digest) == DIGEST_SIZE, "an XXH3-128 is 16 bytes");
@@ -289,7 +290,13 @@ static void finish(struct submission *s)
 		fail_ipp(s, "the document was not taken");
 		return;
 	}
+	over_already = ipp_int(response, "job-state", IPP_JSTATE_HELD) >= IPP_JSTATE_CANCELED;
 	ippDelete(response);
+	if (over_already) { /* released by hand: cupsd has printed its banner, and nothing else */
+		fail(s, REFUSAL_FAILED, false,
+			"the host's job was over before its document was there; it is sent again");
+		return;
+	}
 	s->pipe = close_fd(s->pipe);
 	s->whole = true;
 	(void)say_progress(s, SUBMIT_SEALED);
@@ -382,9 +389,7 @@ static void release_failed(struct submission *s, int error)
 		return;
 	}
 	/* Somebody released or cancelled it by hand: the spooler's list tells what became of it. */
-	fail(s, REFUSAL_FAILED, true,
-		error == -ESTALE ? "the spooler has another job of its number"
-				 : cupsLastErrorString());
+	fail(s, REFUSAL_FAILED, true, cupsLastErrorString());
 }
 
 /* libcups connects anew by itself, and a cupsd that is new may have forgotten the job and given its
@@ -407,12 +412,17 @@ static void release_job(struct submission *s)
 	ipp_t *request, *response;
 	int r = look_again(s);
 
-	if (r == 0) {
-		request = ipp_request(IPP_OP_RELEASE_JOB, s->open.printer, s->open.owner);
-		(void)ippAddInteger(
-			request, IPP_TAG_OPERATION, IPP_TAG_INTEGER, "job-id", (int)s->host_job);
-		r = ipp_do(s->http, request, &response);
+	if (r < 0) { /* nothing was asked for */
+		if (r == -ECONNRESET)
+			disconnect(s);
+		fail(s, REFUSAL_FAILED, false,
+			"the host's spooler is another one by now; it is sent again");
+		return;
 	}
+	request = ipp_request(IPP_OP_RELEASE_JOB, s->open.printer, s->open.owner);
+	(void)ippAddInteger(
+		request, IPP_TAG_OPERATION, IPP_TAG_INTEGER, "job-id", (int)s->host_job);
+	r = ipp_do(s->http, request, &response);
 	if (r < 0) {
 		release_failed(s, r);
 		return;

@@ -301,8 +301,11 @@ static int printer_hinted(struct watch *watch, const struct spool_hint *hint, bo
 static int job_hinted(struct watch *watch, const struct spool_hint *hint, bool began, bool *all)
 {
 	uint32_t state = hint->job_state;
-	int r = watch_list_jobs(watch, hint->host_job);
+	int r;
 
+	watch->hint = hint;
+	r = watch_list_jobs(watch, hint->host_job);
+	watch->hint = NULL;
 	if (r != -ENOENT)
 		return r;
 	if (state == IPP_JSTATE_CANCELED && !*all) {
@@ -312,7 +315,7 @@ static int job_hinted(struct watch *watch, const struct spool_hint *hint, bool b
 		*all = true;
 	}
 	if (state >= IPP_JSTATE_PROCESSING && state <= IPP_JSTATE_COMPLETED)
-		watch_job_purged(watch, hint->host_job, state, began);
+		watch_job_purged(watch, hint, began);
 	return 0;
 }
 
@@ -346,6 +349,7 @@ static int take_hints(struct watch *watch)
 		gap |= hint.lost != 0;
 		if (i < count) {
 			hints[i].job_state = hint_last(hints[i].job_state, hint.job_state);
+			hints[i].given_up |= hint.given_up;
 			began[i] |= has_begun(hint.job_state);
 			continue;
 		}

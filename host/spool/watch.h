@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "host/spool/hint.h"
 #include "host/spool/spooler-ipp.h"
 
 struct watch_printer {
@@ -27,8 +28,9 @@ struct watch {
 	uint32_t failures;
 	struct watch_printer *printers;
 	size_t count, size;
-	uint64_t printers_read; /* seconds since the epoch, before all were read last */
-	struct spool_job *jobs; /* told and not ended */
+	uint64_t printers_read;	       /* seconds since the epoch, before all were read last */
+	const struct spool_hint *hint; /* for which a job is read; or NULL */
+	struct spool_job *jobs;	       /* told and not ended */
 	size_t job_count, job_size;
 };
 
@@ -38,8 +40,9 @@ int watch_list_printers(struct watch *watch, const char *only);
 /* Reads all of Platen's jobs, or one, and tells what is new. 0 or -errno; -ENOENT: that one is not
  * there (any more). */
 int watch_list_jobs(struct watch *watch, uint32_t only);
-/* A job is purged: tells a state that it was in before, and whether it was being printed. */
-void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state, bool began);
+/* The hint's job is purged: tells the state that it was in before, and whether it was being
+ * printed. */
+void watch_job_purged(struct watch *watch, const struct spool_hint *hint, bool began);
 /* What was told of this job is told again when it is read next. */
 void watch_forget_job(struct watch *watch, uint32_t host_job);
 void watch_forget(struct watch *watch);

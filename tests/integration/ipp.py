@@ -7,20 +7,22 @@ import http.client
 import socket
 import struct
 
+from patience import patience
+
 GROUPS = {1: "operation", 2: "job", 4: "printer", 5: "unsupported", 6: "subscription"}
 OPERATIONS = {"Print-Job": 0x02, "Create-Job": 0x05, "Send-Document": 0x06, "Get-Jobs": 0x0A, "Get-Job-Attributes": 0x09, "Get-Printer-Attributes": 0x0B,
               "CUPS-Get-Printers": 0x4002, "CUPS-Get-Default": 0x4001}
-INTEGER, BOOLEAN, ENUM, RANGE, URI, KEYWORD, NAME, MIME = 0x21, 0x22, 0x23, 0x33, 0x45, 0x44, 0x42, 0x49
+INTEGER, BOOLEAN, ENUM, RANGE, URI, KEYWORD, NAME, TEXT, MIME = 0x21, 0x22, 0x23, 0x33, 0x45, 0x44, 0x42, 0x41, 0x49
 
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
-        super().__init__("localhost", timeout=30)
+        super().__init__("localhost", timeout=30 * patience())
         self.path = path
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
+        self.sock.settimeout(30 * patience())
         self.sock.connect(str(self.path))
 
 

@@ -20,7 +20,7 @@ class PoolTest(TrapsCase):
     def test_a_job_of_a_class_that_cupsd_forgets(self):
         """It is over in the guest when it has ended, or cupsd has it on disk: a person is asked when it is lost before."""
         self.add_pool()
-        self.settings("DirtyCleanInterval 30")
+        self.settings("DirtyCleanInterval 300")
         self.spooler.run("cupsdisable", "laser", "other")
         number = self.guest.print("pool", b"a page", *RAW)
         wait_for(lambda: [j for j in self.host.ask("jobs")["data"]["jobs"] if j["phase"] == "pending"], "it to be released")
@@ -69,6 +69,18 @@ class PoolTest(TrapsCase):
         wait_for(lambda: self.device.received + self.other.received, "the page")
         wait_for(lambda: [j["phase"] for j in self.host.ask("jobs", all=True)["data"]["jobs"]] == ["completed"], "its end")
         self.assertEqual(self.device.received + self.other.received, [b"a page"])
+
+    def test_a_class_that_is_deleted_with_a_job_that_is_over_in_the_guest(self):
+        """Nobody comes with it again: a person is asked."""
+        self.add_pool()
+        self.settings("DirtyCleanInterval 1")
+        self.spooler.run("cupsdisable", "laser", "other")
+        number = self.guest.print("pool", b"a page", *RAW)
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 20)
+        self.spooler.run("lpadmin", "-x", "pool")
+        row, = wait_for(lambda: [j for j in self.host.ask("jobs")["data"]["jobs"] if j["phase"] == "ask"], "the question", 30)
+        self.assertIn("The printer was deleted on the host before this was printed", row["text"])
+        self.assertEqual(self.device.received + self.other.received, [])
 
     def test_a_class_hands_it_to_a_member(self):
         """Once, to one of them; also when platend is killed meanwhile, and when the member goes away."""

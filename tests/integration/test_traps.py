@@ -160,6 +160,33 @@ class TrapsTest(TrapsCase):
                              lambda: self.spooler.run("cancel", "-a", "laser"))
         self.assertEqual(self.guest.job(number)["job-state"], 7)
 
+    def given_up(self, text, mend):
+        """It is held, as nobody has cancelled it; when all is in order again a person releases it, and it is printed."""
+        number = self.guest.print("laser", DATA[:1 << 20], *RAW)
+        wait_for(lambda: self.guest.job(number)["job-state"] not in (3, 5), f"its end, it is {self.guest.job(number)}", 30)
+        self.assertEqual(self.guest.job(number)["job-state"], HELD)
+        self.assertIn("The host's spooler or the printer gave it up" + text, self.why(number))
+        wait_for(lambda: self.guest.job(number).get("platen-asked"), "the mark on the held job")
+        mend()
+        self.guest.spooler.run("lp", "-i", f"laser-{number}", "-H", "resume")
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 30)
+        self.assertIn(DATA[:1 << 20], self.device.received)  # and what the device had before, for which a person looks
+
+    def test_the_device_refuses_it(self):
+        """Which cupsd calls a cancel; the person in the workspace has not asked for any."""
+        script = self.lab.dir / "refuses"
+        script.write_text("#!/bin/sh\ncat >/dev/null\necho 'ERROR: It has no such tray.' >&2\nexit 5\n")
+        self.spooler.install(script, "backend/lpd")
+        self.spooler.run("lpadmin", "-p", "laser", "-v", "lpd://127.0.0.1/laser")
+        self.given_up(": It has no such tray.", lambda: self.spooler.run("lpadmin", "-p", "laser", "-v", self.device.uri + "/?snmp=false"))
+
+    def test_the_spooler_has_waited_long_enough(self):
+        """For a device that is off over night: cupsd cancels what takes longer than three hours."""
+        self.settings("MaxJobTime 3")
+        self.device.paused.clear()
+        self.addCleanup(self.device.paused.set)
+        self.given_up("", self.device.paused.set)
+
     def killed_backend(self):
         """A job of which cupsd thinks that it is printed, as its backend was killed (for want of memory, say)."""
         number, _ = self.filling()

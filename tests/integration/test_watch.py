@@ -59,7 +59,7 @@ class WatchTest(unittest.TestCase):
     def hint(self, sock, printer):
         """As the notifier sends it, and anybody may. False: there is no room."""
         try:
-            sock.sendto(struct.pack("=IIII128s", 0, 0, 0, 0, printer.encode()), str(self.host.run_dir / "events"))
+            sock.sendto(struct.pack("=IIIII128s", 0, 0, 0, 0, 0, printer.encode()), str(self.host.run_dir / "events"))
         except BlockingIOError:
             return False
         return True
@@ -148,11 +148,12 @@ class WatchTest(unittest.TestCase):
         return {p["name"]: p["guest"] for p in self.host.ask("printers", workspace="box")["data"]["printers"]}
 
 
-def event(job, state, name="laser"):
+def event(job, state, name="laser", text="Job canceled by \"anna\""):
     """As cupsd writes it to a notifier."""
     return (struct.pack(">BBHI", 2, 0, 0, 1) + b"\x07" + ipp.attribute(ipp.NAME, "printer-name", name) +
             ipp.attribute(ipp.INTEGER, "notify-job-id", job) + ipp.attribute(ipp.ENUM, "job-state", state) +
-            ipp.attribute(ipp.KEYWORD, "notify-subscribed-event", "job-state-changed") + b"\x03")
+            ipp.attribute(ipp.KEYWORD, "notify-subscribed-event", "job-state-changed") +
+            ipp.attribute(ipp.TEXT, "notify-text", text) + b"\x03")
 
 
 class NotifierTest(unittest.TestCase):
@@ -178,7 +179,7 @@ class NotifierTest(unittest.TestCase):
 
     def hear(self):
         """A hint: (job, its state, whether hints were lost)."""
-        job, state, _, lost, _ = struct.unpack("=IIII128s", self.socket.recv(1000))
+        job, state, _, lost, self.given_up, _ = struct.unpack("=IIIII128s", self.socket.recv(1000))
         return job, state, lost
 
     def test_a_burst_comes_whole_and_in_order(self):
@@ -203,6 +204,18 @@ class NotifierTest(unittest.TestCase):
             self.assertEqual(lost, 0)
             seen.setdefault(job, []).append(state)
         self.assertEqual([job for job, states in seen.items() if 5 not in states], [])
+
+    def test_who_cancelled_it(self):
+        """Only cupsd's words tell; what it cancels itself nobody has cancelled."""
+        for text, given_up in (("Job canceled by \"anna\"", 0), ("Job canceled by user.", 0), ("Job purged by \"anna\"", 0),
+                               ("Canceling stuck job after 10800 seconds.", 1), ("Marking stuck job as completed after 9 seconds.", 1),
+                               ("Job canceled at printer.", 1), ("", 0)):
+            self.notifier.stdin.write(event(1, 7, text=text))
+            self.assertEqual(self.hear(), (1, 7, 0))
+            self.assertEqual(self.given_up, given_up, text)
+        self.notifier.stdin.write(event(1, 5, text="Job canceled at printer."))
+        self.hear()
+        self.assertEqual(self.given_up, 0)
 
     def test_what_there_is_no_room_for(self):
         """It is told that some are left out, before anything that comes later."""

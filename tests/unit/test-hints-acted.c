@@ -17,7 +17,7 @@ static struct {
 	uint32_t job, printer, all; /* job 2, the printer, all printers since the hints */
 	uint32_t purged;
 	uint32_t states[2]; /* of jobs 3 and 4 */
-	bool began[2];
+	bool began[2], given_up[2];
 } * reads;
 
 static bool hinted;
@@ -91,7 +91,10 @@ int watch_list_jobs(struct watch *watch, uint32_t only)
 	static const struct spool_hint hints[] = {{.printer = "laser"}, {.host_job = 1},
 		{.host_job = 2}, {.host_job = 3, .job_state = IPP_JSTATE_PROCESSING},
 		{.host_job = 3, .job_state = IPP_JSTATE_PENDING},
-		{.host_job = 3, .printer = "laser", .job_state = IPP_JSTATE_CANCELED},
+		{.host_job = 3,
+			.printer = "laser",
+			.job_state = IPP_JSTATE_CANCELED,
+			.given_up = 1},
 		{.host_job = 4, .job_state = IPP_JSTATE_COMPLETED},
 		{.host_job = 4, .job_state = IPP_JSTATE_CANCELED}};
 
@@ -109,12 +112,13 @@ int watch_list_jobs(struct watch *watch, uint32_t only)
 	return 0;
 }
 
-void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state, bool began)
+void watch_job_purged(struct watch *watch, const struct spool_hint *hint, bool began)
 {
 	(void)watch;
 	reads->purged++;
-	reads->states[host_job - 3] = state;
-	reads->began[host_job - 3] = began;
+	reads->states[hint->host_job - 3] = hint->job_state;
+	reads->began[hint->host_job - 3] = began;
+	reads->given_up[hint->host_job - 3] = hint->given_up;
 }
 
 void watch_forget_job(struct watch *watch, uint32_t host_job)
@@ -140,6 +144,7 @@ START_TEST(test_one_fails)
 	ck_assert_uint_eq(reads->states[0], IPP_JSTATE_CANCELED);
 	ck_assert_uint_eq(reads->states[1], IPP_JSTATE_COMPLETED);
 	ck_assert(reads->began[0] && reads->began[1]);
+	ck_assert(reads->given_up[0] && !reads->given_up[1]);
 	(void)munmap(reads, sizeof(*reads));
 }
 END_TEST

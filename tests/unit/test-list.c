@@ -27,6 +27,7 @@ static bool there;	 /* the printer */
 static bool hollow; /* the job: its printer was deleted, and cupsd has forgotten its attributes */
 static bool strangers;	 /* the job: none of Platen's */
 static uint32_t state;	 /* of the job */
+static bool given_up;	 /* the job as it was told last */
 static int ended, whole; /* the job's end; how often all printers were read */
 
 /* -- libcups, and what goes beside it */
@@ -121,6 +122,7 @@ static const char *told(void)
 			continue;
 		ck_assert_str_eq(job->printer, NAME);
 		ck_assert_uint_eq(job->began, 1);
+		given_up = job->given_up;
 		what[used++] = 'J';
 		what[used++] = (char)('0' + job->state);
 	}
@@ -211,6 +213,24 @@ START_TEST(test_a_job_without_attributes)
 }
 END_TEST
 
+/* Whoever has cancelled it: the hint at that says so, and not one at what it was before. */
+START_TEST(test_who_has_cancelled_it)
+{
+	struct spool_hint hint = {.host_job = 7, .job_state = IPP_JSTATE_PROCESSING};
+
+	state = IPP_JSTATE_CANCELED;
+	ended = (int)time(NULL);
+	watch.hint = &hint;
+	ck_assert_int_eq(watch_list_jobs(&watch, 7), 0);
+	ck_assert_str_eq(told(), "");
+	hint.job_state = IPP_JSTATE_CANCELED;
+	hint.given_up = (uint32_t)_i;
+	ck_assert_int_eq(watch_list_jobs(&watch, 7), 0);
+	ck_assert_str_eq(told(), "J7");
+	ck_assert_int_eq(given_up, _i);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("list");
@@ -224,6 +244,7 @@ int main(void)
 	tcase_add_test(tc, test_a_printer_that_is_there);
 	tcase_add_test(tc, test_a_job_of_long_ago);
 	tcase_add_test(tc, test_a_job_without_attributes);
+	tcase_add_loop_test(tc, test_who_has_cancelled_it, 0, 2);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
