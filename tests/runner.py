@@ -271,7 +271,7 @@ class Runner:
         short = re.sub(r"^test_|\.py$", "", os.path.basename(path))
         if self.late(f"{short}: module"):
             return
-        seconds = self.seconds((self.own_timeout(path) or self.options.timeout) * (self.options.patience or patience()))
+        seconds = self.seconds((self.own_timeout(path) or self.options.timeout) * (self.options.patience or max(2.0, patience())))
         reader, writer = os.pipe()
         rows, log = [], tempfile.TemporaryFile()
         follower = threading.Thread(target=self.follow, args=(reader, short, rows, log))

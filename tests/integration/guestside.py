@@ -19,6 +19,7 @@ import uuid
 
 import ipp
 from harness import BUILD, Lab, Spooler, wait_for
+from patience import patience
 
 QUEUES = str(BUILD / "platen-queues")
 BACKEND = str(BUILD / "platen-backend")
@@ -249,14 +250,14 @@ class Worker:
         self.process = subprocess.Popen(["sh", "-c", 'exec "$0" "$1" 3<&"$2"', QUEUES, str(cups_socket),
             str(theirs.fileno())], pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL)
         theirs.close()
-        self.sock.settimeout(60)
+        self.sock.settimeout(60 * patience())
         self.serial = 0
         self.news = []  # UP and DOWN that came between answers
 
     def close(self):
         """Its end is orderly when ours is."""
         self.sock.close()
-        status = self.process.wait(10)
+        status = self.process.wait(10 * patience())
         assert status == 0, f"platen-queues ended with {status}"
 
     def send(self, message, fd=None):
@@ -284,7 +285,7 @@ class Worker:
     def next_news(self, seconds):
         if self.news:
             return self.news.pop(0)
-        self.sock.settimeout(seconds)
+        self.sock.settimeout(seconds * patience())
         try:
             return Done(self.sock.recv(65536))
         finally:
@@ -361,7 +362,7 @@ class Connection:
 
     def __init__(self, sock):
         self.sock = sock
-        self.sock.settimeout(30)
+        self.sock.settimeout(30 * patience())
         self.fds = []
 
     def receive(self):
@@ -415,7 +416,7 @@ class Agent:
         self.listener.listen(128)
 
     def accept(self, seconds=30):
-        self.listener.settimeout(seconds)
+        self.listener.settimeout(seconds * patience())
         return Connection(self.listener.accept()[0])
 
     def close(self):

@@ -245,7 +245,7 @@ DefaultShared Yes
         # lpoptions -l says nothing on a private socket unless it finds the PPD in the server's own folder.
         env = dict(os.environ, CUPS_SERVER=str(self.socket), CUPS_SERVERROOT=str(self.dir / "etc"), LC_ALL="C.UTF-8",
                    **kw.pop("env", {}))
-        p = subprocess.run([str(a) for a in argv], env=env, text=True, capture_output=True, timeout=timeout, **kw)
+        p = subprocess.run([str(a) for a in argv], env=env, text=True, capture_output=True, timeout=timeout * patience(), **kw)
         if check and p.returncode:
             raise AssertionError(f"{argv}: {p.returncode}\n{p.stdout}\n{p.stderr}\n{self.error_log()[-3000:]}")
         return p
@@ -312,8 +312,8 @@ class Sink:
                     data += piece
             except OSError as error:
                 print(f"  device {self.uri}, after {len(data)} bytes: {error}", file=sys.stderr, flush=True)
-        with self.lock:
-            self.received.append(bytes(data))
+            with self.lock:  # before it is closed: cupsd's backend waits for that
+                self.received.append(bytes(data))
 
 
 def pdf(pages=3, text="Platen", pad=0):
@@ -461,7 +461,7 @@ vsock-port = 0
 
     def ask(self, verb, **args):
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(30)
+            s.settimeout(30 * patience())
             s.connect(str(self.control))
             s.sendall((json.dumps(dict(args, verb=verb)) + "\n").encode())
             data = b""

@@ -8,6 +8,7 @@ import os
 import platform
 import signal
 import struct
+import time
 
 CAN = platform.machine() == "x86_64" and os.geteuid() == 0
 
@@ -41,11 +42,16 @@ def in_poll(pid):
 class Inside:
     def __init__(self, pid):
         self.pid = pid
-        ptrace(ATTACH, pid)
-        self.wait()
-        with open(f"/proc/{pid}/mem", "rb") as f:
-            f.seek(self.registers()["rip"] - 2)
-            assert f.read(2) == b"\x0f\x05", "it does not wait in a system call"
+        for _ in range(500):
+            ptrace(ATTACH, pid)
+            self.wait()
+            with open(f"/proc/{pid}/mem", "rb") as f:
+                f.seek(self.registers()["rip"] - 2)
+                if f.read(2) == b"\x0f\x05":
+                    return
+            ptrace(DETACH, pid)
+            time.sleep(0.01)  # it was at work
+        raise AssertionError("it does not wait in a system call")
 
     def wait(self):
         _, status = os.waitpid(self.pid, 0)

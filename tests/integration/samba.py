@@ -6,6 +6,7 @@ import signal
 import subprocess
 
 from harness import free_port, wait_for
+from patience import patience
 
 USER, PASSWORD = "root", "Ge heim%1;"  # a user of the machine, with a password of Samba's own
 
@@ -89,7 +90,7 @@ guest ok = {"yes" if guests else "no"}
 
     def rpc(self, command, check=True):
         return subprocess.run(["rpcclient", "-s", "/dev/null", "-d", "0", "-p", str(self.port), "-A", self.login,
-                               "127.0.0.1", "-c", command], check=check, text=True, capture_output=True, timeout=30)
+                               "127.0.0.1", "-c", command], check=check, text=True, capture_output=True, timeout=30 * patience())
 
     def add_driver(self, printer, name, files, data, system="Windows x64", folder="x64"):
         """Installs a driver whose files are {name: bytes}, `data` the one that Windows calls its data file."""

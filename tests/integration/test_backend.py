@@ -11,6 +11,7 @@ import unittest
 
 from guestside import (BACKEND, BOOLEAN, CANCEL, CANCEL_JOB, INTEGER, KEYWORD, NAME, OPEN, PAUSE,
     RESUME, SUPPLIES, TEXT, Agent, Cupsd, attribute, wait_for)
+from patience import patience
 
 TIMEOUT = 200
 OK, FAILED, HOLD, STOP, CANCELED, RETRY_CURRENT = 0, 1, 3, 4, 5, 7
@@ -47,7 +48,7 @@ class ByHand(unittest.TestCase):
         return self.process
 
     def ended(self, seconds=10):
-        out, err = self.process.communicate(timeout=seconds)
+        out, err = self.process.communicate(timeout=seconds * patience())
         self.assertEqual(out, b"")
         return self.process.returncode, err.decode()
 

@@ -67,8 +67,8 @@ class LibvirtTest(unittest.TestCase):
     def test_undefined_after_the_event(self):
         self.migrated()
         self.order("undefine box")
-        self.is_gone(5)
-        self.assertEqual(self.looks(), 2)
+        self.is_gone(20)
+        self.assertIn(self.looks(), (2, 3))  # 3: it took the machine more than the second that it is waited for
 
     def test_undefined_late(self):
         """On a busy host later than a second: it is looked for once more, and then no more."""

@@ -266,7 +266,7 @@ cat >/dev/null
         queue = self.guest.spooler.printer("supplied")
         self.assertEqual(queue["marker-types"], ["toner", "toner"])
         self.assertEqual(len(queue["marker-names"]), 2)
-        self.assertIn("media-empty-warning", queue["printer-state-reasons"])
+        wait_for(lambda: "media-empty-warning" in self.guest.spooler.printer("supplied")["printer-state-reasons"], "the reason", 3)
         wait_for(lambda: self.guest.spooler.jobs() == [], "no job of the levels' own to be left in the list", 5)
 
     def test_every_document_type(self):

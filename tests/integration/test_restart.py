@@ -258,7 +258,7 @@ class RestartTest(Case):
         wait_for(lambda: self.guest.spooler.printer("mine")["printer-state"] == 4, "the job to print")
         self.need("driver-s", "spooler driver s was installed")
         wait_for(lambda: "restarted when its jobs are printed" in self.lab.log("guest-box-agent"), "the agent to wait", 20)
-        self.assertEqual([n["level"] for n in self.restart()["needs"]], ["spooler"])
+        wait_for(lambda: [n["level"] for n in self.restart()["needs"]] == ["spooler"], "the host to know", 5)
         self.assertEqual(self.bus.said("restarted"), [])
         device.paused.set()
         wait_for(lambda: device.received, "the job at the device")

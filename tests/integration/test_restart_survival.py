@@ -109,7 +109,7 @@ class JobsTest(Case):
         self.assertEqual(len(self.device.received), 2)
 
     def test_jobs_under_way_are_let_finish(self):
-        jobs = self.begin(14 << 20)
+        jobs = self.begin(16 << 20)
         wait_for(lambda: self.restart()["state"] == "restarting", "the restart", 40)
         self.assertEqual([name for name, state in self.printed() if state in (5, 9)], ["big"])
         self.end(*jobs)

@@ -252,7 +252,7 @@ class Libvirt:
         wait_for(lambda: self.virsh("uri", check=False).returncode == 0, "libvirtd to answer", 30)
 
     def virsh(self, *argv, check=True):
-        p = subprocess.run(["virsh", "-q", "-c", self.uri, *[str(a) for a in argv]], capture_output=True, text=True, timeout=120)
+        p = subprocess.run(["virsh", "-q", "-c", self.uri, *[str(a) for a in argv]], capture_output=True, text=True, timeout=120 * patience())
         if check and p.returncode:
             raise AssertionError(f"virsh {argv}: {p.stderr}\n{self.lab.log('libvirtd')[-2000:]}")
         return p

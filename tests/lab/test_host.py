@@ -11,7 +11,7 @@ import lab as vm
 from container import build_packages
 from harness import Lab, vendor_ppd, wait_for
 
-TIMEOUT = 500
+TIMEOUT = 650
 HOST_PACKAGES = ("systemd,systemd-sysv,udev,dbus,polkitd,initramfs-tools,linux-image-cloud-amd64,cups-daemon,cups-client,"
                  "libvirt-daemon-system,libvirt-clients,qemu-system-x86,libcups2,libprotobuf-c1,libinih1,libxxhash0,"
                  "libnettle8,zlib1g,libsystemd0,libjansson4,libsqlite3-0,libcurl4,libxml2,libseccomp2,libcupsfilters1,passwd,"

@@ -6,7 +6,7 @@ import unittest
 import lab as vm
 from harness import pdf, wait_for
 
-TIMEOUT = 500
+TIMEOUT = 700
 
 
 class VmTest(vm.WorkspaceCase):
@@ -52,7 +52,7 @@ class VmTest(vm.WorkspaceCase):
             xml = self.libvirt.virsh("dumpxml", *which, "workspace").stdout
             self.assertNotIn("org.platen.0", xml)
             self.assertNotIn("platen-print", xml)
-        wait_for(lambda: self.host.ask("workspaces")["data"]["workspaces"] == [], "the workspace to be none", 5)
+        wait_for(lambda: self.host.ask("workspaces")["data"]["workspaces"] == [], "the workspace to be none", 30)
 
     def test_print_reboot_print(self):
         self.guest = vm.Workspace(self.lab, self.libvirt, self.image)
@@ -68,7 +68,7 @@ class VmTest(vm.WorkspaceCase):
         # The mode lives in the domain's metadata, and is toggled live.
         self.assertTrue(self.host.ask("mode", workspace="workspace", mode="all")["ok"])
         self.assertIn('mode="all"', self.libvirt.virsh("dumpxml", "workspace").stdout.replace("'", '"'))
-        wait_for(lambda: "usb" in self.guest.run("lpstat -e"), "the local printer in mode all", 5)
+        wait_for(lambda: "usb" in self.guest.run("lpstat -e"), "the local printer in mode all", 30)
         self.libvirt.virsh("metadata", "workspace", "https://platen-print.org/xmlns/workspace/1")
         # libvirtd goes and comes: the session does not notice, and the domain is found again.
         self.lab.stop(self.libvirt.process)
