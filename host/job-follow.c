@@ -115,10 +115,20 @@ static const char *why_aborted(const struct job *job, const struct spool_job *is
 		return is->text;
 	if (is_given_up(is))
 		return "the host's filters could not make pages of the document";
-	return !job->began
-		       ? "the host's spooler gave the job up before it was printed"
-		       : "the host's spooler gave the job up while it was printed: look whether it "
-			 "came out";
+	return !job->began ? "the host's spooler gave the job up before it was printed"
+			   : "the host's spooler gave the job up while it was printed";
+}
+
+/* Ends it with a question, for the guest's job is held and only an answer has it printed again. */
+static void job_ask_about(struct job *job, const char *why, const char *what)
+{
+	char text[MESSAGE_SIZE - 200]; /* which leaves room for the rest */
+
+	text_copy_line(text, sizeof(text), why);
+	(void)text_printf(job->text, sizeof(job->text),
+		"%s%s%s: look at the printer, then release it to print it again, or cancel it",
+		what, what[0] && text[0] ? ": " : "", text);
+	job_end(job, JOB_PHASE_ASK, LEDGER_ASK, NULL);
 }
 
 /* The host's job was not cancelled by anybody: it went with its printer. Nobody comes again with a
@@ -151,26 +161,12 @@ static bool is_remade(const struct job *job, const struct spool_job *is)
 	return printer && !uuid_is_null(&job->of) && !uuid_equal(&job->of, &printer->is.uuid);
 }
 
-/* cupsd's own time was over (MaxJobTime), or the device or its backend refused it, after who knows
- * how much of it. */
-static void job_given_up(struct job *job, const struct spool_job *is)
-{
-	char text[MESSAGE_SIZE - 200]; /* which leaves room for the rest */
-
-	text_copy_line(text, sizeof(text), is->text);
-	(void)text_printf(job->text, sizeof(job->text),
-		"The host's spooler or the printer gave it up%s%s: look at the printer, then "
-		"release it to print it again, or cancel it",
-		text[0] ? ": " : "", text);
-	job_end(job, JOB_PHASE_ASK, LEDGER_ASK, NULL);
-}
-
 static void job_canceled(struct job *job, const struct spool_job *is)
 {
 	if (!job->cancelled && printer_is_gone(job->host, is->printer))
 		return job_lost_printer(job);
-	if (!job->cancelled && is->given_up)
-		return job_given_up(job, is);
+	if (!job->cancelled && is->given_up) /* after who knows how much of it */
+		return job_ask_about(job, is->text, "The host's spooler or the printer gave it up");
 	if (!job->cancelled && is_remade(job, is))
 		return job_ask(job);
 	job_end(job, JOB_PHASE_CANCELED, LEDGER_CANCELED, "cancelled on the host");
@@ -204,7 +200,7 @@ static void job_follow(struct job *job, const struct spool_job *is)
 	case JOB_PHASE_ABORTED:
 		if (is_given_up(is))
 			spooler_cancel(job->host->spooler, is->host_job, &is->job, is->file);
-		return job_end(job, phase, LEDGER_ABORTED, why_aborted(job, is));
+		return job_ask_about(job, why_aborted(job, is), "");
 	default: break;
 	}
 	note_printer(job, is);
@@ -292,7 +288,8 @@ static void on_left(struct host *host, const struct spool_job *is, const struct 
 
 	if (is->state == HOST_HELD && (!is_known || row.state != LEDGER_RELEASE))
 		cancel_stale(host, is);
-	else if (is_given_up(is) && is_known && row.state == LEDGER_ABORTED &&
+	else if (is_given_up(is) && is_known &&
+		 (row.state == LEDGER_ASK || row.state == LEDGER_ABORTED) &&
 		 row.host_job == is->host_job)
 		cancel_stale(host, is);
 }

@@ -28,6 +28,9 @@ enum job_stage {
 #define JOB_LOST_PRINTER                                                                           \
 	"The printer was deleted on the host while this was printed: look whether it came out, "   \
 	"then release it to print it again, or cancel it"
+#define JOB_GIVEN_UP                                                                               \
+	"The host's spooler gave this up: look whether it came out, then release it to print it "  \
+	"again, or cancel it"
 
 struct job {
 	TAILQ_ENTRY(job) link;

@@ -48,7 +48,7 @@ static enum ledger_state state_of(struct host *host, const struct spool_job *is)
 {
 	switch (is->state) {
 	case STATE_CANCELED: return is_lost(host, is) ? LEDGER_ASK : LEDGER_CANCELED;
-	case STATE_ABORTED: return LEDGER_ABORTED;
+	case STATE_ABORTED: return LEDGER_ASK;
 	case STATE_COMPLETED: return LEDGER_COMPLETED;
 	default: return LEDGER_RELEASE;
 	}
@@ -82,6 +82,7 @@ static void row_fill(struct host *host, const struct spool_job *is, struct ledge
 	text_copy_line(row->owner, sizeof(row->owner), is->owner);
 	text_copy_line(row->text, sizeof(row->text),
 		row->state == LEDGER_CANCELED ? "cancelled on the host"
+		: is->state == STATE_ABORTED  ? JOB_GIVEN_UP
 		: row->state == LEDGER_ASK    ? JOB_LOST_PRINTER
 					   : "found in the spooler when the ledger was built anew");
 }
@@ -98,8 +99,7 @@ void rebuild_job(struct host *host, const struct spool_job *is)
 	/* Of several attempts the one that came furthest counts: it may have printed. */
 	if (ledger_get(host->ledger, &row.key, &before) == 0 &&
 		(before.host_job == row.host_job || before.state == LEDGER_COMPLETED ||
-			row.state == LEDGER_CANCELED || row.state == LEDGER_ABORTED ||
-			row.state == LEDGER_ASK))
+			row.state == LEDGER_CANCELED || row.state == LEDGER_ASK))
 		return;
 	if (ledger_put(host->ledger, &row) < 0)
 		return; /* it stays unfinished, and is tried with the next listing */

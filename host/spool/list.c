@@ -400,10 +400,12 @@ static bool read_job(ipp_t *ipp, struct spool_job *j)
 /* Of a job that is over cupsd forgets the attributes within seconds, and reads them again when it
  * is asked; but not when its printer was deleted since: then it tells a number, a state and little
  * else (CUPS 2.4.2, cupsdUnloadCompletedJobs(), cupsdLoadJob(), copy_job_attrs()), so that nobody
- * can say whose it was. All others have this count. */
+ * can say whose it was. All others have this count; of those that a policy hides (JobPrivateValues
+ * all) it does not tell the state either. */
 static bool is_hollow(ipp_t *ipp)
 {
-	return !ippFindAttribute(ipp, "job-impressions-completed", IPP_TAG_ZERO);
+	return !ippFindAttribute(ipp, "job-impressions-completed", IPP_TAG_ZERO) &&
+	       ippFindAttribute(ipp, "job-state", IPP_TAG_ZERO);
 }
 
 /* Tells a job if it is other than it was told before. */

@@ -180,6 +180,22 @@ class TrapsTest(TrapsCase):
         self.spooler.run("lpadmin", "-p", "laser", "-v", "lpd://127.0.0.1/laser")
         self.given_up(": It has no such tray.", lambda: self.spooler.run("lpadmin", "-p", "laser", "-v", self.device.uri + "/?snmp=false"))
 
+    def test_the_spooler_gives_it_up(self):
+        """Where its queue does so instead of being stopped: a person has it printed when the printer is mended."""
+        mended = self.lab.dir / "mended"
+        script = self.lab.dir / "jams"
+        script.write_text(f"#!/bin/sh\n[ -e {mended} ] && exec cat \"$6\" >{self.spooler.dir}/out/paper\n"
+                          "echo 'ERROR: Paper jam.' >&2\nexit 1\n")
+        self.spooler.install(script, "backend/lpd")
+        self.spooler.run("lpadmin", "-p", "laser", "-v", "lpd://127.0.0.1/laser", "-o", "printer-error-policy=abort-job")
+        number = self.guest.print("laser", DATA[:1 << 20], *RAW)
+        wait_for(lambda: self.guest.job(number).get("platen-asked"), f"it to be held, it is {self.guest.job(number)}", 30)
+        self.assertIn("release it to print it again", self.why(number))
+        mended.touch()
+        self.guest.spooler.run("lp", "-i", f"laser-{number}", "-H", "resume")
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 30)
+        self.assertEqual((self.spooler.dir / "out/paper").read_bytes(), DATA[:1 << 20])
+
     def test_the_spooler_has_waited_long_enough(self):
         """For a device that is off over night: cupsd cancels what takes longer than three hours."""
         self.settings("MaxJobTime 3")

@@ -283,7 +283,7 @@ START_TEST(test_a_job_that_is_given_up)
 {
 	unsure(17)->unsure = false;
 	say_job(17, STOPPED);
-	ck_assert_uint_eq(ledger_state(17), LEDGER_ABORTED);
+	ck_assert_uint_eq(ledger_state(17), LEDGER_ASK);
 	ck_assert_int_eq(cancel_count, 1);
 	say_job(17, STOPPED);
 	ck_assert_int_eq(cancel_count, 2);
