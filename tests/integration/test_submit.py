@@ -300,6 +300,7 @@ class SubmitTest(unittest.TestCase):
         self.worker.say(RELEASE)
         kind, message = self.worker.heard(RELEASED, FAILED)
         self.assertEqual(kind, FAILED)
+        self.assertEqual(struct.unpack("=II3I", message[:20])[3], 0)  # no release was asked for
         self.worker.heard(READY)
         self.assertEqual(self.spooler.jobs()[0]["job-state"], 4)
 
