@@ -137,8 +137,8 @@ static void job_lost_printer(struct job *job)
 {
 	if (!job->began && job->row.pool && (job->saved || !job->open))
 		return job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
-			"The printer was deleted on the host before this was printed, and it is "
-			"over in its workspace: print it there once more");
+			"The printer was deleted on the host before this was printed: print it in "
+			"its workspace once more, unless it waits there");
 	if (!job->began)
 		return job_refuse(job, REFUSAL_PRINTER_GONE,
 			"the printer was deleted on the host; the job waits for it");
@@ -200,6 +200,9 @@ static void job_follow(struct job *job, const struct spool_job *is)
 	case JOB_PHASE_ABORTED:
 		if (is_given_up(is))
 			spooler_cancel(job->host->spooler, is->host_job, &is->job, is->file);
+		if (job->cancelled)
+			return job_end(job, JOB_PHASE_CANCELED, LEDGER_CANCELED,
+				"cancelled in the workspace");
 		return job_ask_about(job, why_aborted(job, is), "");
 	default: break;
 	}

@@ -463,6 +463,15 @@ static ipp_t *jobs_request(uint32_t only, uint32_t first)
 	return request;
 }
 
+/* Whether a hint has said of this job that nobody cancelled it. */
+static bool is_given_up(const struct watch *watch, uint32_t host_job)
+{
+	for (size_t i = 0; i < GIVEN_UP; i++)
+		if (watch->given_up[i] == host_job)
+			return true;
+	return false;
+}
+
 /* A job that is cancelled may have gone with its printer, which platend has to know before: that is
  * read behind the answer that has the job, unless all printers were since the job ended; *known:
  * since that answer. */
@@ -477,8 +486,9 @@ static int note_after_printer(struct watch *watch, struct spool_job *j, bool one
 
 		if (state >= IPP_JSTATE_PENDING && state < IPP_JSTATE_CANCELED)
 			return 0; /* the hint at its cancel is on its way, and says by whom */
-		j->given_up = watch->hint->given_up;
 	}
+	if (j->state == IPP_JSTATE_CANCELED)
+		j->given_up = is_given_up(watch, j->host_job);
 	if (j->state == IPP_JSTATE_CANCELED && !*known && !since) {
 		r = watch_list_printers(
 			watch, one && text_is_queue(j->printer) ? j->printer : NULL);

@@ -415,6 +415,7 @@ static void release_job(struct submission *s)
 	if (r < 0) { /* nothing was asked for */
 		if (r == -ECONNRESET)
 			disconnect(s);
+		s->host_job = 0; /* what is left of it goes when it is listed, if it is held */
 		fail(s, REFUSAL_FAILED, false,
 			"the host's spooler is another one by now; it is sent again");
 		return;

@@ -344,6 +344,8 @@ static int take_hints(struct watch *watch)
 			break;
 		if (!text_terminated(hint.printer, sizeof(hint.printer)))
 			continue;
+		if (hint.given_up) /* whatever becomes of the hint */
+			watch->given_up[watch->given_up_count++ % GIVEN_UP] = hint.host_job;
 		while (i < count && !hint_same(&hints[i], &hint))
 			i++;
 		gap |= hint.lost != 0;
@@ -458,7 +460,9 @@ static int turn(struct watch *watch)
 
 	if (poll(fds, 3, timeout) < 0)
 		return errno == EINTR ? 0 : -errno;
-	if (fds[0].revents) {
+	if (fds[1].revents) /* first: a job that platend asks for may be told by the way */
+		r = take_hints(watch);
+	if (r == 0 && fds[0].revents) {
 		r = ipc_recv(IPC_FD, buf, sizeof(buf), &fd);
 		if (r == 0)
 			return 1;
@@ -468,8 +472,6 @@ static int turn(struct watch *watch)
 		if (r == -EPROTO)
 			return r;
 	}
-	if (r == 0 && fds[1].revents)
-		r = take_hints(watch);
 	if (r == -ECONNRESET || (watch->http && fds[2].revents)) {
 		if (watch->http)
 			httpClose(watch->http);

@@ -14,6 +14,8 @@ struct watch_printer {
 	bool is_class;
 };
 
+#define GIVEN_UP 64
+
 struct watch {
 	const char *socket, *run_dir;
 	http_t *http; /* NULL: cupsd does not answer */
@@ -30,6 +32,8 @@ struct watch {
 	size_t count, size;
 	uint64_t printers_read;	       /* seconds since the epoch, before all were read last */
 	const struct spool_hint *hint; /* for which a job is read; or NULL */
+	uint32_t given_up[GIVEN_UP];   /* the last jobs that a hint said that of; 0: none */
+	size_t given_up_count;	       /* of all that did */
 	struct spool_job *jobs;	       /* told and not ended */
 	size_t job_count, job_size;
 };

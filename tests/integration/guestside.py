@@ -285,7 +285,7 @@ class Worker:
     def next_news(self, seconds):
         if self.news:
             return self.news.pop(0)
-        self.sock.settimeout(seconds * patience())
+        self.sock.settimeout(seconds and seconds * patience())
         try:
             return Done(self.sock.recv(65536))
         finally:
@@ -416,7 +416,7 @@ class Agent:
         self.listener.listen(128)
 
     def accept(self, seconds=30):
-        self.listener.settimeout(seconds * patience())
+        self.listener.settimeout(seconds and seconds * patience())
         return Connection(self.listener.accept()[0])
 
     def close(self):

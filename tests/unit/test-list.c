@@ -229,7 +229,7 @@ START_TEST(test_who_has_cancelled_it)
 	ck_assert_int_eq(watch_list_jobs(&watch, 7), 0);
 	ck_assert_str_eq(told(), "");
 	hint.job_state = IPP_JSTATE_CANCELED;
-	hint.given_up = (uint32_t)_i;
+	watch.given_up[0] = _i ? 7 : 8;
 	ck_assert_int_eq(watch_list_jobs(&watch, 7), 0);
 	ck_assert_str_eq(told(), "J7");
 	ck_assert_int_eq(given_up, _i);
