@@ -192,7 +192,7 @@ class Lies(HostileCase):
         guest.until(lambda kind, f: kind == JOB_ACCEPT)
         guest.send(JOB_DATA, f1=1, f2=0, f3=document)
         guest.send(JOB_SEAL, f1=1, f2=len(document), f3=xxhash.xxh3_128_digest(document))
-        guest.until(lambda kind, f: kind == JOB_STATE and f[2][0] == 7 and f.get(4))  # the host's filter gave it up
+        guest.until(lambda kind, f: kind == JOB_STATE and f[2][0] == 9 and f.get(4))  # the host's filter gave it up: it is asked about
         self.sound()
 
     def test_same_job_again(self):
