@@ -464,7 +464,7 @@ static ipp_t *jobs_request(uint32_t only, uint32_t first)
 }
 
 /* Whether a hint has said of this job that nobody cancelled it. */
-static bool is_given_up(const struct watch *watch, uint32_t host_job)
+static bool was_given_up(const struct watch *watch, uint32_t host_job)
 {
 	for (size_t i = 0; i < GIVEN_UP; i++)
 		if (watch->given_up[i] == host_job)
@@ -488,7 +488,7 @@ static int note_after_printer(struct watch *watch, struct spool_job *j, bool one
 			return 0; /* the hint at its cancel is on its way, and says by whom */
 	}
 	if (j->state == IPP_JSTATE_CANCELED)
-		j->given_up = is_given_up(watch, j->host_job);
+		j->given_up = was_given_up(watch, j->host_job);
 	if (j->state == IPP_JSTATE_CANCELED && !*known && !since) {
 		r = watch_list_printers(
 			watch, one && text_is_queue(j->printer) ? j->printer : NULL);
@@ -549,9 +549,9 @@ int watch_list_jobs(struct watch *watch, uint32_t only)
 	return r;
 }
 
-void watch_job_purged(struct watch *watch, const struct spool_hint *hint, bool began)
+void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state, bool began)
 {
-	uint32_t host_job = hint->host_job, state = hint->job_state;
+	bool given_up = was_given_up(watch, host_job);
 
 	for (size_t i = 0; i < watch->job_count; i++) {
 		struct spool_job *j = &watch->jobs[i];
@@ -560,7 +560,7 @@ void watch_job_purged(struct watch *watch, const struct spool_hint *hint, bool b
 			continue;
 		j->state = state;
 		j->began |= began;
-		j->given_up = hint->given_up;
+		j->given_up = given_up;
 		if (state != IPP_JSTATE_CANCELED) /* that may be while it was held, as it was seen
 						     last */
 			j->released = 1;
@@ -575,7 +575,7 @@ void watch_job_purged(struct watch *watch, const struct spool_hint *hint, bool b
 		.state = state,
 		.released = 1,
 		.began = began,
-		.given_up = hint->given_up});
+		.given_up = given_up});
 }
 
 void watch_forget_job(struct watch *watch, uint32_t host_job)

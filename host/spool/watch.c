@@ -315,7 +315,7 @@ static int job_hinted(struct watch *watch, const struct spool_hint *hint, bool b
 		*all = true;
 	}
 	if (state >= IPP_JSTATE_PROCESSING && state <= IPP_JSTATE_COMPLETED)
-		watch_job_purged(watch, hint, began);
+		watch_job_purged(watch, hint->host_job, state, began);
 	return 0;
 }
 
@@ -351,7 +351,6 @@ static int take_hints(struct watch *watch)
 		gap |= hint.lost != 0;
 		if (i < count) {
 			hints[i].job_state = hint_last(hints[i].job_state, hint.job_state);
-			hints[i].given_up |= hint.given_up;
 			began[i] |= has_begun(hint.job_state);
 			continue;
 		}

@@ -14,7 +14,7 @@ struct watch_printer {
 	bool is_class;
 };
 
-#define GIVEN_UP 64
+#define GIVEN_UP 64 /* jobs; one that was forgotten is as one that a person has cancelled */
 
 struct watch {
 	const char *socket, *run_dir;
@@ -44,9 +44,8 @@ int watch_list_printers(struct watch *watch, const char *only);
 /* Reads all of Platen's jobs, or one, and tells what is new. 0 or -errno; -ENOENT: that one is not
  * there (any more). */
 int watch_list_jobs(struct watch *watch, uint32_t only);
-/* The hint's job is purged: tells the state that it was in before, and whether it was being
- * printed. */
-void watch_job_purged(struct watch *watch, const struct spool_hint *hint, bool began);
+/* A job is purged: tells a state that it was in before, and whether it was being printed. */
+void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state, bool began);
 /* What was told of this job is told again when it is read next. */
 void watch_forget_job(struct watch *watch, uint32_t host_job);
 void watch_forget(struct watch *watch);

@@ -17,6 +17,14 @@ class PoolTest(TrapsCase):
         wait_for(lambda: any(p["name"] == "pool" and p["guest"] == "ready" for p in
                              self.host.ask("printers", workspace="box")["data"]["printers"]), "the pool in the guest")
 
+    def saved(self):
+        """A job of the pool's that waits, and is over in the guest as cupsd has saved it."""
+        self.add_pool()
+        self.settings("DirtyCleanInterval 1")
+        self.spooler.run("cupsdisable", "laser", "other")
+        number = self.guest.print("pool", b"a page", *RAW)
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 20)
+
     def test_a_job_of_a_class_that_cupsd_forgets(self):
         """It is over in the guest when it has ended, or cupsd has it on disk: a person is asked when it is lost before."""
         self.add_pool()
@@ -33,11 +41,7 @@ class PoolTest(TrapsCase):
 
     def test_a_job_of_a_class_that_cupsd_has_saved(self):
         """It is over in the guest while it waits on the host, and is printed once whatever is killed then."""
-        self.add_pool()
-        self.settings("DirtyCleanInterval 1")
-        self.spooler.run("cupsdisable", "laser", "other")
-        number = self.guest.print("pool", b"a page", *RAW)
-        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 20)
+        self.saved()
         self.spooler.stop(signal.SIGKILL)
         self.host.stop(signal.SIGKILL)
         self.spooler.start()
@@ -50,11 +54,7 @@ class PoolTest(TrapsCase):
     def test_a_job_of_a_class_that_cupsd_had_saved_and_loses(self):
         """With the host's power, as it syncs nothing: it is over in the guest, and asked about on the host, where a
         person has the guest print it again."""
-        self.add_pool()
-        self.settings("DirtyCleanInterval 1")
-        self.spooler.run("cupsdisable", "laser", "other")
-        number = self.guest.print("pool", b"a page", *RAW)
-        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 20)
+        self.saved()
         self.host.stop(signal.SIGKILL)
         self.spooler.stop(signal.SIGKILL)
         for path in self.spooler.dir.glob("spool/[cd]0*"):
@@ -72,11 +72,7 @@ class PoolTest(TrapsCase):
 
     def test_a_class_that_is_deleted_with_a_job_that_is_over_in_the_guest(self):
         """Nobody comes with it again: a person is asked."""
-        self.add_pool()
-        self.settings("DirtyCleanInterval 1")
-        self.spooler.run("cupsdisable", "laser", "other")
-        number = self.guest.print("pool", b"a page", *RAW)
-        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 20)
+        self.saved()
         self.spooler.run("lpadmin", "-x", "pool")
         row, = wait_for(lambda: [j for j in self.host.ask("jobs")["data"]["jobs"] if j["phase"] == "ask"], "the question", 30)
         self.assertIn("The printer was deleted on the host before this was printed", row["text"])

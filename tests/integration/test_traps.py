@@ -196,6 +196,16 @@ class TrapsTest(TrapsCase):
         wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 30)
         self.assertEqual((self.spooler.dir / "out/paper").read_bytes(), DATA[:1 << 20])
 
+    def test_the_device_wants_a_password(self):
+        """For which cupsd holds the job itself: it is not said to be held by somebody."""
+        script = self.lab.dir / "asks"
+        script.write_text("#!/bin/sh\necho 'ATTR: auth-info-required=username,password' >&2\nexit 2\n")
+        self.spooler.install(script, "backend/lpd")
+        self.spooler.run("lpadmin", "-p", "laser", "-v", "lpd://127.0.0.1/laser")
+        number = self.guest.print("laser", DATA[:1 << 20], *RAW)
+        wait_for(lambda: "the host's printer wants a user's name and password" in str(self.guest.job(number)),
+                 f"the guest to know why, it is {self.guest.job(number)}", 20)
+
     def test_the_spooler_has_waited_long_enough(self):
         """For a device that is off over night: cupsd cancels what takes longer than three hours."""
         self.settings("MaxJobTime 3")

@@ -112,13 +112,13 @@ int watch_list_jobs(struct watch *watch, uint32_t only)
 	return 0;
 }
 
-void watch_job_purged(struct watch *watch, const struct spool_hint *hint, bool began)
+void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state, bool began)
 {
-	(void)watch;
 	reads->purged++;
-	reads->states[hint->host_job - 3] = hint->job_state;
-	reads->began[hint->host_job - 3] = began;
-	reads->given_up[hint->host_job - 3] = hint->given_up;
+	reads->states[host_job - 3] = state;
+	reads->began[host_job - 3] = began;
+	for (size_t i = 0; i < GIVEN_UP; i++)
+		reads->given_up[host_job - 3] |= watch->given_up[i] == host_job;
 }
 
 void watch_forget_job(struct watch *watch, uint32_t host_job)
