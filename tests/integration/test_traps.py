@@ -16,6 +16,16 @@ class TrapsTest(TrapsCase):
         self.spooler.run("lp", "-i", job, "-H", "resume")
         self.whole_or_nothing(number)
 
+    def test_released_early_with_a_banner(self):
+        """Then the host's job has a file to print, and is over with that: the document comes in another one, once."""
+        self.spooler.run("lpadmin", "-p", "laser", "-o", "job-sheets-default=standard,none")
+        number, job = self.filling()
+        self.spooler.run("lp", "-i", job, "-H", "resume")
+        wait_for(lambda: self.spooler.jobs()[-1]["job-state"] > 5, "the host's job to be over", 30)
+        self.signal_workers(signal.SIGCONT)
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 30)
+        self.assertEqual(sum(DATA in document for document in self.device.received), 1)
+
     def test_cancelled(self):
         number, job = self.filling()
         self.spooler.run("cancel", job)
