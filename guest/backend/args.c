@@ -21,10 +21,11 @@
 #include "proto/base/text.h"
 #include "proto/message.h"
 
-#define SCHEME	      "platen:"
-#define RENDERED_HERE "\n*platenRendering: Guest" /* in the head of a whole driver */
-#define NAME_MOST     127			  /* bytes of an option's name, text_is_keyword() */
-#define VALUE_SIZE    4096			  /* bytes of one option's value */
+#define SCHEME		 "platen:"
+#define RENDERED_HERE	 "\n*platenRendering: Guest" /* in the head of a whole driver */
+#define NAME_MOST	 127  /* bytes of an option's name, text_is_keyword() */
+#define VALUE_SIZE	 4096 /* bytes of one option's value */
+#define PRIORITY_DEFAULT "50" /* which cupsd gives a job that comes without one */
 
 static int hex(char c)
 {
@@ -131,6 +132,20 @@ static bool is_ours(const char *name, const char *value)
 	       (strcmp(name, "job-cancel-after") == 0 && strtol(value, NULL, 10) == JOB_PATIENCE);
 }
 
+/* What cupsd says of each job, beside what it was asked to do with it (RFC 8011 5.3; CUPS 2.4.2,
+ * get_options(), add_job()): nothing that anybody has chosen. */
+static bool is_of_spooler(const char *name, const char *value)
+{
+	static const char *const told[] = {"date-time-at-", "document-name-supplied",
+		"job-impressions-completed", "job-media-progress", "job-originating-",
+		"job-printer-", "time-at-"};
+
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+		if (strncmp(name, told[i], strlen(told[i])) == 0)
+			return true;
+	return strcmp(name, "job-priority") == 0 && strcmp(value, PRIORITY_DEFAULT) == 0;
+}
+
 int args_options(const char *text, char *options, size_t capacity, uint32_t *ret_size)
 {
 	char name[NAME_MOST + 1], value[VALUE_SIZE];
@@ -145,7 +160,7 @@ int args_options(const char *text, char *options, size_t capacity, uint32_t *ret
 		if (!*text)
 			break;
 		sound = option_read(&text, name, value);
-		if (is_ours(name, value))
+		if (is_ours(name, value) || is_of_spooler(name, value))
 			continue;
 		if (sound && text_is_keyword(name) && text_is_line(value) &&
 			count < JOB_OPTIONS_MAX &&

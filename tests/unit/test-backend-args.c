@@ -53,6 +53,13 @@ static const struct {
 	{"platen-fingerprint=f1 platen-job-uuid=x a=1", "a=1|", 0},
 	{"job-cancel-after=315360000 a=1", "a=1|", 0},
 	{"job-cancel-after=60 a=1", "job-cancel-after=60|a=1|", 0},
+	/* So does what cupsd tells of any job, which nobody has asked for. */
+	{"job-originating-user-name=box job-originating-host-name=localhost job-priority=50 "
+	 "date-time-at-creation= date-time-at-processing= time-at-creation=1763810000 "
+	 "time-at-processing=1763810001 job-impressions-completed=0 job-media-progress=0 "
+	 "document-name-supplied=Test a=1",
+		"a=1|", 0},
+	{"job-priority=80 job-billing=x", "job-priority=80|job-billing=x|", 0},
 };
 
 static void list_options(const char *packed, uint32_t size, char *buf, size_t room)
