@@ -25,13 +25,16 @@
 #include "proto/base/text.h"
 
 #define BACKENDS_MOST 256
+#define SHOW_USEC     100000ULL /* a status is shown so much later, if no other has come */
 
 struct backend {
 	TAILQ_ENTRY(backend) link;
 	struct backends *backends;
 	struct job *job;
 	int fd;
-	sd_event_source *io;
+	sd_event_source *io, *show;
+	struct backend_status status; /* the last one */
+	bool unshown;		      /* it waits for `show` */
 };
 
 struct backends {
@@ -49,13 +52,36 @@ static void backend_free(struct backend *backend)
 	TAILQ_REMOVE(&backend->backends->list, backend, link);
 	backend->backends->count--;
 	backend->io = sd_event_source_disable_unref(backend->io);
+	backend->show = sd_event_source_disable_unref(backend->show);
 	backend->fd = close_fd(backend->fd);
 	free(backend);
 }
 
+static void show_now(struct backend *backend)
+{
+	backend->unshown = false;
+	(void)ipc_send(backend->fd, &backend->status, -1); /* full: the next status says it all */
+}
+
+static int on_show(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	show_now(userdata);
+	return 0;
+}
+
+/* A small job goes through its states in a thousandth of a second, each of which the backend and
+ * the spooler would be woken for: only one that lasts is shown. */
 void backend_status(struct backend *backend, const struct backend_status *status)
 {
-	(void)ipc_send(backend->fd, status, -1); /* a full queue: the next status says it all */
+	backend->status = *status;
+	if (backend->unshown)
+		return;
+	backend->unshown = true;
+	if (sd_event_source_set_time_relative(backend->show, SHOW_USEC) < 0 ||
+		sd_event_source_set_enabled(backend->show, SD_EVENT_ONESHOT) < 0)
+		show_now(backend);
 }
 
 void backend_end(struct backend *backend, enum backend_exit code, const char *text)
@@ -64,6 +90,8 @@ void backend_end(struct backend *backend, enum backend_exit code, const char *te
 		.head = {.type = BACKEND_END, .size = sizeof(m)}, .exit_code = code};
 
 	text_copy_line(m.text, sizeof(m.text), text);
+	if (backend->unshown) /* it may tell of pages */
+		show_now(backend);
 	if (ipc_send(backend->fd, &m, -1) == -EAGAIN) /* its hanging up makes it come again */
 		log_line(LOG_WARNING, NULL, "a backend does not read; it is let go");
 	backend_free(backend);
@@ -206,7 +234,10 @@ static int on_connection(sd_event_source *source, int sock, uint32_t revents, vo
 	TAILQ_INSERT_TAIL(&backends->list, backend, link);
 	backends->count++;
 	if (sd_event_add_io(backends->agent->event, &backend->io, backend->fd, EPOLLIN, on_backend,
-		    backend) < 0)
+		    backend) < 0 ||
+		sd_event_add_time(backends->agent->event, &backend->show, CLOCK_MONOTONIC, 0,
+			SHOW_USEC / 2, on_show, backend) < 0 ||
+		sd_event_source_set_enabled(backend->show, SD_EVENT_OFF) < 0)
 		backend_free(backend);
 	return 0;
 }

@@ -59,6 +59,21 @@ static int connect_backend(void)
 	return fd;
 }
 
+static union {
+	struct ipc_head head;
+	struct backend_end end;
+	struct backend_status status;
+} m;
+
+/* The next message to the backend, in `m`. */
+static void hear(int fd)
+{
+	for (int i = 0; i < 100 && recv(fd, &m, sizeof(m), MSG_DONTWAIT) < 0; i++)
+		ck_assert_int_ge(sd_event_run(agent->event, 100000), 0);
+	ck_assert_uint_eq(
+		m.head.size, m.head.type == BACKEND_END ? sizeof(m.end) : sizeof(m.status));
+}
+
 START_TEST(test_open)
 {
 	struct backend_open open = {.head = {.type = BACKEND_OPEN, .size = sizeof(open)},
@@ -66,26 +81,46 @@ START_TEST(test_open)
 		.copies = 1,
 		.printer = "laser",
 		.format = "text/plain"};
-	static union {
-		struct ipc_head head;
-		struct backend_end end;
-		struct backend_status status;
-	} m;
 	int fd = connect_backend(), document = memfd_create("document", MFD_CLOEXEC);
 
 	open.job.bytes[0] = 1;
 	((uint8_t *)&open)[faults[_i].at] = faults[_i].byte;
 	ck_assert_int_eq(write(document, "x", 1), 1);
 	ck_assert_int_eq(ipc_send(fd, &open, document), 0);
-	for (int i = 0; i < 10; i++)
-		ck_assert_int_ge(sd_event_run(agent->event, 1000), 0);
-	ck_assert_int_gt(recv(fd, &m, sizeof(m), MSG_DONTWAIT), 0);
+	m.head = (struct ipc_head){0};
+	hear(fd);
 	if (_i == 0) { /* it waits for the host */
 		ck_assert_uint_eq(m.head.type, BACKEND_STATUS);
 	} else {
 		ck_assert_msg(m.head.type == BACKEND_END, "%s was taken", faults[_i].what);
 		ck_assert_uint_eq(m.end.exit_code, BACKEND_EXIT_HOLD);
 	}
+	(void)close(document);
+	(void)close(fd);
+}
+END_TEST
+
+/* What a job is at for an instant only is not shown, but the last that it was before its end. */
+START_TEST(test_a_status_and_the_end)
+{
+	struct backend_open open = {.head = {.type = BACKEND_OPEN, .size = sizeof(open)},
+		.file = 1,
+		.copies = 1,
+		.printer = "laser",
+		.format = "text/plain"};
+	struct ipc_head cancel = {.type = BACKEND_CANCEL, .size = sizeof(cancel)};
+	int fd = connect_backend(), document = memfd_create("document", MFD_CLOEXEC);
+
+	open.job.bytes[0] = 1;
+	ck_assert_int_eq(write(document, "x", 1), 1);
+	ck_assert_int_eq(ipc_send(fd, &open, document), 0);
+	ck_assert_int_eq(ipc_send(fd, &cancel, -1), 0);
+	hear(fd);
+	ck_assert_uint_eq(m.head.type, BACKEND_STATUS);
+	ck_assert_str_eq(m.status.text, "Waiting for the host");
+	hear(fd);
+	ck_assert_uint_eq(m.head.type, BACKEND_END);
+	ck_assert_uint_eq(m.end.exit_code, BACKEND_EXIT_CANCEL);
 	(void)close(document);
 	(void)close(fd);
 }
@@ -153,6 +188,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, test_open, 0, sizeof(faults) / sizeof(faults[0]));
+	tcase_add_test(tc, test_a_status_and_the_end);
 	tcase_add_test(tc, test_another_user);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
