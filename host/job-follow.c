@@ -61,15 +61,25 @@ static void look_later(struct job *job)
 
 static const char held_text[] = "held by somebody on the host";
 
-/* cupsd holds jobs itself, too (finalize_job()). */
+#define WANTS_PASSWORD "cups-held-for-authentication"
+#define TRIES_AGAIN    "resources-are-not-ready"
+
+/* cupsd holds jobs itself, too, that it had begun to print (finalize_job()). */
 static const char *why_held(const struct spool_job *is)
 {
-	if (strstr(is->reasons, "cups-held-for-authentication"))
+	if (strstr(is->reasons, WANTS_PASSWORD))
 		return "the host's printer wants a user's name and password";
-	if (strstr(is->reasons, "resources-are-not-ready"))
+	if (strstr(is->reasons, TRIES_AGAIN))
 		return is->text[0] ? is->text
 				   : "the host's spooler could not send it, and tries again later";
 	return held_text;
+}
+
+/* Held as one is that was not released yet, or that a person holds. */
+static bool is_held(const struct spool_job *is)
+{
+	return is->state == HOST_HELD && !strstr(is->reasons, WANTS_PASSWORD) &&
+	       !strstr(is->reasons, TRIES_AGAIN);
 }
 
 /* A restart of ours has to know it: see cupsd_forgot(). */
@@ -125,9 +135,8 @@ static void job_ask_about(struct job *job, const char *why, const char *what)
 	char text[MESSAGE_SIZE - 200]; /* which leaves room for the rest */
 
 	text_copy_line(text, sizeof(text), why);
-	(void)text_printf(job->text, sizeof(job->text),
-		"%s%s%s: look at the printer, then release it to print it again, or cancel it",
-		what, what[0] && text[0] ? ": " : "", text);
+	(void)text_printf(job->text, sizeof(job->text), "%s%s%s: look at the printer, then %s",
+		what, what[0] && text[0] ? ": " : "", text, job_ways_out(job));
 	job_end(job, JOB_PHASE_ASK, LEDGER_ASK, NULL);
 }
 
@@ -135,7 +144,7 @@ static void job_ask_about(struct job *job, const char *why, const char *what)
  * pool's that is over in its workspace. */
 static void job_lost_printer(struct job *job)
 {
-	if (!job->began && job->row.pool && (job->saved || !job->open))
+	if (!job->began && job_is_over_there(job))
 		return job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
 			"The printer was deleted on the host before this was printed: print it in "
 			"its workspace once more, unless it waits there");
@@ -228,7 +237,7 @@ static void cancel_stale(struct host *host, const struct spool_job *is)
  * that is dead. */
 static bool cupsd_forgot(const struct job *job, const struct spool_job *is)
 {
-	return is->state == HOST_HELD && job->doubt && !job->held;
+	return is_held(is) && job->doubt && !job->held;
 }
 
 /* It may be that the release is still on its way, or that this was read before it: only a cancel
@@ -338,12 +347,12 @@ void job_on_host(struct host *host, const struct spool_job *is)
 		job_released(job, is->host_job);
 	if (job->stage != JOB_FOLLOWED)
 		return;
-	if (cupsd_forgot(job, is) || (job->unsure && is->state == HOST_HELD))
+	if (cupsd_forgot(job, is) || (job->unsure && is_held(is)))
 		return withdraw(job, is);
 	if (is->state == HOST_CANCELED && (job->withdrawn || (job->unsure && !is->released)))
 		return withdrawn(job, is);
 	job->unsure = job->doubt = false;
-	note_held(job, is->state == HOST_HELD);
+	note_held(job, is_held(is));
 	job_follow(job, is);
 }
 

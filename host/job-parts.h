@@ -45,6 +45,11 @@ void job_refuse(struct job *job, enum job_refusal refusal, const char *text);
 void job_end(struct job *job, uint32_t phase, enum ledger_state state, const char *text);
 void job_ask(struct job *job);
 
+/* A pool's job is over in its workspace when the host has it: nobody comes with it again. And what
+ * a person can do about a job that is asked about, as the end of a sentence. */
+bool job_is_over_there(const struct job *job);
+const char *job_ways_out(const struct job *job);
+
 /* From here on the job may print. */
 void job_released(struct job *job, uint32_t host_job);
 

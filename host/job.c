@@ -220,14 +220,28 @@ void job_end(struct job *job, uint32_t phase, enum ledger_state state, const cha
 		job_drop(job);
 }
 
+bool job_is_over_there(const struct job *job)
+{
+	return job->row.pool && (job->saved || !job->open);
+}
+
+const char *job_ways_out(const struct job *job)
+{
+	return job_is_over_there(job) ? "print it in its workspace once more if it is not there"
+				      : "release it to print it again, or cancel it";
+}
+
 /* The host may have printed it or not, and nobody can tell. */
 void job_ask(struct job *job)
 {
+	char text[MESSAGE_SIZE];
+
 	JOB_TELL(LOG_ID_JOB_UNSURE, LOG_WARNING, job,
 		"the spooler cannot tell what became of the job: look whether it was printed");
-	job_end(job, JOB_PHASE_ASK, LEDGER_ASK,
-		"It is not known whether this was printed: look at the printer, then release it "
-		"to print it again, or cancel it");
+	(void)text_printf(text, sizeof(text),
+		"It is not known whether this was printed: look at the printer, then %s",
+		job_ways_out(job));
+	job_end(job, JOB_PHASE_ASK, LEDGER_ASK, text);
 }
 
 static void row_fill(struct job *job, struct workspace *ws, const char *printer, bool pool,

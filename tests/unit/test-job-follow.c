@@ -154,6 +154,26 @@ START_TEST(test_a_held_job_that_is_cancelled)
 }
 END_TEST
 
+/* By cupsd itself, which tries it again later: its release has arrived, and nobody holds it. */
+START_TEST(test_a_job_that_the_spooler_holds)
+{
+	struct job *job = unsure(17);
+	struct spool_job is = spooler_has(17, HELD);
+
+	(void)text_copy(is.reasons, sizeof(is.reasons),
+		_i == 0 ? "resources-are-not-ready" : "cups-held-for-authentication");
+	worker_say(watch(), &is, sizeof(is), false);
+	ck_assert_int_eq(cancel_count, 0);
+	ck_assert(!job->unsure && !job->held);
+	say_head(SPOOL_UP, sizeof(struct spool_text));
+	worker_say(watch(), &is, sizeof(is), false);
+	ck_assert_int_eq(cancel_count, 0);
+	say_head(SPOOL_UP, sizeof(struct spool_text));
+	say_job(17, HELD); /* as it was before it was released: cupsd has forgotten that */
+	ck_assert_int_eq(cancel_count, 1);
+}
+END_TEST
+
 /* Its queue is full for a while: what it was not told, it is told when there is room, once. */
 START_TEST(test_a_watch_that_is_slow)
 {
@@ -538,6 +558,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_a_held_job_that_cannot_be_cancelled);
 	tcase_add_test(tc, test_a_held_job_that_is_cancelled);
+	tcase_add_loop_test(tc, test_a_job_that_the_spooler_holds, 0, 2);
 	tcase_add_test(tc, test_a_watch_that_is_slow);
 	tcase_add_test(tc, test_a_watch_that_does_not_answer);
 	tcase_add_test(tc, test_a_cancel_that_failed);
