@@ -446,7 +446,7 @@ static int job_note(struct watch *watch, const struct spool_job *j)
 static ipp_t *jobs_request(uint32_t only, uint32_t first)
 {
 	ipp_t *request =
-		ipp_request(only ? IPP_OP_GET_JOB_ATTRIBUTES : IPP_OP_GET_JOBS, NULL, NULL);
+		ipp_request(only ? IPP_OP_GET_JOB_ATTRIBUTES : IPP_OP_GET_JOBS, NULL, SPOOL_READER);
 
 	if (only) {
 		ippDeleteAttribute(request, ippFindAttribute(request, "printer-uri", IPP_TAG_URI));

@@ -161,7 +161,7 @@ int ipp_is_job(http_t *http, uint32_t host_job, const struct uuid *job, uint32_t
 	char ret_owner[static USER_SIZE])
 {
 	static const char *const wanted[] = {SPOOL_ATTR_JOB, SPOOL_ATTR_OWNER};
-	ipp_t *request = ipp_request(IPP_OP_GET_JOB_ATTRIBUTES, NULL, NULL), *response;
+	ipp_t *request = ipp_request(IPP_OP_GET_JOB_ATTRIBUTES, NULL, SPOOL_READER), *response;
 	char expected[64], found[64];
 	int r;
 

@@ -10,6 +10,11 @@
 #define SPOOL_ATTR_OWNER "platen-owner" /* name: whose job it is; cupsd hides the real one */
 #define CONNECT_MSEC	 10000
 
+/* Who asks about jobs. A policy hides of them what it calls private (JobPrivateValues: as it comes,
+ * name and owner; "all": also which they are) from all but their owner and the SystemGroup, and
+ * believes who it is that only looks (CUPS 2.4.2, cupsdGetPrivateAttrs()). */
+#define SPOOL_READER "root"
+
 /* Connects to cupsd's socket. NULL when it does not answer. */
 http_t *ipp_connect(const char *socket);
 

@@ -1,11 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A spooler that forgot what it was told: a release, a job, or whose number it gave out before."""
+"""A spooler that forgot what it was told: a release, a job, or whose number it gave out before; and one that hides jobs."""
 import re
 import signal
 import unittest
 
 from harness import wait_for
 from traps import COMPLETED, DATA, HELD, RAW, TrapsCase
+
+
+# Of a site that shows nobody what others print: but their owner, and who administers the spooler.
+HIDING = """DefaultPolicy hiding
+<Policy hiding>
+  JobPrivateAccess default
+  JobPrivateValues all
+  SubscriptionPrivateAccess default
+  SubscriptionPrivateValues default
+  <Limit All>
+    Order deny,allow
+  </Limit>
+</Policy>"""
 
 
 class LostTest(TrapsCase):
@@ -80,6 +93,20 @@ class LostTest(TrapsCase):
         wait_for(lambda: self.guest.job(number)["job-state"] == HELD, f"a person, it is {self.guest.job(number)}", 20)
         self.assertIn("It is not known whether this was printed", self.why(number))
         self.assertEqual({j["job-state"] for j in self.spooler.jobs()}, {COMPLETED})
+
+    def test_a_spooler_that_hides_its_jobs(self):
+        """It is seen how they end, also by a ledger that is built anew, and a job is told from another's."""
+        self.settings(HIDING)
+        self.spooler.run("lpadmin", "-p", "laser", "-o", "printer-op-policy=hiding")
+        number = self.guest.print("laser", DATA[:1 << 20], *RAW, title="The Title")
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 20)
+        self.host.stop()
+        for path in self.host.state_dir.glob("ledger.db*"):
+            path.unlink()
+        self.start_platend()
+        row, = wait_for(lambda: self.host.ask("jobs", all=True)["data"]["jobs"], "the ledger to be built anew")
+        self.assertEqual((row["phase"], row["title"]), ("completed", "The Title"))
+        self.assertEqual(self.device.received, [DATA[:1 << 20]])
 
     def test_the_spooler_restarts_while_a_job_waits(self):
         """cupsd keeps the job: nobody has to be asked, and it prints once when the printer goes on."""
