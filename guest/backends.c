@@ -25,7 +25,7 @@
 #include "proto/base/text.h"
 
 #define BACKENDS_MOST 256
-#define SHOW_USEC     100000ULL /* a status is shown so much later, if no other has come */
+#define SHOW_USEC     100000ULL /* a status is shown so much later, as it is then */
 
 struct backend {
 	TAILQ_ENTRY(backend) link;
@@ -75,6 +75,8 @@ static int on_show(sd_event_source *source, uint64_t usec, void *userdata)
  * the spooler would be woken for: only one that lasts is shown. */
 void backend_status(struct backend *backend, const struct backend_status *status)
 {
+	if (memcmp(&backend->status, status, sizeof(*status)) == 0)
+		return;
 	backend->status = *status;
 	if (backend->unshown)
 		return;

@@ -47,16 +47,14 @@ static struct log_about about_of(const struct job *job, char uuid[static UUID_TE
 
 #define SAY(priority, job, ...) TELL(NULL, priority, job, __VA_ARGS__)
 
-/* What people see of a job, if it has changed. */
+/* What people see of a job. */
 static void show(struct job *job, const char *text, const char *reasons)
 {
-	struct backend_status before = job->status;
-
 	text_copy_line(job->status.text, sizeof(job->status.text), text);
 	(void)text_copy(job->status.reasons, sizeof(job->status.reasons), reasons);
 	if (job->open)
 		job->status.progress = transfer_progress(&job->transfer);
-	if (job->backend && memcmp(&before, &job->status, sizeof(before)) != 0)
+	if (job->backend)
 		backend_status(job->backend, &job->status);
 }
 

@@ -133,7 +133,7 @@ static bool is_ours(const char *name, const char *value)
 }
 
 /* What cupsd says of each job, beside what it was asked to do with it (RFC 8011 5.3; CUPS 2.4.2,
- * get_options(), add_job()): nothing that anybody has chosen. */
+ * get_options(), add_job(), send_document()): nothing that anybody has chosen. */
 static bool is_of_spooler(const char *name, const char *value)
 {
 	static const char *const told[] = {"date-time-at-", "document-name-supplied",

@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -57,10 +56,8 @@ static bool unpacker_load(struct unpacker *u)
 {
 	void *zlib = dlopen("libz.so.1", RTLD_NOW | RTLD_LOCAL);
 
-	if (!zlib) {
-		fprintf(stderr, "DEBUG: %s\n", dlerror());
+	if (!zlib)
 		return false;
-	}
 	u->open = (__typeof__(gzdopen) *)dlsym(zlib, "gzdopen");
 	u->read = (__typeof__(gzread) *)dlsym(zlib, "gzread");
 	u->close = (__typeof__(gzclose) *)dlsym(zlib, "gzclose");

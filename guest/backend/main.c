@@ -140,6 +140,7 @@ static void lost(struct backend *b, int error)
 	if (b->lost)
 		return;
 	b->lost = true;
+	b->report.shown.text[0] = '\0'; /* this is shown now */
 	report_reasons(&b->report, "connecting-to-device");
 	report_line("INFO", error == -EACCES
 				    ? "platen-agent may not be reached: see spooler-user in "

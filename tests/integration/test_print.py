@@ -63,6 +63,8 @@ class PrintTest(unittest.TestCase):
                          "application/pdf")
         row = self.host.ask("jobs", all=True)["data"]["jobs"][0]
         self.assertEqual((row["phase"], row["user"], row["owner"]), ("completed", "alice", "box"))
+        self.assertGreater(row["pages"], 0)
+        self.assertEqual(self.guest.job(number)["job-impressions-completed"], row["pages"])
 
     def test_banners_are_the_hosts(self):
         number = self.guest.print("laser", pdf(1), "-o", "job-sheets=standard,none")

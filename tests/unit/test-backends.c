@@ -17,6 +17,7 @@
 
 #include "guest/agent.h"
 #include "guest/backend/backend.h"
+#include "guest/job.h"
 #include "proto/base/text.h"
 #include "proto/message.h"
 
@@ -74,7 +75,8 @@ static void hear(int fd)
 		m.head.size, m.head.type == BACKEND_END ? sizeof(m.end) : sizeof(m.status));
 }
 
-START_TEST(test_open)
+/* A backend that says this of a document of one byte. */
+static int hand_over(size_t at, uint8_t byte)
 {
 	struct backend_open open = {.head = {.type = BACKEND_OPEN, .size = sizeof(open)},
 		.file = 1,
@@ -84,9 +86,17 @@ START_TEST(test_open)
 	int fd = connect_backend(), document = memfd_create("document", MFD_CLOEXEC);
 
 	open.job.bytes[0] = 1;
-	((uint8_t *)&open)[faults[_i].at] = faults[_i].byte;
+	((uint8_t *)&open)[at] = byte;
 	ck_assert_int_eq(write(document, "x", 1), 1);
 	ck_assert_int_eq(ipc_send(fd, &open, document), 0);
+	(void)close(document);
+	return fd;
+}
+
+START_TEST(test_open)
+{
+	int fd = hand_over(faults[_i].at, faults[_i].byte);
+
 	m.head = (struct ipc_head){0};
 	hear(fd);
 	if (_i == 0) { /* it waits for the host */
@@ -95,7 +105,6 @@ START_TEST(test_open)
 		ck_assert_msg(m.head.type == BACKEND_END, "%s was taken", faults[_i].what);
 		ck_assert_uint_eq(m.end.exit_code, BACKEND_EXIT_HOLD);
 	}
-	(void)close(document);
 	(void)close(fd);
 }
 END_TEST
@@ -103,17 +112,9 @@ END_TEST
 /* What a job is at for an instant only is not shown, but the last that it was before its end. */
 START_TEST(test_a_status_and_the_end)
 {
-	struct backend_open open = {.head = {.type = BACKEND_OPEN, .size = sizeof(open)},
-		.file = 1,
-		.copies = 1,
-		.printer = "laser",
-		.format = "text/plain"};
 	struct ipc_head cancel = {.type = BACKEND_CANCEL, .size = sizeof(cancel)};
-	int fd = connect_backend(), document = memfd_create("document", MFD_CLOEXEC);
+	int fd = hand_over(faults[0].at, faults[0].byte);
 
-	open.job.bytes[0] = 1;
-	ck_assert_int_eq(write(document, "x", 1), 1);
-	ck_assert_int_eq(ipc_send(fd, &open, document), 0);
 	ck_assert_int_eq(ipc_send(fd, &cancel, -1), 0);
 	hear(fd);
 	ck_assert_uint_eq(m.head.type, BACKEND_STATUS);
@@ -121,7 +122,27 @@ START_TEST(test_a_status_and_the_end)
 	hear(fd);
 	ck_assert_uint_eq(m.head.type, BACKEND_END);
 	ck_assert_uint_eq(m.end.exit_code, BACKEND_EXIT_CANCEL);
-	(void)close(document);
+	(void)close(fd);
+}
+END_TEST
+
+/* How many pages it had may be all that is new with a job's end. */
+START_TEST(test_pages_at_the_end)
+{
+	struct message_job_state state = {.phase = JOB_PHASE_PROCESSING, .pages = 2};
+	int fd = hand_over(faults[0].at, faults[0].byte);
+
+	hear(fd);
+	job_told(TAILQ_FIRST(&agent->jobs), &state);
+	hear(fd);
+	ck_assert_uint_eq(m.status.pages, 2);
+	state = (struct message_job_state){.phase = JOB_PHASE_COMPLETED, .final = 1, .pages = 3};
+	job_told(TAILQ_FIRST(&agent->jobs), &state);
+	hear(fd);
+	ck_assert_uint_eq(m.head.type, BACKEND_STATUS);
+	ck_assert_uint_eq(m.status.pages, 3);
+	hear(fd);
+	ck_assert_uint_eq(m.head.type, BACKEND_END);
 	(void)close(fd);
 }
 END_TEST
@@ -189,6 +210,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, test_open, 0, sizeof(faults) / sizeof(faults[0]));
 	tcase_add_test(tc, test_a_status_and_the_end);
+	tcase_add_test(tc, test_pages_at_the_end);
 	tcase_add_test(tc, test_another_user);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
