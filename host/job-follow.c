@@ -14,6 +14,7 @@
 #include "host/rebuild.h"
 #include "host/spooler.h"
 #include "proto/base/text.h"
+#include "proto/base/words.h"
 
 #define HOST_HELD      4 /* job-state, RFC 8011 5.3.7 */
 #define HOST_STOPPED   6
@@ -64,22 +65,28 @@ static const char held_text[] = "held by somebody on the host";
 #define WANTS_PASSWORD "cups-held-for-authentication"
 #define TRIES_AGAIN    "resources-are-not-ready"
 
-/* cupsd holds jobs itself, too, that it had begun to print (finalize_job()). */
+/* cupsd holds jobs itself, too, that it had begun to print (finalize_job()). After a restart it has
+ * forgotten why (cupsdLoadJob()). */
 static const char *why_held(const struct spool_job *is)
 {
-	if (strstr(is->reasons, WANTS_PASSWORD))
+	if (words_have(is->reasons, WANTS_PASSWORD))
 		return "the host's printer wants a user's name and password";
-	if (strstr(is->reasons, TRIES_AGAIN))
+	if (words_have(is->reasons, TRIES_AGAIN))
 		return is->text[0] ? is->text
 				   : "the host's spooler could not send it, and tries again later";
 	return held_text;
 }
 
-/* Held as one is that was not released yet, or that a person holds. */
-static bool is_held(const struct spool_job *is)
+static bool is_held_by_somebody(const struct spool_job *is)
 {
-	return is->state == HOST_HELD && !strstr(is->reasons, WANTS_PASSWORD) &&
-	       !strstr(is->reasons, TRIES_AGAIN);
+	return is->state == HOST_HELD && why_held(is) == held_text;
+}
+
+/* As it was before its release: what has begun was released, and so was, or will be, what a person
+ * holds until some time. */
+static bool is_unreleased(const struct spool_job *is)
+{
+	return is->state == HOST_HELD && !is->released;
 }
 
 /* A restart of ours has to know it: see cupsd_forgot(). */
@@ -151,7 +158,7 @@ static void job_lost_printer(struct job *job)
 	if (!job->began)
 		return job_refuse(job, REFUSAL_PRINTER_GONE,
 			"the printer was deleted on the host; the job waits for it");
-	job_end(job, JOB_PHASE_ASK, LEDGER_ASK, JOB_LOST_PRINTER);
+	job_ask_about(job, "", "The printer was deleted on the host while this was printed");
 }
 
 /* The job's own printer, where it was not moved to another one. */
@@ -237,7 +244,7 @@ static void cancel_stale(struct host *host, const struct spool_job *is)
  * that is dead. */
 static bool cupsd_forgot(const struct job *job, const struct spool_job *is)
 {
-	return is_held(is) && job->doubt && !job->held;
+	return is_unreleased(is) && job->doubt && !job->held;
 }
 
 /* It may be that the release is still on its way, or that this was read before it: only a cancel
@@ -347,12 +354,12 @@ void job_on_host(struct host *host, const struct spool_job *is)
 		job_released(job, is->host_job);
 	if (job->stage != JOB_FOLLOWED)
 		return;
-	if (cupsd_forgot(job, is) || (job->unsure && is_held(is)))
+	if (cupsd_forgot(job, is) || (job->unsure && is_unreleased(is)))
 		return withdraw(job, is);
 	if (is->state == HOST_CANCELED && (job->withdrawn || (job->unsure && !is->released)))
 		return withdrawn(job, is);
 	job->unsure = job->doubt = false;
-	note_held(job, is_held(is));
+	note_held(job, is_held_by_somebody(is));
 	job_follow(job, is);
 }
 

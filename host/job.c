@@ -227,8 +227,11 @@ bool job_is_over_there(const struct job *job)
 
 const char *job_ways_out(const struct job *job)
 {
-	return job_is_over_there(job) ? "print it in its workspace once more if it is not there"
-				      : "release it to print it again, or cancel it";
+	if (!job_is_over_there(job))
+		return "release it to print it again, or cancel it";
+	return job->saved ? "print it in its workspace once more if it is not there"
+			  : "release it in its workspace, or print it there once more where it "
+			    "does not wait, if it is not there";
 }
 
 /* The host may have printed it or not, and nobody can tell. */

@@ -91,7 +91,7 @@ void rebuild_job(struct host *host, const struct spool_job *is)
 {
 	struct ledger_job row, before;
 
-	if (!host->rebuilding || !is->released || is->state == STATE_HELD)
+	if (!host->rebuilding || !is->released || (is->state == STATE_HELD && !is->began))
 		return;
 	if (is_lost(host, is) && !is->began)
 		return; /* nothing is on paper: its guest sends it again */

@@ -206,15 +206,33 @@ class TrapsTest(TrapsCase):
         wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 30)
         self.assertEqual((self.spooler.dir / "out/paper").read_bytes(), DATA[:1 << 20])
 
+    def held_by_the_spooler(self, script, why):
+        """A job that cupsd holds itself, over restarts of cupsd and of platend: nobody is asked, it prints when it is released."""
+        mended = self.lab.dir / "mended"
+        path = self.lab.dir / "holds"
+        path.write_text(f"#!/bin/sh\n[ -e {mended} ] && exec cat \"$6\" >>{self.spooler.dir}/out/paper\n{script}\n")
+        self.spooler.install(path, "backend/lpd")
+        self.spooler.run("lpadmin", "-p", "laser", "-v", "lpd://127.0.0.1/laser", "-o", "printer-error-policy=retry-job")
+        number = self.guest.print("laser", DATA[:1 << 20], *RAW)
+        wait_for(lambda: why in str(self.guest.job(number)), f"the guest to know why, it is {self.guest.job(number)}", 20)
+        self.spooler.stop()
+        self.spooler.start()
+        wait_for(lambda: self.host.ask("status")["data"]["spooler"]["up"], "the spooler to be found again")
+        self.host.stop(signal.SIGKILL)
+        self.start_platend()
+        wait_for(lambda: self.noted("held by somebody on the host"), "platend to have looked at it")
+        mended.touch()
+        self.spooler.run("lp", "-i", f"laser-{self.spooler.jobs()[-1]['job-id']}", "-H", "resume")
+        wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 30)
+        self.assertEqual((self.spooler.dir / "out/paper").read_bytes(), DATA[:1 << 20])
+
     def test_the_device_wants_a_password(self):
         """For which cupsd holds the job itself: it is not said to be held by somebody."""
-        script = self.lab.dir / "asks"
-        script.write_text("#!/bin/sh\necho 'ATTR: auth-info-required=username,password' >&2\nexit 2\n")
-        self.spooler.install(script, "backend/lpd")
-        self.spooler.run("lpadmin", "-p", "laser", "-v", "lpd://127.0.0.1/laser")
-        number = self.guest.print("laser", DATA[:1 << 20], *RAW)
-        wait_for(lambda: "the host's printer wants a user's name and password" in str(self.guest.job(number)),
-                 f"the guest to know why, it is {self.guest.job(number)}", 20)
+        self.held_by_the_spooler("echo 'ATTR: auth-info-required=username,password' >&2\nexit 2",
+                                 "the host's printer wants a user's name and password")
+
+    def test_the_spooler_tries_again_later(self):
+        self.held_by_the_spooler("exit 1", "the host's spooler could not send it, and tries again later")
 
     def test_the_spooler_has_waited_long_enough(self):
         """For a device that is off over night: cupsd cancels what takes longer than three hours."""

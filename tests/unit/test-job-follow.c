@@ -154,22 +154,37 @@ START_TEST(test_a_held_job_that_is_cancelled)
 }
 END_TEST
 
-/* By cupsd itself, which tries it again later: its release has arrived, and nobody holds it. */
+/* By cupsd itself, which tries it again later: its release has arrived, and nobody holds it. A
+ * restart of cupsd forgets why it is held, but not that it has begun. */
 START_TEST(test_a_job_that_the_spooler_holds)
 {
 	struct job *job = unsure(17);
 	struct spool_job is = spooler_has(17, HELD);
 
+	is.released = is.began = true;
 	(void)text_copy(is.reasons, sizeof(is.reasons),
 		_i == 0 ? "resources-are-not-ready" : "cups-held-for-authentication");
 	worker_say(watch(), &is, sizeof(is), false);
-	ck_assert_int_eq(cancel_count, 0);
 	ck_assert(!job->unsure && !job->held);
 	say_head(SPOOL_UP, sizeof(struct spool_text));
+	memset(is.reasons, 0, sizeof(is.reasons));
 	worker_say(watch(), &is, sizeof(is), false);
 	ck_assert_int_eq(cancel_count, 0);
+	ck_assert_uint_eq(ledger_state(17), LEDGER_RELEASE);
+}
+END_TEST
+
+/* It goes back to what it was before it was released, of which a cupsd that was killed can. */
+START_TEST(test_a_job_that_the_spooler_held_and_forgot)
+{
+	struct spool_job is = spooler_has(17, HELD);
+
+	ck_assert_ptr_nonnull(unsure(17));
+	is.released = is.began = true;
+	(void)text_copy(is.reasons, sizeof(is.reasons), "resources-are-not-ready");
+	worker_say(watch(), &is, sizeof(is), false);
 	say_head(SPOOL_UP, sizeof(struct spool_text));
-	say_job(17, HELD); /* as it was before it was released: cupsd has forgotten that */
+	say_job(17, HELD);
 	ck_assert_int_eq(cancel_count, 1);
 }
 END_TEST
@@ -507,6 +522,24 @@ START_TEST(test_a_printer_that_goes_unseen)
 }
 END_TEST
 
+/* One that has begun was released, by whomever it is held now; another is the rest of an attempt.
+ */
+START_TEST(test_a_ledger_built_anew_of_held_jobs)
+{
+	struct spool_job is = spooler_has(17, HELD);
+	struct ledger_key rest = key_of(18);
+
+	host->rebuilding = true;
+	is.released = is.began = true;
+	worker_say(watch(), &is, sizeof(is), false);
+	say_job(18, HELD);
+	ck_assert_uint_eq(ledger_state(17), LEDGER_RELEASE);
+	ck_assert_int_eq(ledger_get(host->ledger, &rest, &(struct ledger_job){0}), -ENOENT);
+	ck_assert_int_eq(cancel_count, 1);
+	ck_assert_uint_eq(cancels[0].host_job, 18);
+}
+END_TEST
+
 /* Nor is it cancelled where all that is known of it is the spooler's. */
 START_TEST(test_a_ledger_built_anew_of_a_deleted_printer)
 {
@@ -559,6 +592,7 @@ int main(void)
 	tcase_add_test(tc, test_a_held_job_that_cannot_be_cancelled);
 	tcase_add_test(tc, test_a_held_job_that_is_cancelled);
 	tcase_add_loop_test(tc, test_a_job_that_the_spooler_holds, 0, 2);
+	tcase_add_test(tc, test_a_job_that_the_spooler_held_and_forgot);
 	tcase_add_test(tc, test_a_watch_that_is_slow);
 	tcase_add_test(tc, test_a_watch_that_does_not_answer);
 	tcase_add_test(tc, test_a_cancel_that_failed);
@@ -572,6 +606,7 @@ int main(void)
 	tcase_add_test(tc, test_a_printer_that_is_deleted);
 	tcase_add_test(tc, test_a_printer_that_is_made_again);
 	tcase_add_test(tc, test_a_printer_that_goes_unseen);
+	tcase_add_test(tc, test_a_ledger_built_anew_of_held_jobs);
 	tcase_add_test(tc, test_a_ledger_built_anew_of_a_deleted_printer);
 	tcase_add_test(tc, test_texts_without_an_end);
 	suite_add_tcase(suite, tc);
