@@ -540,10 +540,13 @@ int watch_list_jobs(struct watch *watch, uint32_t only)
 		ipp_t *response;
 
 		before = first;
+		httpSetAuthString(watch->http, NULL, NULL); /* see SPOOL_READER */
 		r = ipp_do_list(watch->http, jobs_request(only, first), &response);
 		if (r < 0)
 			return r == -ENOENT && !only ? 0 : r;
 		r = note_jobs(watch, response, only != 0, &count, &first);
+		if (r == 0 && only && !count && !watch->hint)
+			watch_blind(watch, only);
 		ippDelete(response);
 	}
 	return r;

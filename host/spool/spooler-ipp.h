@@ -12,7 +12,8 @@
 
 /* Who asks about jobs. A policy hides of them what it calls private (JobPrivateValues: as it comes,
  * name and owner; "all": also which they are) from all but their owner and the SystemGroup, and
- * believes who it is that only looks (CUPS 2.4.2, cupsdGetPrivateAttrs()). */
+ * believes who it is that only looks (CUPS 2.4.2, cupsdGetPrivateAttrs()), unless the connection
+ * says who it is, as libcups does from the first request on that a policy wanted it for. */
 #define SPOOL_READER "root"
 
 /* Connects to cupsd's socket. NULL when it does not answer. */

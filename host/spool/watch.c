@@ -109,6 +109,17 @@ static void complain(const char *format, ...)
 	tell_text(SPOOL_EVENTS, text);
 }
 
+void watch_blind(struct watch *watch, uint32_t host_job)
+{
+	if (watch->blind)
+		return;
+	watch->blind = true;
+	log_line(LOG_WARNING, NULL,
+		"cupsd hides job %u, and how it ends is not heard: see \"Hidden jobs\" in "
+		"platend(8)",
+		host_job);
+}
+
 static int subscribe(struct watch *watch)
 {
 	static const char *const events[] = {"printer-added", "printer-deleted", "printer-modified",

@@ -24,6 +24,7 @@ struct watch {
 	bool polling;	 /* nothing comes from the notifier: look again and again */
 	bool heard;	 /* the notifier has hinted at something, so it can */
 	bool unheard;	 /* there were events of which it said nothing, when last looked */
+	bool blind;	 /* it was said that cupsd hides jobs */
 	uint64_t next;	 /* CLOCK_MONOTONIC msec of the next look */
 	bool keep_first; /* the default printer is read once, for all hints that came at once */
 	char first[NAME_SIZE]; /* its name; empty: not read yet, or there is none */
@@ -49,5 +50,8 @@ void watch_job_purged(struct watch *watch, uint32_t host_job, uint32_t state, bo
 /* What was told of this job is told again when it is read next. */
 void watch_forget_job(struct watch *watch, uint32_t host_job);
 void watch_forget(struct watch *watch);
+
+/* watch.c: cupsd answers for one of our jobs, and says nothing of it. It is said once. */
+void watch_blind(struct watch *watch, uint32_t host_job);
 
 #endif
