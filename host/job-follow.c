@@ -60,42 +60,42 @@ static void look_later(struct job *job)
 	(void)sd_event_source_set_enabled(job->look, SD_EVENT_ONESHOT);
 }
 
-static const char held_text[] = "held by somebody on the host";
-
-#define WANTS_PASSWORD "cups-held-for-authentication"
-#define TRIES_AGAIN    "resources-are-not-ready"
+/* In the ledger, beside JOB_HELD. */
+static const char kept_text[] = "held by the host's spooler itself";
 
 /* cupsd holds jobs itself, too, that it had begun to print (finalize_job()). After a restart it has
- * forgotten why (cupsdLoadJob()). */
-static const char *why_held(const struct spool_job *is)
+ * forgotten why (cupsdLoadJob()). NULL: somebody holds it, or it is not known who. */
+static const char *why_kept(const struct spool_job *is)
 {
-	if (words_have(is->reasons, WANTS_PASSWORD))
+	if (words_have(is->reasons, "cups-held-for-authentication"))
 		return "the host's printer wants a user's name and password";
-	if (words_have(is->reasons, TRIES_AGAIN))
+	if (words_have(is->reasons, "resources-are-not-ready"))
 		return is->text[0] ? is->text
 				   : "the host's spooler could not send it, and tries again later";
-	return held_text;
+	return NULL;
 }
 
-static bool is_held_by_somebody(const struct spool_job *is)
+static const char *why_held(const struct spool_job *is)
 {
-	return is->state == HOST_HELD && why_held(is) == held_text;
-}
+	const char *why = why_kept(is);
 
-/* As it was before its release: what has begun was released, and so was, or will be, what a person
- * holds until some time. */
-static bool is_unreleased(const struct spool_job *is)
-{
-	return is->state == HOST_HELD && !is->released;
+	if (why)
+		return why;
+	return is->began ? "held on the host" : JOB_HELD;
 }
 
 /* A restart of ours has to know it: see cupsd_forgot(). */
-static void note_held(struct job *job, bool held)
+static void note_held(struct job *job, const struct spool_job *is)
 {
+	bool held = is->state == HOST_HELD;
+
 	if (job->held == held)
 		return;
 	job->held = held;
-	text_copy_line(job->row.text, sizeof(job->row.text), held ? held_text : "");
+	text_copy_line(job->row.text, sizeof(job->row.text),
+		!held	       ? ""
+		: why_kept(is) ? kept_text
+			       : JOB_HELD);
 	(void)ledger_put(job->host->ledger, &job->row); /* else a person is asked once more */
 }
 
@@ -241,10 +241,13 @@ static void cancel_stale(struct host *host, const struct spool_job *is)
 /* A released job is held. Either somebody holds it, or cupsd was killed, or lost its power, and is
  * what it was when it saved last, which it does every 30 s (DirtyCleanInterval): then the job may
  * well have been printed. cupsd bears no sign of which, but that nobody can hold a job of a cupsd
- * that is dead. */
+ * that is dead, that it says why it holds one itself, since it has begun, and that what has begun
+ * says so ever after. */
 static bool cupsd_forgot(const struct job *job, const struct spool_job *is)
 {
-	return is_unreleased(is) && job->doubt && !job->held;
+	if (is->state != HOST_HELD || !job->doubt || why_kept(is))
+		return false;
+	return !job->held || (job->began && !is->began);
 }
 
 /* It may be that the release is still on its way, or that this was read before it: only a cancel
@@ -354,12 +357,12 @@ void job_on_host(struct host *host, const struct spool_job *is)
 		job_released(job, is->host_job);
 	if (job->stage != JOB_FOLLOWED)
 		return;
-	if (cupsd_forgot(job, is) || (job->unsure && is_unreleased(is)))
+	if (cupsd_forgot(job, is) || (job->unsure && is->state == HOST_HELD && !is->released))
 		return withdraw(job, is);
 	if (is->state == HOST_CANCELED && (job->withdrawn || (job->unsure && !is->released)))
 		return withdrawn(job, is);
 	job->unsure = job->doubt = false;
-	note_held(job, is_held_by_somebody(is));
+	note_held(job, is);
 	job_follow(job, is);
 }
 
@@ -427,7 +430,8 @@ void job_set_adopted(struct job *job)
 {
 	job_set_followed(job);
 	job->phase = JOB_PHASE_PENDING;
-	job->held = strcmp(job->row.text, held_text) == 0;
+	job->began = strcmp(job->row.text, kept_text) == 0;
+	job->held = job->began || strcmp(job->row.text, JOB_HELD) == 0;
 	job->unsure = !job->held; /* whether the release arrived, the spooler's list tells */
 	job->doubt = true;
 }

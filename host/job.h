@@ -24,6 +24,9 @@ enum job_stage {
 	JOB_ENDED,     /* nothing more will happen; kept as long as the guest has it open */
 };
 
+/* In the ledger, of a job that is held: by a person, or not known by whom. */
+#define JOB_HELD "held by somebody on the host"
+
 /* To the person who is asked. */
 #define JOB_LOST_PRINTER                                                                           \
 	"The printer was deleted on the host while this was printed: look whether it came out, "   \

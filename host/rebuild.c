@@ -81,9 +81,10 @@ static void row_fill(struct host *host, const struct spool_job *is, struct ledge
 	text_copy_line(row->user, sizeof(row->user), is->user);
 	text_copy_line(row->owner, sizeof(row->owner), is->owner);
 	text_copy_line(row->text, sizeof(row->text),
-		row->state == LEDGER_CANCELED ? "cancelled on the host"
-		: is->state == STATE_ABORTED  ? JOB_GIVEN_UP
-		: row->state == LEDGER_ASK    ? JOB_LOST_PRINTER
+		is->state == STATE_HELD		? JOB_HELD
+		: row->state == LEDGER_CANCELED ? "cancelled on the host"
+		: is->state == STATE_ABORTED	? JOB_GIVEN_UP
+		: row->state == LEDGER_ASK	? JOB_LOST_PRINTER
 					   : "found in the spooler when the ledger was built anew");
 }
 
@@ -91,7 +92,7 @@ void rebuild_job(struct host *host, const struct spool_job *is)
 {
 	struct ledger_job row, before;
 
-	if (!host->rebuilding || !is->released || (is->state == STATE_HELD && !is->began))
+	if (!host->rebuilding || !is->released)
 		return;
 	if (is_lost(host, is) && !is->began)
 		return; /* nothing is on paper: its guest sends it again */

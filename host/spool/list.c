@@ -340,14 +340,15 @@ static uint32_t ipp_count(ipp_t *ipp, const char *name)
 	return n > 0 ? (uint32_t)n : 0;
 }
 
-/* What only a ledger that is built anew needs to know. */
+/* Before its release, too, a person may have it held until some time. */
 static void read_origin(ipp_t *ipp, struct spool_job *j)
 {
 	char hold[TEXT_SIZE];
 
 	ipp_text(ipp, "job-hold-until", hold, sizeof(hold));
 	j->began = ipp_int(ipp, "time-at-processing", 0) > 0;
-	j->released = strcmp(hold, "indefinite") != 0 || j->began;
+	j->released = j->began || strcmp(hold, "no-hold") == 0 ||
+		      (j->state != IPP_JSTATE_HELD && strcmp(hold, "indefinite") != 0);
 	j->guest_job = ipp_count(ipp, SPOOL_ATTR_NUMBER);
 	j->k_octets = ipp_count(ipp, "job-k-octets");
 	j->created = ipp_count(ipp, "time-at-creation");
@@ -526,6 +527,8 @@ static int note_jobs(
 			r = note_after_printer(watch, &j, one, &known);
 		else if (one && is_hollow(job))
 			r = -ENOENT;
+		else if (one && !watch->hint && !ipp_int(job, "job-state", 0))
+			watch_blind(watch, (uint32_t)number);
 		ippDelete(job);
 	}
 	return r;
@@ -545,8 +548,6 @@ int watch_list_jobs(struct watch *watch, uint32_t only)
 		if (r < 0)
 			return r == -ENOENT && !only ? 0 : r;
 		r = note_jobs(watch, response, only != 0, &count, &first);
-		if (r == 0 && only && !count && !watch->hint)
-			watch_blind(watch, only);
 		ippDelete(response);
 	}
 	return r;

@@ -86,6 +86,13 @@ ssize_t httpRead2(http_t *http, char *buffer, size_t length)
 	return n;
 }
 
+void httpSetAuthString(http_t *http, const char *scheme, const char *data)
+{
+	(void)http;
+	(void)scheme;
+	(void)data;
+}
+
 void httpFlush(http_t *http)
 {
 	(void)http;

@@ -220,14 +220,13 @@ class TrapsTest(TrapsCase):
         wait_for(lambda: self.host.ask("status")["data"]["spooler"]["up"], "the spooler to be found again")
         self.host.stop(signal.SIGKILL)
         self.start_platend()
-        wait_for(lambda: self.noted("held by somebody on the host"), "platend to have looked at it")
+        wait_for(lambda: self.noted("held on the host"), "platend to have looked at it")
         mended.touch()
         self.spooler.run("lp", "-i", f"laser-{self.spooler.jobs()[-1]['job-id']}", "-H", "resume")
         wait_for(lambda: self.guest.job(number)["job-state"] == COMPLETED, f"its end, it is {self.guest.job(number)}", 30)
         self.assertEqual((self.spooler.dir / "out/paper").read_bytes(), DATA[:1 << 20])
 
     def test_the_device_wants_a_password(self):
-        """For which cupsd holds the job itself: it is not said to be held by somebody."""
         self.held_by_the_spooler("echo 'ATTR: auth-info-required=username,password' >&2\nexit 2",
                                  "the host's printer wants a user's name and password")
 

@@ -8,6 +8,8 @@ from harness import wait_for
 from traps import COMPLETED, DATA, HELD, RAW, TrapsCase
 
 
+SAVED_AS_HELD = b"\x23\x00\x09job-state\x00\x04\x00\x00\x00\x04"  # as cupsd has it on disk: an enum, RFC 8010 3.1.4
+
 # Of a site that shows nobody what others print: but their owner, and who administers the spooler.
 HIDING = """DefaultPolicy hiding
 <Policy hiding>
@@ -36,24 +38,49 @@ class LostTest(TrapsCase):
         wait_for(lambda: self.spooler.jobs()[-1]["job-state"] == 5, "it to be printed")
         return number, path, saved
 
+    def forgets(self, path, saved, platend_too):
+        """cupsd dies and has of the job what it had saved; the device takes what it is given from now on."""
+        if platend_too:
+            self.host.stop(signal.SIGKILL)
+        self.spooler.stop(signal.SIGKILL)
+        path.write_bytes(saved)
+        self.device.paused.set()
+        self.spooler.start()
+        if platend_too:
+            self.start_platend()
+
+    def asked(self, number):
+        wait_for(lambda: self.guest.job(number)["job-state"] == HELD, f"a person, it is {self.guest.job(number)}", 20)
+        self.assertIn("It is not known whether this was printed", self.why(number))
+        wait_for(lambda: not self.spooler.jobs("not-completed"), "the host's job to be gone")
+        self.guest.spooler.run("cancel", f"laser-{number}")
+
     def test_a_spooler_that_forgot_the_release(self):
         """It holds the job again, of which the device may have everything: neither released nor sent again."""
         for platend_too in (False, True):
             with self.subTest(platend_too=platend_too):
                 number, path, saved = self.saved_as_held()
                 wait_for(lambda: self.host.ask("jobs")["data"]["jobs"][0]["phase"] == "processing", "platend to know")
-                if platend_too:
-                    self.host.stop(signal.SIGKILL)
-                self.spooler.stop(signal.SIGKILL)
-                path.write_bytes(saved)
-                self.device.paused.set()
-                self.spooler.start()
-                if platend_too:
-                    self.start_platend()
-                wait_for(lambda: self.guest.job(number)["job-state"] == HELD, f"a person, it is {self.guest.job(number)}", 20)
-                self.assertIn("It is not known whether this was printed", self.why(number))
-                wait_for(lambda: not self.spooler.jobs("not-completed"), "the host's job to be gone")
-                self.guest.spooler.run("cancel", f"laser-{number}")
+                self.forgets(path, saved, platend_too)
+                self.asked(number)
+
+    def test_a_spooler_that_forgot_that_a_hold_was_over(self):
+        """Somebody has held it and let it go on: it is held again, and the device may have all of it."""
+        for platend_too in (False, True):
+            with self.subTest(platend_too=platend_too):
+                self.settings("DirtyCleanInterval 0")
+                number = self.waiting()
+                first, job = (j["job-id"] for j in self.spooler.jobs("not-completed"))
+                path = self.spooler.dir / f"spool/c{job:05d}"
+                self.spooler.run("lp", "-i", f"laser-{job}", "-H", "hold")
+                wait_for(lambda: path.exists() and SAVED_AS_HELD in path.read_bytes(), "cupsd to save it")
+                saved = path.read_bytes()
+                wait_for(lambda: self.noted("held by somebody on the host"), "platend to know of the hold")
+                self.spooler.run("lp", "-i", f"laser-{job}", "-H", "resume")
+                self.spooler.run("cancel", f"laser-{first}")
+                wait_for(lambda: [j for j in self.host.ask("jobs")["data"]["jobs"] if j["phase"] == "processing"], "platend to know that it prints")
+                self.forgets(path, saved, platend_too)
+                self.asked(number)
 
     def test_a_spooler_that_has_a_job_twice(self):
         """cupsd 2.4.2 loads all jobs once more when its cache names one whose file is gone, as after a loss of power.
@@ -95,7 +122,7 @@ class LostTest(TrapsCase):
         self.assertEqual({j["job-state"] for j in self.spooler.jobs()}, {COMPLETED})
 
     def test_a_spooler_that_hides_its_jobs(self):
-        """It is seen how they end, also by a ledger that is built anew, and a job is told from another's."""
+        """It is seen how they end, also by a ledger that is built anew."""
         self.settings(HIDING)
         self.spooler.run("lpadmin", "-p", "laser", "-o", "printer-op-policy=hiding")
         number = self.guest.print("laser", DATA[:1 << 20], *RAW, title="The Title")

@@ -1,193 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What platend makes of the spooler's word about its jobs, and of its silence. platend is the whole
- * one; its workers are played (tests/fuzz/actors.h), and the clock is turned on.
- */
-#include <check.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <time.h>
-
-#include "host/job-parts.h"
-#include "host/printer.h"
-#include "host/spool/spool.h"
-#include "host/spooler.h"
-#include "proto/message.h"
-#include "tests/fuzz/actors.h"
-#include "tests/fuzz/platend.h"
-
-#define HELD	 4 /* job-state, RFC 8011 5.3.7 */
-#define STOPPED	 6
-#define CANCELED 7
-
-static struct host *host;
-static struct spool_cancel cancels[64]; /* what the watch was told to cancel */
-static int cancel_count, pings, syncs;
-
-static void look_at_sent(const struct worker *worker, const struct ipc_head *msg)
-{
-	if (msg->type == SPOOL_SYNC) {
-		ck_assert_str_eq(worker->name, "platen-spool sync");
-		syncs++;
-	}
-	pings += strcmp(worker->name, "platen-spool watch") == 0 && msg->type == SPOOL_PING;
-	if (strcmp(worker->name, "platen-spool watch") != 0 || msg->type != SPOOL_CANCEL)
-		return;
-	ck_assert_int_lt(cancel_count, 64);
-	cancels[cancel_count++] = *(const struct spool_cancel *)msg;
-}
-
-static struct worker *watch(void)
-{
-	return worker_find("platen-spool watch", 0);
-}
-
-static void say_head(uint32_t type, size_t size)
-{
-	struct spool_text m = {.head = {.type = type, .size = (uint32_t)size}};
-
-	worker_say(watch(), &m, size, false);
-}
-
-/* The key of the job that has this number on the host. */
-static struct ledger_key key_of(uint32_t host_job)
-{
-	struct ledger_key key = {.job = {{1}}, .file = 1};
-
-	ck_assert_int_eq(uuid_parse(DOMAIN, &key.workspace), 0);
-	memcpy(key.job.bytes + 1, &host_job, sizeof(host_job));
-	return key;
-}
-
-static struct spool_job spooler_has(uint32_t host_job, uint32_t state)
-{
-	struct ledger_key key = key_of(host_job);
-	struct spool_job is = {.head = {.type = SPOOL_JOB, .size = sizeof(is)},
-		.host_job = host_job,
-		.state = state,
-		.file = key.file,
-		.job = key.job,
-		.workspace = key.workspace};
-
-	(void)text_copy(is.printer, sizeof(is.printer), "laser");
-	return is;
-}
-
-static void say_job(uint32_t host_job, uint32_t state)
-{
-	struct spool_job is = spooler_has(host_job, state);
-
-	worker_say(watch(), &is, sizeof(is), false);
-}
-
-/* One whose release was on its way when platend ended. */
-static struct job *unsure(uint32_t host_job)
-{
-	struct ledger_job row = {
-		.key = key_of(host_job), .state = LEDGER_RELEASE, .host_job = host_job};
-
-	(void)text_copy(row.printer, sizeof(row.printer), "laser");
-	ck_assert_int_eq(ledger_put(host->ledger, &row), 0);
-	ck_assert_int_eq(job_adopt(host, &row), 0);
-	return job_find(host, &row.key);
-}
-
-static uint32_t ledger_state(uint32_t host_job)
-{
-	struct ledger_key key = key_of(host_job);
-	struct ledger_job row;
-
-	ck_assert_int_eq(ledger_get(host->ledger, &key, &row), 0);
-	return row.state;
-}
-
-static void pass(uint64_t seconds)
-{
-	clock_ahead += seconds;
-	ck_assert_int_ge(sd_event_run(host->event, 0), 0); /* its clock goes by turns */
-}
-
-static void setup(void)
-{
-	cancel_count = pings = syncs = 0;
-	host = platend_begin("test-job-follow");
-	say_head(SPOOL_UP, sizeof(struct spool_text));
-	say_head(SPOOL_LISTED, sizeof(struct ipc_head));
-}
-
-static void teardown(void)
-{
-	platend_end(host);
-	ck_assert_uint_eq(worker_count, 0);
-}
-
-/* It is cancelled to know, and where cupsd cannot even that for half a minute, a person is asked:
- * not before, and not never. */
-START_TEST(test_a_held_job_that_cannot_be_cancelled)
-{
-	ck_assert_ptr_nonnull(unsure(17));
-	say_job(17, HELD);
-	ck_assert_int_eq(cancel_count, 1);
-	ck_assert_uint_eq(cancels[0].host_job, 17);
-	pass(20);
-	say_job(17, HELD);
-	ck_assert_int_eq(cancel_count, 2); /* it may not have arrived */
-	ck_assert_uint_eq(ledger_state(17), LEDGER_RELEASE);
-	pass(11);
-	say_job(17, HELD);
-	ck_assert_uint_eq(ledger_state(17), LEDGER_ASK);
-}
-END_TEST
-
-/* One that is cancelled in time was never released: its guest sends it again, unasked. */
-START_TEST(test_a_held_job_that_is_cancelled)
-{
-	struct ledger_key key = key_of(17);
-
-	unsure(17)->doubt = false; /* it is the cupsd that was asked for the release */
-	say_job(17, HELD);
-	pass(20);
-	say_job(17, CANCELED);
-	ck_assert_ptr_null(job_find(host, &key));
-	ck_assert_int_eq(ledger_get(host->ledger, &key, &(struct ledger_job){0}), -ENOENT);
-}
-END_TEST
-
-/* By cupsd itself, which tries it again later: its release has arrived, and nobody holds it. A
- * restart of cupsd forgets why it is held, but not that it has begun. */
-START_TEST(test_a_job_that_the_spooler_holds)
-{
-	struct job *job = unsure(17);
-	struct spool_job is = spooler_has(17, HELD);
-
-	is.released = is.began = true;
-	(void)text_copy(is.reasons, sizeof(is.reasons),
-		_i == 0 ? "resources-are-not-ready" : "cups-held-for-authentication");
-	worker_say(watch(), &is, sizeof(is), false);
-	ck_assert(!job->unsure && !job->held);
-	say_head(SPOOL_UP, sizeof(struct spool_text));
-	memset(is.reasons, 0, sizeof(is.reasons));
-	worker_say(watch(), &is, sizeof(is), false);
-	ck_assert_int_eq(cancel_count, 0);
-	ck_assert_uint_eq(ledger_state(17), LEDGER_RELEASE);
-}
-END_TEST
-
-/* It goes back to what it was before it was released, of which a cupsd that was killed can. */
-START_TEST(test_a_job_that_the_spooler_held_and_forgot)
-{
-	struct spool_job is = spooler_has(17, HELD);
-
-	ck_assert_ptr_nonnull(unsure(17));
-	is.released = is.began = true;
-	(void)text_copy(is.reasons, sizeof(is.reasons), "resources-are-not-ready");
-	worker_say(watch(), &is, sizeof(is), false);
-	say_head(SPOOL_UP, sizeof(struct spool_text));
-	say_job(17, HELD);
-	ck_assert_int_eq(cancel_count, 1);
-}
-END_TEST
+/* What platend makes of the spooler's word about its jobs, and of its silence. */
+#include "tests/unit/followed.h"
 
 /* Its queue is full for a while: what it was not told, it is told when there is room, once. */
 START_TEST(test_a_watch_that_is_slow)
@@ -522,24 +335,6 @@ START_TEST(test_a_printer_that_goes_unseen)
 }
 END_TEST
 
-/* One that has begun was released, by whomever it is held now; another is the rest of an attempt.
- */
-START_TEST(test_a_ledger_built_anew_of_held_jobs)
-{
-	struct spool_job is = spooler_has(17, HELD);
-	struct ledger_key rest = key_of(18);
-
-	host->rebuilding = true;
-	is.released = is.began = true;
-	worker_say(watch(), &is, sizeof(is), false);
-	say_job(18, HELD);
-	ck_assert_uint_eq(ledger_state(17), LEDGER_RELEASE);
-	ck_assert_int_eq(ledger_get(host->ledger, &rest, &(struct ledger_job){0}), -ENOENT);
-	ck_assert_int_eq(cancel_count, 1);
-	ck_assert_uint_eq(cancels[0].host_job, 18);
-}
-END_TEST
-
 /* Nor is it cancelled where all that is known of it is the spooler's. */
 START_TEST(test_a_ledger_built_anew_of_a_deleted_printer)
 {
@@ -589,10 +384,6 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_a_held_job_that_cannot_be_cancelled);
-	tcase_add_test(tc, test_a_held_job_that_is_cancelled);
-	tcase_add_loop_test(tc, test_a_job_that_the_spooler_holds, 0, 2);
-	tcase_add_test(tc, test_a_job_that_the_spooler_held_and_forgot);
 	tcase_add_test(tc, test_a_watch_that_is_slow);
 	tcase_add_test(tc, test_a_watch_that_does_not_answer);
 	tcase_add_test(tc, test_a_cancel_that_failed);
@@ -606,7 +397,6 @@ int main(void)
 	tcase_add_test(tc, test_a_printer_that_is_deleted);
 	tcase_add_test(tc, test_a_printer_that_is_made_again);
 	tcase_add_test(tc, test_a_printer_that_goes_unseen);
-	tcase_add_test(tc, test_a_ledger_built_anew_of_held_jobs);
 	tcase_add_test(tc, test_a_ledger_built_anew_of_a_deleted_printer);
 	tcase_add_test(tc, test_texts_without_an_end);
 	suite_add_tcase(suite, tc);
