@@ -60,8 +60,8 @@ static void look_later(struct job *job)
 	(void)sd_event_source_set_enabled(job->look, SD_EVENT_ONESHOT);
 }
 
-/* In the ledger, beside JOB_HELD. */
-static const char kept_text[] = "held by the host's spooler itself";
+/* In the ledger, in place of JOB_HELD, of one that some of may be on paper. */
+static const char began_text[] = "held on the host after it had begun";
 
 /* cupsd holds jobs itself, too, that it had begun to print (finalize_job()). After a restart it has
  * forgotten why (cupsdLoadJob()). NULL: somebody holds it, or it is not known who. */
@@ -88,14 +88,12 @@ static const char *why_held(const struct spool_job *is)
 static void note_held(struct job *job, const struct spool_job *is)
 {
 	bool held = is->state == HOST_HELD;
+	const char *mark = job->began || is->began ? began_text : JOB_HELD;
 
-	if (job->held == held)
+	if (job->held == held && (!held || strcmp(job->row.text, mark) == 0))
 		return;
 	job->held = held;
-	text_copy_line(job->row.text, sizeof(job->row.text),
-		!held	       ? ""
-		: why_kept(is) ? kept_text
-			       : JOB_HELD);
+	text_copy_line(job->row.text, sizeof(job->row.text), held ? mark : "");
 	(void)ledger_put(job->host->ledger, &job->row); /* else a person is asked once more */
 }
 
@@ -241,7 +239,7 @@ static void cancel_stale(struct host *host, const struct spool_job *is)
 /* A released job is held. Either somebody holds it, or cupsd was killed, or lost its power, and is
  * what it was when it saved last, which it does every 30 s (DirtyCleanInterval): then the job may
  * well have been printed. cupsd bears no sign of which, but that nobody can hold a job of a cupsd
- * that is dead, that it says why it holds one itself, since it has begun, and that what has begun
+ * that is dead, that it says why it holds one itself since it began to run, and that what has begun
  * says so ever after. */
 static bool cupsd_forgot(const struct job *job, const struct spool_job *is)
 {
@@ -430,7 +428,7 @@ void job_set_adopted(struct job *job)
 {
 	job_set_followed(job);
 	job->phase = JOB_PHASE_PENDING;
-	job->began = strcmp(job->row.text, kept_text) == 0;
+	job->began = strcmp(job->row.text, began_text) == 0;
 	job->held = job->began || strcmp(job->row.text, JOB_HELD) == 0;
 	job->unsure = !job->held; /* whether the release arrived, the spooler's list tells */
 	job->doubt = true;

@@ -48,7 +48,7 @@ struct job {
 	/* cupsd may have begun anew since it was asked to release it, and forgotten that */
 	bool doubt;
 	bool again;	/* a person has said that no paper came out: so until it is released */
-	bool held;	/* by a person, when it was looked at last */
+	bool held;	/* when it was looked at last */
 	bool began;	/* some of it may be on paper */
 	struct uuid of; /* its printer, by printer-uuid; null: not known */
 	bool cancelled; /* by its guest, after the release */

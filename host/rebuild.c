@@ -57,6 +57,8 @@ static enum ledger_state state_of(struct host *host, const struct spool_job *is)
 static void row_fill(struct host *host, const struct spool_job *is, struct ledger_job *row)
 {
 	const struct workspace *ws = workspace_find(host, &is->workspace);
+	/* What damaged the ledger may have taken cupsd back to a hold that was over. */
+	bool held = is->state == STATE_HELD && !ledger_note(host->ledger, LEDGER_DAMAGED);
 	char uuid[UUID_TEXT_SIZE];
 
 	*row = (struct ledger_job){
@@ -81,7 +83,7 @@ static void row_fill(struct host *host, const struct spool_job *is, struct ledge
 	text_copy_line(row->user, sizeof(row->user), is->user);
 	text_copy_line(row->owner, sizeof(row->owner), is->owner);
 	text_copy_line(row->text, sizeof(row->text),
-		is->state == STATE_HELD		? JOB_HELD
+		held				? JOB_HELD
 		: row->state == LEDGER_CANCELED ? "cancelled on the host"
 		: is->state == STATE_ABORTED	? JOB_GIVEN_UP
 		: row->state == LEDGER_ASK	? JOB_LOST_PRINTER
@@ -92,7 +94,7 @@ void rebuild_job(struct host *host, const struct spool_job *is)
 {
 	struct ledger_job row, before;
 
-	if (!host->rebuilding || !is->released)
+	if (!host->rebuilding || !is->released) /* a timed hold hides whether it was */
 		return;
 	if (is_lost(host, is) && !is->began)
 		return; /* nothing is on paper: its guest sends it again */

@@ -38,6 +38,15 @@ class LostTest(TrapsCase):
         wait_for(lambda: self.spooler.jobs()[-1]["job-state"] == 5, "it to be printed")
         return number, path, saved
 
+    @staticmethod
+    def held_on_disk(path):
+        """What cupsd has saved of a job if it is held, or None: it renames the old one away before the new one is there."""
+        try:
+            saved = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        return saved if SAVED_AS_HELD in saved else None
+
     def forgets(self, path, saved, platend_too):
         """cupsd dies and has of the job what it had saved; the device takes what it is given from now on."""
         if platend_too:
@@ -73,10 +82,10 @@ class LostTest(TrapsCase):
                 first, job = (j["job-id"] for j in self.spooler.jobs("not-completed"))
                 path = self.spooler.dir / f"spool/c{job:05d}"
                 self.spooler.run("lp", "-i", f"laser-{job}", "-H", "hold")
-                wait_for(lambda: path.exists() and SAVED_AS_HELD in path.read_bytes(), "cupsd to save it")
-                saved = path.read_bytes()
+                saved = wait_for(lambda: self.held_on_disk(path), "cupsd to save it")
                 wait_for(lambda: self.noted("held by somebody on the host"), "platend to know of the hold")
                 self.spooler.run("lp", "-i", f"laser-{job}", "-H", "resume")
+                wait_for(lambda: not self.noted("held by somebody on the host"), "platend to know that it goes on")
                 self.spooler.run("cancel", f"laser-{first}")
                 wait_for(lambda: [j for j in self.host.ask("jobs")["data"]["jobs"] if j["phase"] == "processing"], "platend to know that it prints")
                 self.forgets(path, saved, platend_too)
