@@ -229,9 +229,9 @@ const char *job_ways_out(const struct job *job)
 {
 	if (!job_is_over_there(job))
 		return "release it to print it again, or cancel it";
-	return job->saved ? "print it in its workspace once more if it is not there"
-			  : "release it in its workspace, or print it there once more where it "
-			    "does not wait, if it is not there";
+	return job->saved ? "print it in its workspace once more if it did not come out"
+			  : "release it in its workspace, or print it there once more if it "
+			    "does not wait there and did not come out";
 }
 
 /* The host may have printed it or not, and nobody can tell. */

@@ -488,8 +488,7 @@ static int note_after_printer(struct watch *watch, struct spool_job *j, bool one
 		if (state >= IPP_JSTATE_PENDING && state < IPP_JSTATE_CANCELED)
 			return 0; /* the hint at its cancel is on its way, and says by whom */
 	}
-	if (j->state == IPP_JSTATE_CANCELED)
-		j->given_up = was_given_up(watch, j->host_job);
+	j->given_up = j->state == IPP_JSTATE_CANCELED && was_given_up(watch, j->host_job);
 	if (j->state == IPP_JSTATE_CANCELED && !*known && !since) {
 		r = watch_list_printers(
 			watch, one && text_is_queue(j->printer) ? j->printer : NULL);

@@ -170,7 +170,7 @@ int ipp_is_job(http_t *http, uint32_t host_job, const struct uuid *job, uint32_t
 		"ipp://localhost/jobs/%u", host_job);
 	(void)ippAddStrings(request, IPP_TAG_OPERATION, IPP_TAG_KEYWORD, "requested-attributes", 2,
 		NULL, wanted);
-	httpSetAuthString(http, NULL, NULL);
+	httpSetAuthString(http, NULL, NULL); /* see SPOOL_READER */
 	r = ipp_do(http, request, &response);
 	if (r < 0)
 		return r;

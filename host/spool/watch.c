@@ -115,8 +115,7 @@ void watch_blind(struct watch *watch, uint32_t host_job)
 		return;
 	watch->blind = true;
 	log_line(LOG_WARNING, NULL,
-		"cupsd hides job %u, and how it ends is not heard: see \"Hidden jobs\" in "
-		"platend(8)",
+		"cupsd hides job %u, and how it ends is not heard: see HIDDEN JOBS in platend(8)",
 		host_job);
 }
 

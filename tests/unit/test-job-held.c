@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What platend makes of a released job that the spooler holds: by whom, or because it was killed.
- */
+/* What platend makes of a released job that the spooler holds: by whom, or being an older one. */
 #include "tests/unit/followed.h"
 
 /* It is cancelled to know, and where cupsd cannot even that for half a minute, a person is asked:

@@ -26,10 +26,12 @@ static int platend = -1; /* its end of the connection */
 static bool there;	 /* the printer */
 static bool hollow; /* the job: its printer was deleted, and cupsd has forgotten its attributes */
 static bool hidden; /* the job, by a policy */
-static bool strangers;	 /* the job: none of Platen's */
-static uint32_t state;	 /* of the job */
-static bool given_up;	 /* the job as it was told last */
-static int ended, whole; /* the job's end; how often all printers were read */
+static bool strangers;		/* the job: none of Platen's */
+static uint32_t state;		/* of the job */
+static int begun = 1000;	/* the job's time-at-processing */
+static const char *hold;	/* the job's job-hold-until */
+static bool given_up, released; /* the job as it was told last */
+static int ended, whole;	/* the job's end; how often all printers were read */
 
 /* -- libcups, and what goes beside it */
 
@@ -69,7 +71,8 @@ static void add_job(ipp_t *response)
 	(void)ippAddInteger(response, IPP_TAG_JOB, IPP_TAG_INTEGER, "time-at-completed", ended);
 	if (hollow)
 		return;
-	(void)ippAddInteger(response, IPP_TAG_JOB, IPP_TAG_INTEGER, "time-at-processing", 1000);
+	(void)ippAddInteger(response, IPP_TAG_JOB, IPP_TAG_INTEGER, "time-at-processing", begun);
+	(void)ippAddString(response, IPP_TAG_JOB, IPP_TAG_KEYWORD, "job-hold-until", NULL, hold);
 	(void)ippAddInteger(response, IPP_TAG_JOB, IPP_TAG_INTEGER, "job-impressions-completed", 0);
 	if (strangers)
 		return;
@@ -131,8 +134,9 @@ static const char *told(void)
 		if (m->type != SPOOL_JOB)
 			continue;
 		ck_assert_str_eq(job->printer, NAME);
-		ck_assert_uint_eq(job->began, 1);
+		ck_assert_int_eq((int)job->began, begun ? 1 : 0);
 		given_up = job->given_up;
+		released = job->released;
 		what[used++] = 'J';
 		what[used++] = (char)('0' + job->state);
 	}
@@ -162,6 +166,8 @@ static void setup(void)
 	there = true;
 	hidden = hollow = strangers = false;
 	state = IPP_JSTATE_PROCESSING;
+	begun = 1000;
+	hold = "no-hold";
 	ended = whole = 0;
 	ck_assert_int_ge(watch_list_printers(&watch, NULL), 0);
 	ck_assert_int_eq(watch_list_jobs(&watch, 0), 0);
@@ -227,6 +233,36 @@ START_TEST(test_a_job_without_attributes)
 }
 END_TEST
 
+/* What is held bears a sign of its release only if that took the hold away, or it has begun: before
+ * it, too, a person may have it held until some time. */
+START_TEST(test_whether_it_was_released)
+{
+	static const struct {
+		uint32_t state;
+		int begun;
+		const char *hold;
+		bool released;
+	} jobs[] = {
+		{IPP_JSTATE_HELD, 0, "indefinite", false},
+		{IPP_JSTATE_HELD, 0, "18:00:00", false},
+		{IPP_JSTATE_HELD, 0, "no-hold", true},
+		{IPP_JSTATE_HELD, 1000, "indefinite", true},
+		{IPP_JSTATE_PENDING, 0, "18:00:00", true},
+		{IPP_JSTATE_CANCELED, 0, "indefinite", false},
+	};
+
+	for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
+		state = jobs[i].state;
+		begun = jobs[i].begun;
+		hold = jobs[i].hold;
+		watch_forget_job(&watch, 7);
+		ck_assert_int_eq(watch_list_jobs(&watch, 0), 0);
+		ck_assert_ptr_nonnull(strchr(told(), 'J'));
+		ck_assert_msg(released == jobs[i].released, "job %zu", i);
+	}
+}
+END_TEST
+
 /* Whoever has cancelled it: the hint at that says so, and not one at what it was before. */
 START_TEST(test_who_has_cancelled_it)
 {
@@ -258,6 +294,7 @@ int main(void)
 	tcase_add_test(tc, test_a_printer_that_is_there);
 	tcase_add_test(tc, test_a_job_of_long_ago);
 	tcase_add_test(tc, test_a_job_without_attributes);
+	tcase_add_test(tc, test_whether_it_was_released);
 	tcase_add_loop_test(tc, test_who_has_cancelled_it, 0, 2);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
